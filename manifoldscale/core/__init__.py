@@ -1,0 +1,1 @@
+"""Values that every floor above uses: results, intervals, caveats, errors."""

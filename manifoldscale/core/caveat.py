@@ -1,0 +1,96 @@
+"""What may be wrong with a number: codes whose texts are the advice."""
+
+import dataclasses as dc
+import enum
+
+
+class Caveat(enum.Enum):
+    """A reason to read a result with care.
+
+    The value of each member is the explanation that is printed with the result.
+    """
+
+    DUPLICATES = (
+        "exact duplicates were dropped before the search; if they are not an artefact, "
+        "the data are not a sample of a smooth density"
+    )
+    DISCRETE = (
+        "many neighbour distances are tied, as on a lattice; estimators that use ratios "
+        "of distances assume a continuous density"
+    )
+    FEW_POINTS = "few points: the interval is wide and the bias is not known"
+    FINITE_SAMPLE_BIAS = (
+        "nearest-neighbour estimates read low in high dimension at this number of "
+        "points, and the interval does not include that bias: use `Auto()`"
+    )
+    NOT_ESTIMATED = "there is no estimate; the reason is given"
+    BEYOND_CALIBRATION = (
+        "outside the calibration table: the value is a lower bound on the dimension"
+    )
+    NEAR_AMBIENT = (
+        "the estimate is close to the number of features: the points may fill space, "
+        "through noise or because there is no lower-dimensional manifold"
+    )
+    FLOOR_FORCED = (
+        "a floor of zero was forced, but the losses bend towards a positive floor: "
+        "the exponent is biased low; use floor='free' or a measured limit"
+    )
+    FLOOR_MATTERS = (
+        "a floor of zero was forced; the data do not exclude a positive one, with which "
+        "the exponent would lie outside this interval"
+    )
+    FLOOR_UNIDENTIFIED = (
+        "the data cannot tell the floor from zero or from most of the smallest loss: "
+        "exponent and floor trade off; a known or measured floor would narrow both"
+    )
+    SHORT_RANGE = (
+        "less than one decade of sizes: a power law cannot be told from other curves"
+    )
+    FEW_SIZES = "fewer than six sizes: the interval rests on very few differences"
+    ALPHA_AT_BOUND = "the exponent lies at the edge of the range that was searched"
+    OPEN_INTERVAL = "the interval is open-ended: the data bound the exponent on one side"
+    LACK_OF_FIT = (
+        "the losses leave the power law by more than their scatter between seeds: "
+        "the range holds a bend, or the runs are not converged"
+    )
+    NO_REPLICATES = (
+        "one run a size: the scatter is estimated from the residuals of the fit alone"
+    )
+    NOT_CONVERGED = (
+        "some runs had not interpolated their training set: their losses may be above "
+        "the converged value"
+    )
+    FAILED_RUNS = "runs with a non-finite loss were left out"
+    SHARED_DATA = (
+        "training and test sets of different runs share examples of one finite data "
+        "set: errors are correlated, and the interval may be too narrow"
+    )
+    STEEPER_THAN_BOUND = (
+        "the exponent lies above 4/d; the relation is a lower bound, so this does not "
+        "contradict it"
+    )
+    BELOW_BOUND = (
+        "the exponent lies below the bound: a condition of the theory is not met, or "
+        "the dimension of this layer is not the one that the target depends on"
+    )
+
+    def __call__(self, detail: str = "") -> "Remark":
+        """This caveat with the facts of the case.
+
+        >>> print(Caveat.SHORT_RANGE("sizes 100 to 500"))
+        short range (sizes 100 to 500): less than one decade of sizes: a power law cannot be told from other curves
+        """
+        return Remark(self, detail)
+
+
+@dc.dataclass(frozen=True)
+class Remark:
+    """A caveat with the facts of the case, as it stands in `result.caveats`."""
+
+    caveat: Caveat
+    detail: str = ""
+
+    def __str__(self) -> str:
+        name = self.caveat.name.lower().replace("_", " ")
+        facts = f" ({self.detail})" if self.detail else ""
+        return f"{name}{facts}: {self.caveat.value}"

@@ -1,0 +1,33 @@
+"""The one error that users cause, and the helpers that word it."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ManifoldScaleError(ValueError):
+    """A call that cannot work: the message names the argument, what was found and
+    what would work.
+
+    It is a `ValueError`, so that code that knows nothing of this package can catch it.
+    """
+
+
+def nearest(word: str, choices: Iterable[str], n: int = 3) -> str:
+    """The choices that look most like `word`, for the end of an error message."""
+    choices = list(choices)
+    close = difflib.get_close_matches(word, choices, n=n, cutoff=0.3) or choices[:n]
+    return ", ".join(repr(choice) for choice in close)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `ManifoldScaleError(message)` unless `condition` holds."""
+    if not condition:
+        raise ManifoldScaleError(message)
+
+
+def one_of(name: str, value: str, choices: Iterable[str]) -> None:
+    """Check that the argument `name` is one of a few words."""
+    choices = list(choices)
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ManifoldScaleError(f"`{name}` must be one of {listed}; not {value!r}.")

@@ -1,0 +1,63 @@
+"""A confidence interval that knows its level."""
+
+import dataclasses as dc
+import math
+from collections.abc import Callable, Iterator
+
+from .errors import require
+
+
+@dc.dataclass(frozen=True)
+class Interval:
+    """A confidence interval, open-ended where an end is infinite.
+
+    >>> low, high = Interval(1.5, 2.5)
+    >>> 2.0 in Interval(1.5, 2.5), Interval(1.5, 2.5).level
+    (True, 0.95)
+    """
+
+    low: float
+    high: float
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        require(
+            not self.low > self.high,
+            f"An interval needs low <= high; got ({self.low}, {self.high}).",
+        )
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"[{number(self.low)}, {number(self.high)}]"
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+    @property
+    def is_open(self) -> bool:
+        return not (math.isfinite(self.low) and math.isfinite(self.high))
+
+    def map(self, function: Callable[[float], float]) -> "Interval":
+        """The interval of a monotone function (rising or falling) of the quantity."""
+        ends = sorted((function(self.low), function(self.high)))
+        return Interval(ends[0], ends[1], self.level)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as it is printed everywhere: `digits` significant digits, plain."""
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    if decimals > 6 or decimals < -4:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{max(decimals, 0)}f}"

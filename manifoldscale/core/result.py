@@ -1,0 +1,141 @@
+"""What every result carries, and how results print, tabulate and save."""
+
+import csv
+import dataclasses as dc
+import html
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from .caveat import Remark
+from .interval import Interval, number
+from .serialize import dumps, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Result:
+    """A frozen result that prints as one line plus one line a caveat.
+
+    A concrete result is a frozen dataclass that gives `row`, `headline` and `caveats`.
+    """
+
+    caveats: tuple[Remark, ...]
+
+    def row(self) -> dict[str, Any]:
+        """The result as one flat row of a table."""
+        raise NotImplementedError
+
+    def headline(self) -> str:
+        """The one line that says it."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join([self.headline(), *(f"  ! {note}" for note in self.caveats)])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in self.caveats)
+        listed = f"<ul>{notes}</ul>" if notes else ""
+        return f"<div><code>{html.escape(self.headline())}</code>{listed}</div>"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The result as a data frame of one row."""
+        return Table((self,)).to_frame()
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The whole result as JSON text, also written to `path` where one is given."""
+        text = dumps(self)
+        if path is not None:
+            write_text(Path(path), text)
+        return text
+
+
+@dc.dataclass(frozen=True)
+class Quantity(Result):
+    """A number with its company: interval, method, sample size and caveats."""
+
+    value: float
+    interval: Interval
+    method: Any
+    n_points: int
+    caveats: tuple[Remark, ...] = ()
+
+    name = "quantity"
+
+    def headline(self) -> str:
+        return (
+            f"{self.name} {number(self.value)} {self.interval} "
+            f"({self.method}, n = {self.n_points:,})"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            self.name: self.value,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "level": self.interval.level,
+            "method": str(self.method),
+            "n_points": self.n_points,
+            "caveats": "; ".join(str(note) for note in self.caveats),
+        }
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+@dc.dataclass(frozen=True)
+class Table(Sequence[Result]):
+    """Results side by side: a sequence, with a row each."""
+
+    results: tuple[Result, ...]
+    labels: tuple[Mapping[str, Any], ...] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Result]: ...
+    def __getitem__(self, index: int | slice) -> Result | Sequence[Result]:
+        return self.results[index]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __str__(self) -> str:
+        return "\n".join(str(result) for result in self.results)
+
+    def rows(self) -> list[dict[str, Any]]:
+        labels = self.labels or ({},) * len(self.results)
+        pairs = zip(labels, self.results, strict=True)
+        return [{**label, **result.row()} for label, result in pairs]
+
+    def to_frame(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def to_csv(self, path: str | Path) -> None:
+        """One row a result."""
+        write_csv(Path(path), self.rows())
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        text = dumps(self.rows())
+        if path is not None:
+            write_text(Path(path), text)
+        return text
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows with the same keys as a CSV file, numbers at full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
