@@ -1,0 +1,1 @@
+"""Clouds of points and their neighbours: the ground of every estimator."""

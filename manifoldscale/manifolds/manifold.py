@@ -1,0 +1,90 @@
+"""Manifolds of known truth: what is sampled, and what is known of it."""
+
+import abc
+import dataclasses as dc
+
+import numpy as np
+
+from ..core.arrays import Array, Floats
+from ..core.errors import ManifoldScaleError, require
+from ..core.random import Rng, generator
+from ..geometry.cloud import Cloud
+
+
+@dc.dataclass(frozen=True)
+class Manifold(abc.ABC):
+    """A manifold with a sampler and exact invariants.
+
+    A concrete manifold gives `dim`, `natural_ambient_dim`, `betti`, `scalar_curvature`
+    and `_draw`; everything else is here.
+    """
+
+    dim: int
+
+    def __post_init__(self) -> None:
+        require(
+            isinstance(self.dim, int | np.integer) and self.dim >= 1,
+            f"`dim` must be a positive integer; not {self.dim!r}.",
+        )
+
+    @property
+    @abc.abstractmethod
+    def natural_ambient_dim(self) -> int:
+        """Dimension of the space of the standard embedding."""
+
+    @property
+    @abc.abstractmethod
+    def betti(self) -> tuple[int, ...]:
+        """Betti numbers b_0 .. b_dim."""
+
+    @abc.abstractmethod
+    def scalar_curvature(self, points: Array) -> Floats:
+        """Scalar curvature (sum of the Ricci eigenvalues, 2K on a surface) at each
+        noise-free point, in 1 / length^2.
+        """
+
+    @abc.abstractmethod
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        """`n` points of the standard embedding, (n x natural_ambient_dim)."""
+
+    def sample(
+        self, n: int, ambient: int | None = None, noise: float = 0.0, rng: Rng = 0
+    ) -> Cloud:
+        """A cloud of `n` independent points.
+
+        Parameters
+        ----------
+        n : number of points.
+        ambient : embed isometrically, by a random rotation, in this many dimensions;
+            None keeps the standard embedding.
+        noise : standard deviation of Gaussian noise on each ambient coordinate.
+        rng : int or Generator.
+
+        Returns
+        -------
+        Cloud whose `.manifold` is this manifold.
+        """
+        random = generator(rng)
+        points = self._draw(n, random)
+        if ambient is not None:
+            points = points @ isometry(self.natural_ambient_dim, ambient, random)
+        if noise:
+            points = points + noise * random.standard_normal(points.shape)
+        return Cloud(points, name=type(self).__name__, manifold=self)
+
+    def _contractible(self) -> tuple[int, ...]:
+        return (1,) + (0,) * self.dim
+
+    def _flat(self, points: Array) -> Floats:
+        return np.zeros(len(points))
+
+
+def isometry(inner: int, outer: int, rng: np.random.Generator) -> Floats:
+    """A random (inner x outer) matrix with orthonormal rows, uniform by Haar measure."""
+    if outer < inner:
+        raise ManifoldScaleError(
+            f"`ambient` must be at least {inner}, the dimension of the standard "
+            f"embedding; not {outer}."
+        )
+    q, r = np.linalg.qr(rng.standard_normal((outer, inner)))
+    return np.ascontiguousarray((q * np.sign(np.diag(r))).T)

@@ -1,0 +1,57 @@
+"""Spheres and the balls that they bound."""
+
+import dataclasses as dc
+
+import numpy as np
+
+from ..core.arrays import Array, Floats
+from .manifold import Manifold
+
+
+@dc.dataclass(frozen=True)
+class Sphere(Manifold):
+    """The sphere of dimension `dim` in R^(dim + 1), sampled uniformly by area."""
+
+    radius: float = 1.0
+
+    @property
+    def natural_ambient_dim(self) -> int:
+        return self.dim + 1
+
+    @property
+    def betti(self) -> tuple[int, ...]:
+        return (1,) + (0,) * (self.dim - 1) + (1,)
+
+    def scalar_curvature(self, points: Array) -> Floats:
+        """d (d - 1) / radius^2 everywhere."""
+        return np.full(len(points), self.dim * (self.dim - 1) / self.radius**2)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        return self.radius * _directions(n, self.dim + 1, rng)
+
+
+@dc.dataclass(frozen=True)
+class Ball(Manifold):
+    """The solid ball of dimension `dim`, sampled uniformly by volume."""
+
+    radius: float = 1.0
+
+    @property
+    def natural_ambient_dim(self) -> int:
+        return self.dim
+
+    @property
+    def betti(self) -> tuple[int, ...]:
+        return self._contractible()
+
+    def scalar_curvature(self, points: Array) -> Floats:
+        return self._flat(points)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        radii = self.radius * rng.random((n, 1)) ** (1 / self.dim)
+        return radii * _directions(n, self.dim, rng)
+
+
+def _directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
+    normal = rng.standard_normal((n, dim))
+    return normal / np.linalg.norm(normal, axis=1, keepdims=True)

@@ -1,0 +1,53 @@
+"""The Swiss roll, uniform by area."""
+
+import dataclasses as dc
+
+import numpy as np
+
+from ..core.arrays import Array, Floats
+from .manifold import Manifold
+
+
+@dc.dataclass(frozen=True)
+class SwissRoll(Manifold):
+    """The surface (t cos t, h, t sin t), isometric to a rectangle.
+
+    It is sampled uniformly by area, unlike scikit-learn's, whose density falls with t.
+    """
+
+    dim: int = dc.field(default=2, init=False)
+    start: float = 1.5 * np.pi
+    stop: float = 4.5 * np.pi
+    height: float = 21.0
+
+    @property
+    def natural_ambient_dim(self) -> int:
+        return 3
+
+    @property
+    def betti(self) -> tuple[int, ...]:
+        return self._contractible()
+
+    def scalar_curvature(self, points: Array) -> Floats:
+        return self._flat(points)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        length = rng.uniform(_arc_length(self.start), _arc_length(self.stop), n)
+        height = rng.uniform(0, self.height, n)
+        t = _angle_at(length)
+        return np.stack([t * np.cos(t), height, t * np.sin(t)], axis=1)
+
+
+def _arc_length(t: Floats | float) -> Floats:
+    """Length of the spiral r = t from 0 to t: the integral of sqrt(1 + t^2)."""
+    return np.asarray((t * np.sqrt(1 + np.square(t)) + np.arcsinh(t)) / 2)
+
+
+def _angle_at(length: Floats) -> Floats:
+    """The inverse of `_arc_length`, by Newton's method (convex: it cannot overshoot
+    twice).
+    """
+    t = np.sqrt(2 * length)
+    for _ in range(20):
+        t = t - (_arc_length(t) - length) / np.sqrt(1 + t**2)
+    return np.asarray(t)
