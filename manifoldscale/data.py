@@ -1,0 +1,220 @@
+"""The data sets at hand: a card each, checked when loaded."""
+
+import dataclasses as dc
+import hashlib
+import importlib
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .core.arrays import Array
+from .core.errors import ManifoldScaleError, nearest
+from .core.random import Rng, generator
+from .geometry.cloud import Cloud
+
+
+@dc.dataclass(frozen=True)
+class Card:
+    """What is known of a data set, as its card.toml says."""
+
+    name: str
+    title: str
+    description: str
+    sha256: str
+    points: int
+    shape: tuple[int, ...]
+    maximum: float
+    classes: int
+    licence: str
+    origin: str
+    citation: str
+    known: Mapping[str, Any]
+    file: str | None = None
+    loader: str | None = None
+    origin_sha256: str | None = None
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples and labels in memory.
+
+    Attributes
+    ----------
+    inputs : (n x features) float32, in [0, 1].
+    labels : (n,) integers.
+    """
+
+    card: Card
+    inputs: Array
+    labels: Array
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def cloud(self) -> Cloud:
+        """The inputs as a cloud."""
+        return Cloud(self.inputs, labels=self.labels, name=self.name)
+
+
+def folder() -> Path:
+    """Where the cards are: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    for place in (package / "datasets", package.parent / "datasets"):
+        if any(place.glob("*/card.toml")):
+            return place
+    raise ManifoldScaleError(
+        f"The data sets are missing: neither {package / 'datasets'} nor "
+        f"{package.parent / 'datasets'} holds a card.toml. Install the package again."
+    )
+
+
+def names() -> list[str]:
+    """Names that `load` understands."""
+    return sorted(path.parent.name for path in folder().glob("*/card.toml"))
+
+
+def card(name: str) -> Card:
+    """The card of a data set."""
+    if name not in names():
+        raise ManifoldScaleError(
+            f"There is no data set {name!r}; did you mean {nearest(name, names())}?"
+        )
+    with (folder() / name / "card.toml").open("rb") as stream:
+        fields = tomllib.load(stream)
+    return Card(name=name, **{**fields, "shape": tuple(fields["shape"])})
+
+
+def load(name: str) -> Dataset:
+    """A data set by name, its checksum verified.
+
+    >>> digits = load("digits")
+    >>> digits.inputs.shape
+    (1797, 64)
+
+    Raises
+    ------
+    ManifoldScaleError : there is no such data set, its file is missing, or its contents
+        are not those that the card describes.
+    """
+    about = card(name)
+    images, labels = _from_loader(about) if about.loader else _from_file(about)
+    inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(about.maximum)
+    return Dataset(about, inputs, labels.astype(np.int64))
+
+
+def _from_file(about: Card) -> tuple[Array, Array]:
+    path = folder() / about.name / str(about.file)
+    if not path.is_file():
+        raise ManifoldScaleError(
+            f"The file of data set {about.name!r} is missing: {path}. Install the package "
+            "again."
+        )
+    _verify(about, path.read_bytes(), str(path))
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["images"], stored["labels"]
+
+
+def _from_loader(about: Card) -> tuple[Array, Array]:
+    module, _, function = str(about.loader).partition(":")
+    bunch = getattr(importlib.import_module(module), function)()
+    images, labels = bunch.data.astype(np.uint8), bunch.target.astype(np.uint8)
+    _verify(about, images.tobytes() + labels.tobytes(), str(about.loader))
+    return images, labels
+
+
+def _verify(about: Card, contents: bytes, place: str) -> None:
+    found = hashlib.sha256(contents).hexdigest()
+    if found != about.sha256:
+        raise ManifoldScaleError(
+            f"Data set {about.name!r} is not what its card describes: {place} has sha256 "
+            f"{found[:16]}..., the card {about.sha256[:16]}... . The copy is damaged or "
+            "changed; install the package again."
+        )
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Examples:
+    """Inputs of a network as they came, with labels where there are some."""
+
+    inputs: Any
+    labels: Array | None = None
+
+    def sample(self, n: int, rng: Rng = 0) -> "Examples":
+        """At most `n` of the examples, drawn at random, in their order."""
+        if len(self.inputs) <= n:
+            return self
+        rows = np.sort(generator(rng).choice(len(self.inputs), n, replace=False))
+        labels = None if self.labels is None else np.asarray(self.labels)[rows]
+        return Examples(self.inputs[rows], labels)
+
+
+def load_examples(spec: str) -> Examples:
+    """Examples from what a user typed.
+
+    A name of `names()`; the path of an .npy array or of an .npz with an array `X`
+    (`inputs`, `images`) and perhaps `y` (`labels`); or `py:module:loader`, a function that
+    returns inputs or (inputs, labels).
+    """
+    if spec.startswith("py:"):
+        found = from_python(spec)
+        return Examples(*found) if isinstance(found, tuple) else Examples(found)
+    path = Path(spec)
+    if path.suffix in (".npy", ".npz"):
+        return _from_numpy(path)
+    dataset = load(spec)
+    return Examples(dataset.inputs, dataset.labels)
+
+
+def _from_numpy(path: Path) -> Examples:
+    if not path.is_file():
+        raise ManifoldScaleError(f"DATA {str(path)!r}: there is no such file.")
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ManifoldScaleError(
+            f"{path} holds Python objects, which are not loaded; save a numeric array."
+        ) from error
+    if path.suffix == ".npy":
+        return Examples(stored)
+    with stored:
+        inputs = next((n for n in ("X", "inputs", "images") if n in stored), None)
+        labels = next((n for n in ("y", "labels") if n in stored), None)
+        if inputs is None:
+            raise ManifoldScaleError(
+                f"{path} needs an array named X, inputs or images; it has "
+                f"{', '.join(stored)}."
+            )
+        return Examples(stored[inputs], None if labels is None else stored[labels])
+
+
+def from_python(spec: str) -> Any:
+    """Call the function that `py:module:function` names, found from the working
+    directory as well as among installed packages.
+    """
+    parts = spec.split(":")
+    if len(parts) != 3 or not all(parts):
+        raise ManifoldScaleError(f"{spec!r} is not of the form py:module:function.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(parts[1])
+    except ModuleNotFoundError as error:
+        raise ManifoldScaleError(
+            f"{spec!r}: there is no module {error.name!r}, neither here nor installed."
+        ) from error
+    function = getattr(module, parts[2], None)
+    if not callable(function):
+        choices = [name for name in dir(module) if callable(getattr(module, name))]
+        raise ManifoldScaleError(
+            f"{spec!r}: {parts[1]} has no function {parts[2]!r}; did you mean "
+            f"{nearest(parts[2], choices)}?"
+        )
+    return function()
