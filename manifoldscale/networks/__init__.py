@@ -1,0 +1,1 @@
+"""Networks: where torch begins. Sites, hooks, extraction, checkpoints."""

@@ -1,0 +1,55 @@
+"""Multilayer perceptrons as values: the shape of one, apart from its weights."""
+
+import dataclasses as dc
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from torch import nn
+
+from ..core.errors import one_of, require
+
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+}
+
+
+@dc.dataclass(frozen=True)
+class MLP:
+    """The shape of a multilayer perceptron: `depth` hidden layers of `width` units, and
+    a linear read-out.
+    """
+
+    inputs: int
+    width: int
+    depth: int
+    outputs: int
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        one_of("activation", self.activation, ACTIVATIONS)
+        for name in ("inputs", "width", "depth", "outputs"):
+            require(
+                getattr(self, name) >= 1,
+                f"`{name}` must be a positive integer; not {getattr(self, name)}.",
+            )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of every layer, from the inputs to the outputs."""
+        return (self.inputs, *(self.width,) * self.depth, self.outputs)
+
+    @property
+    def parameters(self) -> int:
+        """P: the number of trainable parameters, biases and read-out included."""
+        return sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def module(self) -> nn.Sequential:
+        """The network as a module, with layers hidden1, act1, ..., readout."""
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        for i in range(self.depth):
+            layers[f"hidden{i + 1}"] = nn.Linear(self.sizes[i], self.width)
+            layers[f"act{i + 1}"] = ACTIVATIONS[self.activation]()
+        layers["readout"] = nn.Linear(self.width, self.outputs)
+        return nn.Sequential(layers)
