@@ -1,0 +1,1 @@
+"""Scaling laws: fits, the exponents that a dimension implies, and their comparison."""

@@ -1,0 +1,196 @@
+"""The exponents that a manifold's dimension implies, and under which conditions."""
+
+import dataclasses as dc
+import math
+from collections.abc import Collection
+from typing import Any
+
+from ..core.errors import ManifoldScaleError, one_of, require
+from ..core.interval import Interval, number
+from ..core.result import Quantity, Result
+
+# What the equality of a law rests on, beside the data lying on a d-dimensional manifold.
+CONDITIONS = {
+    "infinite_resource": "the other resource (parameters, or data) is effectively infinite",
+    "interpolation": "training reaches the interpolating solution",
+    "noiseless": "labels carry no noise",
+    "generic_target": "the target varies at second order along all d directions",
+    "piecewise_linear": "the network is piecewise linear, its pieces tiling the manifold",
+    "optimal_regularisation": "the regularisation is optimal at every size",
+}
+BOUND_CONDITIONS = ("infinite_resource", "interpolation", "noiseless")
+
+
+@dc.dataclass(frozen=True)
+class Law:
+    """One rung: alpha = numerator / (d + shift), for a loss of a given order."""
+
+    numerator: float
+    shift: float
+    statement: str
+    conditions: tuple[str, ...]
+    source: str
+
+
+@dc.dataclass(frozen=True)
+class ExponentPrediction(Result):
+    """An exponent implied by a dimension.
+
+    Attributes
+    ----------
+    alpha, interval : the exponent; its interval carries that of the dimension.
+    kind : "bound", the measured exponent should not lie below; or "equality".
+    unmet : conditions that the equality needs and that were not declared as met.
+    """
+
+    alpha: float
+    interval: Interval
+    kind: str
+    law: str
+    dim: float
+    dim_interval: Interval
+    unmet: tuple[str, ...]
+    statement: str
+    source: str
+    caveats: tuple[Any, ...] = ()
+
+    def headline(self) -> str:
+        sign = "=" if self.kind == "equality" else ">="
+        return (
+            f"alpha {sign} {number(self.alpha)} {self.interval} "
+            f"(law {self.law}, d = {number(self.dim)} {self.dim_interval})"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "law": self.law, "kind": self.kind, "alpha": self.alpha,
+            "low": self.interval.low, "high": self.interval.high, "dimension": self.dim,
+            "unmet": "; ".join(self.unmet), "source": self.source,
+        }
+
+
+def predict_exponent(
+    dim: Quantity | float,
+    law: str = "4/d",
+    loss: str = "mse",
+    label_noise: float = 0.0,
+    met: Collection[str] = (),
+) -> ExponentPrediction:
+    """The resolution-limited exponent (of D or of P) that a dimension implies.
+
+    >>> print(predict_exponent(8.0))
+    alpha >= 0.500 [0.500, 0.500] (law 4/d, d = 8.00 [8.00, 8.00])
+
+    ======  ===========================================================================
+    law     for a loss quadratic near its minimum (mse, cross_entropy)
+    ======  ===========================================================================
+    "1/d"   rigorous lower bound: Lipschitz loss, network and target, which agree on the
+            training set (Bahri et al., theorem 2); holds for every Lipschitz loss
+    "2/d"   piecewise-constant or nearest-neighbour accuracy: the error is of first
+            order in the distance to the nearest example
+    "4/d"   piecewise-linear accuracy, as of a ReLU network: error of second order
+    "2p/d"  the same for the loss |y - f|^p, given as loss="abs^p" (p = 2: "4/d")
+    ======  ===========================================================================
+
+    With label noise the interpolating exponents do not apply. What the best regularised
+    estimator reaches is then 2s / (2s + d) (Stone 1982), with s = 2 in place of 4/d and
+    s = 1 in place of 2/d.
+
+    Parameters
+    ----------
+    dim : a `Dimension`, whose interval is carried through, or a known number.
+    label_noise : standard deviation of noise on the labels; only whether it is zero
+        matters here.
+    met : names of conditions known to hold, among `CONDITIONS`. When every condition of
+        the law is met the prediction is an equality, else a bound.
+
+    Raises
+    ------
+    ManifoldScaleError : an unknown law, loss or condition, or a dimension that is not
+        positive.
+    """
+    value, interval = _dimension(dim)
+    require(label_noise >= 0, f"`label_noise` must be >= 0; not {label_noise}.")
+    for name in met:
+        one_of("met", name, CONDITIONS)
+    rung = _law(law, _order(loss), label_noise > 0)
+
+    def exponent(d: float) -> float:
+        return 0.0 if math.isinf(d) else rung.numerator / (d + rung.shift)
+
+    unmet = tuple(CONDITIONS[name] for name in rung.conditions if name not in met)
+    return ExponentPrediction(
+        alpha=exponent(value),
+        interval=interval.map(exponent),
+        kind="bound" if unmet or law == "1/d" else "equality",
+        law=law if label_noise == 0 else f"{law} with label noise",
+        dim=value,
+        dim_interval=interval,
+        unmet=unmet,
+        statement=rung.statement,
+        source=rung.source,
+    )
+
+
+def _dimension(dim: Quantity | float) -> tuple[float, Interval]:
+    value = float(dim)
+    require(
+        value > 0 and math.isfinite(value),
+        f"`dim` must be a positive dimension; not {value}.",
+    )
+    if isinstance(dim, Quantity):
+        return value, dim.interval
+    return value, Interval(value, value)
+
+
+def _order(loss: str) -> float:
+    """p of a loss that grows as |error|^p near its minimum."""
+    if loss in ("mse", "cross_entropy"):
+        return 2.0
+    if loss.startswith("abs^"):
+        try:
+            order = float(loss[4:])
+        except ValueError:
+            order = -1.0
+        if order > 0:
+            return order
+    raise ManifoldScaleError(
+        f"`loss` must be 'mse', 'cross_entropy' or 'abs^p' with a positive p, as in "
+        f"'abs^3'; not {loss!r}."
+    )
+
+
+def _law(law: str, order: float, noisy: bool) -> Law:
+    one_of("law", law, ("1/d", "2/d", "4/d", "2p/d"))
+    if law == "1/d":
+        return Law(
+            1.0, 0.0, "Lipschitz loss, network and target", BOUND_CONDITIONS,
+            "Bahri et al. 2024, theorems 2 and 3",
+        )
+    smoothness = 1 if law == "2/d" else 2
+    name = "first" if smoothness == 1 else "second"
+    if noisy:
+        require(order == 2, "With label noise only the mse and cross-entropy laws are known.")
+        return Law(
+            2.0 * smoothness, 2.0 * smoothness,
+            f"minimax rate for a target of smoothness {smoothness}",
+            ("infinite_resource", "optimal_regularisation", "generic_target"),
+            "Stone 1982, Annals of Statistics 10:1040",
+        )
+    pieces = ("piecewise_linear",) if smoothness == 2 else ()
+    return Law(
+        smoothness * order, 0.0, f"error of {name} order in the distance between examples",
+        (*BOUND_CONDITIONS, "generic_target", *pieces),
+        "Bahri et al. 2024; Sharma and Kaplan 2022",
+    )
+
+
+def ladder(
+    dim: Quantity | float, loss: str = "mse", label_noise: float = 0.0,
+    met: Collection[str] = (),
+) -> tuple[ExponentPrediction, ...]:
+    """Every law for one dimension, from the rigorous bound upwards."""
+    laws = ("2/d", "4/d") if label_noise else ("1/d", "2/d", "4/d")
+    if _order(loss) != 2:
+        laws = ("1/d", "2p/d")
+    return tuple(predict_exponent(dim, law, loss, label_noise, met) for law in laws)
