@@ -1,0 +1,44 @@
+"""Printing: tables and progress bars, the latter on standard error."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..core.serialize import dumps
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def show_table(
+    title: str, columns: Mapping[str, str], rows: Sequence[Sequence[str]]
+) -> None:
+    """A table; `columns` maps each heading to "left" or "right"."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None,
+                  pad_edge=False, header_style="dim")
+    for name, justify in columns.items():
+        table.add_column(name, justify="right" if justify == "right" else "left",
+                         overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+def show_json(value: Any) -> None:
+    click.echo(dumps(value))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress display that leaves standard output alone."""
+    with Progress(
+        TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=err,
+    ) as progress:
+        yield progress

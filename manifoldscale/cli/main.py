@@ -1,0 +1,55 @@
+"""`manifoldscale`: the group of commands, and what they share."""
+
+import importlib
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..core.errors import ManifoldScaleError
+
+USER_ERROR = 1  # the input cannot be used; Click's own 2 is a wrong command line
+
+COMMANDS = {
+    "study": "the whole chain on real data: sweep, fit, probe, compare, report",
+    "probe": "dimension of each layer of a trained network",
+    "sites": "what can be probed in a network",
+    "datasets": "the data sets at hand",
+}
+
+
+class Commands(click.Group):
+    """Loads a command only when it is asked for, so that `--help` needs no torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{cmd_name}", __package__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ManifoldScaleError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(USER_ERROR)
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="manifoldscale")
+def main() -> None:
+    """From a trained network to the geometry of its learned data manifold, and to the
+    scaling law that this geometry implies.
+
+    Exit codes: 0 done; 1 the input cannot be used; 2 a wrong command line.
+    """

@@ -1,0 +1,77 @@
+"""The probe: the dimension of what each site of a trained network has learned."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from .core.caveat import Caveat
+from .core.errors import ManifoldScaleError
+from .core.interval import Interval
+from .core.method import Method
+from .core.random import Rng, generator
+from .core.result import Table
+from .dimension import Auto, Dimension
+from .geometry.cloud import Cloud
+from .geometry.estimate import estimate
+from .networks.extract import extract
+
+NAN = float("nan")
+
+
+def probe(
+    model: nn.Module,
+    data: Any,
+    sites: str | Sequence[str] = "*",
+    *,
+    method: Method[Dimension] | None = None,
+    batch_size: int = 256,
+    rng: Rng = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Table:
+    """The dimension of the representation at every site, a row each.
+
+    A site at which no estimate can be made (a dead layer, say) has NaN and the reason;
+    the others are not lost.
+
+    Parameters
+    ----------
+    model, data, sites, batch_size : as in `extract`.
+    method : `dimension.Auto()` where none is given.
+    progress : called with the name of each site when it is done.
+    """
+    clouds = extract(model, data, sites, batch_size=batch_size)
+    return probe_clouds(clouds, method or Auto(), rng=rng, progress=progress)
+
+
+def probe_clouds(
+    clouds: Mapping[str, Cloud],
+    method: Method[Dimension],
+    *,
+    rng: Rng = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Table:
+    """The dimension of each cloud, one row each. Every site has the same anchors."""
+    seed = int(generator(rng).integers(2**31))
+    results, labels = [], []
+    for site, cloud in clouds.items():
+        results.append(_dimension(cloud, method, seed))
+        labels.append({"site": site, "features": cloud.ambient_dim})
+        if progress is not None:
+            progress(site)
+    return Table(tuple(results), tuple(labels))
+
+
+def _dimension(cloud: Cloud, method: Method[Dimension], seed: int) -> Dimension:
+    try:
+        return estimate(cloud, method, rng=seed)
+    except ManifoldScaleError as error:
+        reason = Caveat.NOT_ESTIMATED(str(error))
+        return Dimension(NAN, Interval(NAN, NAN), method, len(cloud), (reason,))
+
+
+def dimensions(table: Table) -> Iterable[tuple[str, Dimension]]:
+    """(site, dimension) of each row of a probe's table."""
+    for label, result in zip(table.labels or (), table.results, strict=True):
+        assert isinstance(result, Dimension)
+        yield str(label["site"]), result

@@ -1,0 +1,273 @@
+"""The whole chain on one task: sweep, fit, probe, prediction, comparison."""
+
+import dataclasses as dc
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .core.errors import ManifoldScaleError
+from .core.learning_curve import LearningCurve
+from .core.result import Table, write_csv
+from .core.serialize import dumps, plain, write_text
+from .dimension import Auto, Dimension
+from .networks.extract import extract
+from .networks.models import save_mlp
+from .probe import dimensions, probe_clouds
+from .scaling.compare import Comparison, compare
+from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
+from .scaling.power_law import PowerLaw, fit_power_law
+from .sweeps.plan import PROBE_SEED, Plan
+from .sweeps.run import run, train_probe
+from .sweeps.tasks import DataSet, Task, TeacherStudent
+from .sweeps.train import Training
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+VERSIONED = ("manifoldscale", "numpy", "scipy", "torch", "scikit-learn")
+
+
+@dc.dataclass(frozen=True)
+class Study:
+    """What a study does: a plan, and how its network is probed.
+
+    Attributes
+    ----------
+    plan : the sweep over dataset sizes, at one width.
+    n_points : most examples at which the network is probed.
+    """
+
+    plan: Plan
+    n_points: int = 10_000
+
+    @property
+    def width(self) -> int:
+        return self.plan.widths[0]
+
+
+@dc.dataclass(frozen=True, eq=False)
+class StudyResult:
+    """What a study found.
+
+    Attributes
+    ----------
+    curve : the losses; fit : their power law in D.
+    alternative : the fit under the other assumption about the floor.
+    dimensions : one row a site of a network that is not among those of the curve.
+    headline_site : the last hidden layer before its activation, as in Sharma and Kaplan.
+    predictions : the laws at the headline site.
+    comparisons : site by site, r = alpha_D d / 4.
+    """
+
+    study: Study
+    curve: LearningCurve
+    fit: PowerLaw
+    alternative: PowerLaw | None
+    dimensions: Table
+    headline_site: str
+    predictions: tuple[ExponentPrediction, ...]
+    comparisons: dict[str, Comparison]
+    provenance: dict[str, Any]
+    timings: dict[str, float]
+
+    @property
+    def headline(self) -> Comparison | None:
+        """The comparison at the headline site; None where its dimension is unknown."""
+        return self.comparisons.get(self.headline_site)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "study": plain(self.study),
+            "alpha_D": plain(self.fit),
+            "alternative_fit": plain(self.alternative),
+            "dimensions": {
+                site: plain(dim) for site, dim in dimensions(self.dimensions)
+            },
+            "headline_site": self.headline_site,
+            "predictions": plain(self.predictions),
+            "comparisons": {site: plain(c) for site, c in self.comparisons.items()},
+            "learning_curve": plain(self.curve),
+            "provenance": self.provenance,
+            "timings": self.timings,
+        }
+
+
+def dataset_study(name: str = "mnist5k", *, seed: int = 0, quick: bool = False) -> Study:
+    """The study of a real data set."""
+    task = DataSet(name)
+    n_test = min(1000, (task.largest(0) or 0) // 4)
+    largest = task.largest(n_test) or 0
+    steps, seeds, count = (300, 3, 5) if quick else (1000, 6, 9)
+    plan = Plan(
+        task, dataset_sizes=spaced(min(100, largest // 20), largest, count), seeds=seeds,
+        depth=3, n_test=n_test, training=Training(steps=steps), root_seed=seed,
+    )
+    return Study(plan)
+
+
+def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
+    """The controlled study, in which the dimension is known."""
+    steps, seeds, count = (600, 3, 5) if quick else (2500, 5, 8)
+    plan = Plan(
+        TeacherStudent(dim), dataset_sizes=spaced(64, 1024 if quick else 2048, count),
+        seeds=seeds, depth=2, n_test=2000, root_seed=seed,
+        training=Training(steps=steps, learning_rate=6e-3),
+    )
+    return Study(plan)
+
+
+def spaced(low: int, high: int, count: int) -> tuple[int, ...]:
+    """Sizes at equal ratios from `low` to `high`, both included."""
+    return tuple(int(round(size)) for size in np.geomspace(low, high, count))
+
+
+def run_study(
+    study: Study, folder: str | Path, progress: Progress | None = None
+) -> StudyResult:
+    """Run a study; the registry in `folder` lets a second call resume.
+
+    Writes runs.sqlite and probe.safetensors; `save_study` writes the rest.
+
+    Raises
+    ------
+    ManifoldScaleError : the folder cannot be written, or too few runs gave a loss.
+    """
+    folder = _writable(Path(folder))
+    report = progress or (lambda *_: None)
+    clock = _Clock()
+    curve = _sweep(study, folder, report)
+    clock.lap("sweep")
+    fit, alternative = _fits(curve)
+    clock.lap("fit")
+    table = _probe(study, folder, report)
+    clock.lap("probe")
+    site = f"hidden{study.plan.depth}"
+    known = dict(dimensions(table))
+    usable = {name: dim for name, dim in known.items() if math.isfinite(dim.value)}
+    return StudyResult(
+        study=study,
+        curve=curve,
+        fit=fit,
+        alternative=alternative,
+        dimensions=table,
+        headline_site=site,
+        predictions=_predictions(study, usable.get(site)),
+        comparisons={
+            name: compare(_prediction(study, dim), fit) for name, dim in usable.items()
+        },
+        provenance=_provenance(study),
+        timings=clock.laps,
+    )
+
+
+def save_study(result: StudyResult, folder: str | Path) -> None:
+    """Write results.json, runs.csv, dimensions.csv and comparisons.csv."""
+    folder = Path(folder)
+    write_text(folder / "results.json", dumps(result))
+    result.curve.to_csv(folder / "runs.csv")
+    result.dimensions.to_csv(folder / "dimensions.csv")
+    rows = [{"site": site, **c.row()} for site, c in result.comparisons.items()]
+    write_csv(folder / "comparisons.csv", rows)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self.last = round(now - self.last, 2), now
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".probe").touch()
+        (folder / ".probe").unlink()
+    except OSError as error:
+        raise ManifoldScaleError(
+            f"The results folder {str(folder)!r} cannot be written ({error})."
+        ) from error
+    return folder
+
+
+def _sweep(study: Study, folder: Path, report: Progress) -> LearningCurve:
+    done, total = 0, len(study.plan)
+
+    def advance(runs: int) -> None:
+        nonlocal done
+        done += runs
+        report("sweep", done, total)
+
+    return run(study.plan, folder / "runs.sqlite", progress=advance)
+
+
+def _fits(curve: LearningCurve) -> tuple[PowerLaw, PowerLaw | None]:
+    if curve.floor is None:
+        return fit_power_law(curve, floor="free"), fit_power_law(curve, floor="zero")
+    return fit_power_law(curve, floor=curve.floor), fit_power_law(curve, floor="free")
+
+
+def _probe(study: Study, folder: Path, report: Progress) -> Table:
+    """Train a network of its own at the largest size, keep it, and probe every layer.
+
+    Its seed is none of the sweep's, so the error of the dimension is independent of that
+    of the exponent but for shared examples.
+    """
+    plan = study.plan
+    trained = train_probe(plan, study.width, max(plan.dataset_sizes), PROBE_SEED)
+    model = trained.pack.member(0)
+    save_mlp(model, trained.pack.shape, folder / "probe.safetensors")
+    inputs, labels = plan.task.points(study.n_points, plan.seed_of(PROBE_SEED))
+    clouds = extract(model, (inputs, labels) if labels is not None else inputs)
+    done = 0
+
+    def advance(site: str) -> None:
+        nonlocal done
+        done += 1
+        report("probe", done, len(clouds))
+
+    return probe_clouds(clouds, Auto(), rng=plan.root_seed, progress=advance)
+
+
+def _met(task: Task) -> tuple[str, ...]:
+    """Conditions of the laws that the task itself guarantees."""
+    teacher = isinstance(task, TeacherStudent)
+    return ("noiseless",) if teacher and task.floor == 0 else ()
+
+
+def _noise(task: Task) -> float:
+    return task.label_noise if isinstance(task, TeacherStudent) else 0.0
+
+
+def _prediction(study: Study, dim: Dimension) -> ExponentPrediction:
+    task, loss = study.plan.task, study.plan.training.loss
+    return predict_exponent(dim, "4/d", loss, _noise(task), _met(task))
+
+
+def _predictions(study: Study, dim: Dimension | None) -> tuple[ExponentPrediction, ...]:
+    if dim is None:
+        return ()
+    task, loss = study.plan.task, study.plan.training.loss
+    return ladder(dim, loss, _noise(task), _met(task))
+
+
+def _provenance(study: Study) -> dict[str, Any]:
+    return {
+        "task": study.plan.task.name,
+        "known_dimension": study.plan.task.known_dim,
+        "seed": study.plan.root_seed,
+        "parameters": study.plan.shape(study.width).parameters,
+        "versions": {name: metadata.version(name) for name in VERSIONED},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+    }
