@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from .core.errors import ManifoldScaleError as ManifoldScaleError
 from .core.lazy import attach
 
-
 if TYPE_CHECKING:
-    from . import data as data, dimension as dimension, manifolds as manifolds
-    from . import sklearn as sklearn, sweeps as sweeps
+    from . import (
+        data as data,
+        dimension as dimension,
+        manifolds as manifolds,
+        sklearn as sklearn,
+        sweeps as sweeps,
+    )
     from .core.interval import Interval as Interval
     from .core.learning_curve import LearningCurve as LearningCurve
     from .core.result import Table as Table
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     from .networks.extract import extract as extract, sites as sites
     from .scaling.compare import compare as compare
     from .scaling.exponent import predict_exponent as predict_exponent
-    from .scaling.power_law import Reference as Reference
-    from .scaling.power_law import fit_power_law as fit_power_law
+    from .scaling.power_law import (
+        Reference as Reference,
+        fit_power_law as fit_power_law,
+    )
 
 __version__ = "0.1.0"
 

@@ -86,9 +86,7 @@ class StudyResult:
             "study": plain(self.study),
             "alpha_D": plain(self.fit),
             "alternative_fit": plain(self.alternative),
-            "dimensions": {
-                site: plain(dim) for site, dim in dimensions(self.dimensions)
-            },
+            "dimensions": {site: plain(dim) for site, dim in dimensions(self.dimensions)},
             "headline_site": self.headline_site,
             "predictions": plain(self.predictions),
             "comparisons": {site: plain(c) for site, c in self.comparisons.items()},
@@ -105,8 +103,13 @@ def dataset_study(name: str = "mnist5k", *, seed: int = 0, quick: bool = False) 
     largest = task.largest(n_test) or 0
     steps, seeds, count = (300, 3, 5) if quick else (1000, 6, 9)
     plan = Plan(
-        task, dataset_sizes=spaced(min(100, largest // 20), largest, count), seeds=seeds,
-        depth=3, n_test=n_test, training=Training(steps=steps), root_seed=seed,
+        task,
+        dataset_sizes=spaced(min(100, largest // 20), largest, count),
+        seeds=seeds,
+        depth=3,
+        n_test=n_test,
+        training=Training(steps=steps),
+        root_seed=seed,
     )
     return Study(plan)
 
@@ -115,8 +118,12 @@ def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
     """The controlled study, in which the dimension is known."""
     steps, seeds, count = (600, 3, 5) if quick else (2500, 5, 8)
     plan = Plan(
-        TeacherStudent(dim), dataset_sizes=spaced(64, 1024 if quick else 2048, count),
-        seeds=seeds, depth=2, n_test=2000, root_seed=seed,
+        TeacherStudent(dim),
+        dataset_sizes=spaced(64, 1024 if quick else 2048, count),
+        seeds=seeds,
+        depth=2,
+        n_test=2000,
+        root_seed=seed,
         training=Training(steps=steps, learning_rate=6e-3),
     )
     return Study(plan)
@@ -124,7 +131,7 @@ def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
 
 def spaced(low: int, high: int, count: int) -> tuple[int, ...]:
     """Sizes at equal ratios from `low` to `high`, both included."""
-    return tuple(int(round(size)) for size in np.geomspace(low, high, count))
+    return tuple(round(float(size)) for size in np.geomspace(low, high, count))
 
 
 def run_study(

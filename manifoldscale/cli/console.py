@@ -6,8 +6,14 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from ..core.serialize import dumps
@@ -20,11 +26,18 @@ def show_table(
     title: str, columns: Mapping[str, str], rows: Sequence[Sequence[str]]
 ) -> None:
     """A table; `columns` maps each heading to "left" or "right"."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None,
-                  pad_edge=False, header_style="dim")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+    )
     for name, justify in columns.items():
-        table.add_column(name, justify="right" if justify == "right" else "left",
-                         overflow="fold")
+        table.add_column(
+            name, justify="right" if justify == "right" else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     out.print(table)
@@ -38,7 +51,11 @@ def show_json(value: Any) -> None:
 def progress_bar() -> Iterator[Progress]:
     """A progress display that leaves standard output alone."""
     with Progress(
-        TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(),
-        TimeElapsedColumn(), TimeRemainingColumn(), console=err,
+        TextColumn("{task.description:<8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
     ) as progress:
         yield progress

@@ -16,16 +16,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data", default="mnist5k")
-@click.option("--teacher", type=click.IntRange(1, 20), metavar="D",
-              help="In place of DATA: a teacher network on inputs of known dimension D.")
+@click.option(
+    "--teacher",
+    type=click.IntRange(1, 20),
+    metavar="D",
+    help="In place of DATA: a teacher network on inputs of known dimension D.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--quick", is_flag=True, help="Small sweep, in seconds: for a first look.")
-@click.option("--out", "folder", type=click.Path(file_okay=False), default=None,
-              help="Results folder; a study that was interrupted resumes there.  "
-              "[default: study-NAME]")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False),
+    default=None,
+    help="Results folder; a study that was interrupted resumes there.  "
+    "[default: study-NAME]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results.json.")
 def study(
-    data: str, teacher: int | None, seed: int, quick: bool, folder: str | None,
+    data: str,
+    teacher: int | None,
+    seed: int,
+    quick: bool,
+    folder: str | None,
     as_json: bool,
 ) -> None:
     """The whole chain on real data (DATA, by default mnist5k).
@@ -69,27 +82,35 @@ def study(
 
 def _show(result: "StudyResult", place: Path) -> None:
     fit = result.fit
-    out.print(f"\n[bold]{fit.axis.exponent} = {number(fit.alpha)}[/bold]  "
-              f"95 % interval {fit.interval}")
-    out.print(f"  test loss of {len(result.curve)} networks, D = {fit.losses.x[0]:.0f} to "
-              f"{fit.losses.x[-1]:.0f}; floor {number(fit.floor)}, {fit.floor_rule}")
+    out.print(
+        f"\n[bold]{fit.axis.exponent} = {number(fit.alpha)}[/bold]  "
+        f"95 % interval {fit.interval}"
+    )
+    out.print(
+        f"  test loss of {len(result.curve)} networks, D = {fit.losses.x[0]:.0f} to "
+        f"{fit.losses.x[-1]:.0f}; floor {number(fit.floor)}, {fit.floor_rule}"
+    )
     other = result.alternative
     if other is not None:
-        out.print(f"  with the floor {other.floor_rule}: {number(other.alpha)} "
-                  f"{other.interval}")
+        out.print(
+            f"  with the floor {other.floor_rule}: {number(other.alpha)} {other.interval}"
+        )
     for note in fit.caveats:
         out.print(f"  ! {note}", style="yellow")
     out.print()
     show_dimensions(result.dimensions, "Dimension of each layer")
     out.print()
-    rows = [
-        [p.law, p.kind, number(p.alpha), str(p.interval)] for p in result.predictions
-    ]
-    show_table(f"Exponents implied by {result.headline_site}",
-               {"law": "left", "kind": "left", "alpha": "right", "interval": "left"}, rows)
+    rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in result.predictions]
+    show_table(
+        f"Exponents implied by {result.headline_site}",
+        {"law": "left", "kind": "left", "alpha": "right", "interval": "left"},
+        rows,
+    )
     if result.headline is not None:
-        out.print(f"\n[bold]r = alpha_D d / 4 = {number(result.headline.ratio)}[/bold]  "
-                  f"95 % interval {result.headline.interval}  ({result.headline_site})")
+        out.print(
+            f"\n[bold]r = alpha_D d / 4 = {number(result.headline.ratio)}[/bold]  "
+            f"95 % interval {result.headline.interval}  ({result.headline_site})"
+        )
         for note in result.headline.caveats:
             out.print(f"  ! {note}", style="yellow")
     out.print(f"\nPage: {place / 'report.html'}")

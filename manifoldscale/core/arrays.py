@@ -16,7 +16,7 @@ def as_numpy(data: Any, name: str) -> Array:
     """`data` as a NumPy array: arrays, tensors, data frames and nested lists."""
     if hasattr(data, "detach"):  # a torch tensor, without importing torch
         tensor = data.detach().cpu()
-        data = tensor.float().numpy() if str(tensor.dtype)[-8:] == "bfloat16" else tensor.numpy()
+        data = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     elif hasattr(data, "toarray"):
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."

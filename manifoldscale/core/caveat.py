@@ -39,6 +39,10 @@ class Caveat(enum.Enum):
         "a floor of zero was forced; the data do not exclude a positive one, with which "
         "the exponent would lie outside this interval"
     )
+    FLOOR_EXCEEDED = (
+        "the losses bend towards a floor above the given one: the exponent is biased "
+        "low; the largest runs are not converged, or the network limits them"
+    )
     FLOOR_UNIDENTIFIED = (
         "the data cannot tell the floor from zero or from most of the smallest loss: "
         "exponent and floor trade off; a known or measured floor would narrow both"
@@ -77,8 +81,8 @@ class Caveat(enum.Enum):
     def __call__(self, detail: str = "") -> "Remark":
         """This caveat with the facts of the case.
 
-        >>> print(Caveat.SHORT_RANGE("sizes 100 to 500"))
-        short range (sizes 100 to 500): less than one decade of sizes: a power law cannot be told from other curves
+        >>> print(Caveat.NOT_ESTIMATED("a dead layer"))
+        not estimated (a dead layer): there is no estimate; the reason is given
         """
         return Remark(self, detail)
 

@@ -32,7 +32,9 @@ class Axis(enum.Enum):
     @property
     def label(self) -> str:
         return {
-            "data": "training examples D", "parameters": "parameters P", "width": "width w",
+            "data": "training examples D",
+            "parameters": "parameters P",
+            "width": "width w",
         }[self.name]
 
     @classmethod
@@ -91,7 +93,7 @@ class LearningCurve:
         return len(self.runs)
 
     def __str__(self) -> str:
-        sizes = np.unique(self.column(Axis.data)) if self.runs else []
+        sizes = {run.dataset_size for run in self.runs}
         return f"LearningCurve of {len(self.runs)} runs at {len(sizes)} dataset sizes"
 
     def column(self, axis: Axis | str) -> Array:
@@ -146,7 +148,8 @@ def _runs(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Run]:
             f"{list(row)}.",
         )
         fields = {name: row[name] for name in known & row.keys()}
-        yield Run(**{k: v for k, v in fields.items() if not _missing(v)} | {"loss": row["loss"]})
+        given = {name: value for name, value in fields.items() if not _missing(value)}
+        yield Run(**{"loss": math.nan, **given})
 
 
 def _missing(value: Any) -> bool:

@@ -31,7 +31,7 @@ class Method(abc.ABC, Generic[R]):
 
     def __str__(self) -> str:
         changed = [
-            f"{field.name}={getattr(self, field.name)!r}"
+            f"{field.name}={_shown(getattr(self, field.name))}"
             for field in dc.fields(self)
             if field.default != getattr(self, field.name)
         ]
@@ -50,3 +50,7 @@ class Method(abc.ABC, Generic[R]):
                 f"`ms.sklearn.DimensionEstimator(method={self}).fit(X)`."
             )
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, Method) else repr(value)

@@ -11,7 +11,7 @@ from ..core.random import Rng
 from .neighbors import Neighbors, find_neighbors
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -53,13 +53,13 @@ class Cloud:
                 object.__setattr__(self, name, frozen(self._aligned(values, name)))
 
     def _aligned(self, values: Any, name: str) -> Array:
-        values = as_numpy(values, name)
+        array = as_numpy(values, name)
         require(
-            values.ndim >= 1 and len(values) == len(self.points),
+            array.ndim >= 1 and len(array) == len(self.points),
             f"`{name}` must have one entry for each of the {len(self.points)} points; "
-            f"its shape is {values.shape}.",
+            f"its shape is {array.shape}.",
         )
-        return values
+        return array
 
     def __len__(self) -> int:
         return len(self.points)

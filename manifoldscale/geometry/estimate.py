@@ -17,9 +17,7 @@ R = TypeVar("R", bound=Result)
 def estimate(on: Any, method: Method[R], *, rng: Rng = 0) -> R: ...
 @overload
 def estimate(on: Any, method: Sequence[Method[Any]], *, rng: Rng = 0) -> Table: ...
-def estimate(
-    on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng = 0
-) -> Any:
+def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng = 0) -> Any:
     """Estimate a geometric quantity of a cloud.
 
     >>> import manifoldscale as ms

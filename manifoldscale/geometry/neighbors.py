@@ -127,9 +127,7 @@ def find_neighbors(
     )
 
 
-def _query_rows(
-    anchors: int | Array | None, kept: Ints, n_rows: int, rng: Rng
-) -> Ints:
+def _query_rows(anchors: int | Array | None, kept: Ints, n_rows: int, rng: Rng) -> Ints:
     """Positions within `kept` of the query points."""
     if anchors is None:
         return np.arange(len(kept))

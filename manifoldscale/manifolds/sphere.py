@@ -54,4 +54,4 @@ class Ball(Manifold):
 
 def _directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
     normal = rng.standard_normal((n, dim))
-    return normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    return np.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True))

@@ -44,12 +44,16 @@ class Capture:
         with contextlib.ExitStack() as undo:
             undo.enter_context(_eval_mode(self.model))
             wanted = None if self.wanted is None else set(map(module_name, self.wanted))
-            for name, module in leaves(self.model).items():
-                if wanted is None or name in wanted:
-                    hook = self._hook(name)
-                    undo.callback(module.register_forward_hook(hook).remove)
+            # The root's input comes first, before any module's.
             root = self.model.register_forward_pre_hook(self._on_input)
             undo.callback(root.remove)
+            for name, module in leaves(self.model).items():
+                if wanted is None or name in wanted:
+                    # Inputs are read before the call, which may change them in place.
+                    before = module.register_forward_pre_hook(self._before(name))
+                    undo.callback(before.remove)
+                    after = module.register_forward_hook(self._after(name))
+                    undo.callback(after.remove)
             self._exit = undo.pop_all()
         return self
 
@@ -64,19 +68,27 @@ class Capture:
         self.tensors.clear()
         self._calls.clear()
         self._seen.clear()
-        self._keep(INPUT, "input", sole_tensor(args))
+        self._keep(INPUT, module, sole_tensor(args))
 
-    def _hook(self, name: str) -> Any:
-        def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _before(self, name: str) -> Any:
+        def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
             self._calls[name] += 1
-            call = "" if self._calls[name] == 1 else f"#{self._calls[name]}"
-            kind = type(module).__name__
-            self._keep(f"{name}{call}:in", kind, sole_tensor(args))
-            self._keep(f"{name}{call}", kind, sole_tensor(output))
+            self._keep(f"{self._call(name)}:in", module, sole_tensor(args))
 
         return hook
 
-    def _keep(self, site: str, kind: str, tensor: Tensor | None) -> None:
+    def _after(self, name: str) -> Any:
+        def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+            self._keep(self._call(name), module, sole_tensor(output))
+
+        return hook
+
+    def _call(self, name: str) -> str:
+        """The name of the present call; calls after the first are numbered."""
+        call = self._calls[name]
+        return name if call == 1 else f"{name}#{call}"
+
+    def _keep(self, site: str, module: nn.Module, tensor: Tensor | None) -> None:
         if tensor is None or (self.wanted is not None and site not in self.wanted):
             return
         if self.wanted is None:
@@ -87,7 +99,7 @@ class Capture:
                 self.aliases[site] = first
                 return
         self.tensors[site] = tensor.detach().clone()
-        self.kinds[site] = kind
+        self.kinds[site] = type(module).__name__
 
 
 @contextlib.contextmanager

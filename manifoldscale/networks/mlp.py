@@ -1,6 +1,7 @@
 """Multilayer perceptrons as values: the shape of one, apart from its weights."""
 
 import dataclasses as dc
+import itertools
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -43,7 +44,7 @@ class MLP:
     @property
     def parameters(self) -> int:
         """P: the number of trainable parameters, biases and read-out included."""
-        return sum((a + 1) * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+        return sum((a + 1) * b for a, b in itertools.pairwise(self.sizes))
 
     def module(self) -> nn.Sequential:
         """The network as a module, with layers hidden1, act1, ..., readout."""

@@ -38,8 +38,12 @@ class Site:
 
     def row(self) -> dict[str, Any]:
         shape = " x ".join(str(size) for size in self.shape)
-        return {"site": self.name, "module": self.kind, "shape": shape,
-                "features": self.features}
+        return {
+            "site": self.name,
+            "module": self.kind,
+            "shape": shape,
+            "features": self.features,
+        }
 
 
 def select(

@@ -9,11 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..study import StudyResult
-from .series import BLUE, GREEN, ORANGE, Mark, dimension_marks, exponent_marks, loss_series
+from .series import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    Mark,
+    dimension_marks,
+    exponent_marks,
+    loss_series,
+)
 
-STYLE = {
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 9, "legend.frameon": False, "savefig.dpi": 200,
+STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
     "pdf.fonttype": 42,
 }
 WIDTH, HEIGHT = 3.5, 2.7  # inches: one column
@@ -22,7 +34,9 @@ WIDTH, HEIGHT = 3.5, 2.7  # inches: one column
 def save_figures(result: StudyResult, folder: str | Path) -> list[Path]:
     """Write each figure as PNG and PDF; returns the paths."""
     drawers: dict[str, Callable[[StudyResult, Axes], None]] = {
-        "loss": draw_loss, "dimension": draw_dimension, "exponent": draw_exponent,
+        "loss": draw_loss,
+        "dimension": draw_dimension,
+        "exponent": draw_exponent,
     }
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,8 +100,13 @@ def draw_exponent(result: StudyResult, ax: Axes) -> None:
 
 def _bar(ax: Axes, place: int, mark: Mark, color: str) -> None:
     ax.errorbar(
-        [mark.value], [place], xerr=[[mark.minus], [mark.plus]], fmt="o", color=color,
-        ms=4, capsize=2,
+        [mark.value],
+        [place],
+        xerr=[[mark.minus], [mark.plus]],
+        fmt="o",
+        color=color,
+        ms=4,
+        capsize=2,
     )
 
 

@@ -13,7 +13,15 @@ from ..core.interval import number
 from ..core.serialize import write_text
 from ..probe import dimensions
 from ..study import StudyResult
-from .series import BLUE, GREEN, ORANGE, Mark, dimension_marks, exponent_marks, loss_series
+from .series import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    Mark,
+    dimension_marks,
+    exponent_marks,
+    loss_series,
+)
 
 HEIGHT = 380
 
@@ -22,7 +30,9 @@ def save_page(result: StudyResult, path: str | Path) -> None:
     """Write the page. It holds everything that it shows and asks no network."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("manifoldscale.report", "templates"),
-        autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     template = environment.get_template("study.html")
     figures = {
@@ -39,10 +49,15 @@ def save_page(result: StudyResult, path: str | Path) -> None:
 
 
 def _fragment(figure: go.Figure, name: str) -> str:
-    return str(plotly.io.to_html(
-        figure, full_html=False, include_plotlyjs=False, div_id=f"figure-{name}",
-        config={"displaylogo": False, "responsive": True},
-    ))
+    return str(
+        plotly.io.to_html(
+            figure,
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=f"figure-{name}",
+            config={"displaylogo": False, "responsive": True},
+        )
+    )
 
 
 def _context(result: StudyResult) -> dict[str, Any]:
@@ -52,16 +67,20 @@ def _context(result: StudyResult) -> dict[str, Any]:
     rows = []
     for site, dim in dimensions(result.dimensions):
         compared = result.comparisons.get(site)
-        rows.append({
-            "site": site,
-            "dimension": number(dim.value),
-            "interval": "" if math.isnan(dim.value) else str(dim.interval),
-            "raw": number(dim.raw),
-            "predicted": number(compared.prediction.alpha) if compared else "",
-            "ratio": f"{number(compared.ratio)} {compared.interval}" if compared else "",
-            "headline": site == result.headline_site,
-            "notes": "; ".join(str(note) for note in dim.caveats),
-        })
+        rows.append(
+            {
+                "site": site,
+                "dimension": number(dim.value),
+                "interval": "" if math.isnan(dim.value) else str(dim.interval),
+                "raw": number(dim.raw),
+                "predicted": number(compared.prediction.alpha) if compared else "",
+                "ratio": f"{number(compared.ratio)} {compared.interval}"
+                if compared
+                else "",
+                "headline": site == result.headline_site,
+                "notes": "; ".join(str(note) for note in dim.caveats),
+            }
+        )
     return {
         "title": f"{plan.task.name}: learned manifold and scaling law",
         "fit": fit,
@@ -87,9 +106,12 @@ def _context(result: StudyResult) -> dict[str, Any]:
 
 def _layout(figure: go.Figure, **axes: Any) -> go.Figure:
     figure.update_layout(
-        template="plotly_white", height=HEIGHT, margin={"l": 70, "r": 20, "t": 20, "b": 60},
+        template="plotly_white",
+        height=HEIGHT,
+        margin={"l": 70, "r": 20, "t": 20, "b": 60},
         font={"family": "system-ui, sans-serif", "size": 13},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
         **axes,
     )
@@ -102,19 +124,35 @@ def loss_figure(result: StudyResult) -> go.Figure:
     level = f"{result.fit.interval.level:.0%}"
     figure = go.Figure()
     figure.add_scatter(
-        x=[*s.grid, *s.grid[::-1]], y=[*s.high, *s.low[::-1]], fill="toself",
-        fillcolor="rgba(213,94,0,0.2)", line={"width": 0}, hoverinfo="skip",
+        x=[*s.grid, *s.grid[::-1]],
+        y=[*s.high, *s.low[::-1]],
+        fill="toself",
+        fillcolor="rgba(213,94,0,0.2)",
+        line={"width": 0},
+        hoverinfo="skip",
         name=f"{level} band",
     )
-    figure.add_scatter(x=s.grid, y=s.curve, mode="lines", line={"color": ORANGE},
-                       name=s.fit_label)
-    figure.add_scatter(x=s.run_sizes, y=s.run_losses, mode="markers", name="runs",
-                       marker={"color": BLUE, "size": 5, "opacity": 0.4})
-    figure.add_scatter(x=s.sizes, y=s.means, mode="markers", name="mean of the runs",
-                       marker={"color": BLUE, "size": 9},
-                       hovertemplate="D = %{x:,}<br>loss %{y:.4g}<extra></extra>")
+    figure.add_scatter(
+        x=s.grid, y=s.curve, mode="lines", line={"color": ORANGE}, name=s.fit_label
+    )
+    figure.add_scatter(
+        x=s.run_sizes,
+        y=s.run_losses,
+        mode="markers",
+        name="runs",
+        marker={"color": BLUE, "size": 5, "opacity": 0.4},
+    )
+    figure.add_scatter(
+        x=s.sizes,
+        y=s.means,
+        mode="markers",
+        name="mean of the runs",
+        marker={"color": BLUE, "size": 9},
+        hovertemplate="D = %{x:,}<br>loss %{y:.4g}<extra></extra>",
+    )
     return _layout(
-        figure, xaxis={"type": "log", "title": s.x_label, "dtick": 1},
+        figure,
+        xaxis={"type": "log", "title": s.x_label, "dtick": 1},
         yaxis={"type": "log", "title": s.y_label, "dtick": "D2"},
     )
 
@@ -124,9 +162,13 @@ def dimension_figure(result: StudyResult) -> go.Figure:
     marks = dimension_marks(result)
     figure = go.Figure()
     figure.add_scatter(
-        x=[mark.name for mark in marks], y=[mark.value for mark in marks],
-        error_y=_errors(marks), mode="markers+lines", name="dimension",
-        marker={"color": BLUE, "size": 9}, line={"color": BLUE, "width": 1},
+        x=[mark.name for mark in marks],
+        y=[mark.value for mark in marks],
+        error_y=_errors(marks),
+        mode="markers+lines",
+        name="dimension",
+        marker={"color": BLUE, "size": 9},
+        line={"color": BLUE, "width": 1},
         customdata=[[str(mark.interval), mark.note] for mark in marks],
         hovertemplate="%{x}<br>d = %{y:.2f} %{customdata[0]}<br>%{customdata[1]}"
         "<extra></extra>",
@@ -134,11 +176,15 @@ def dimension_figure(result: StudyResult) -> go.Figure:
     known = result.study.plan.task.known_dim
     if known is not None:
         figure.add_scatter(
-            x=[mark.name for mark in marks], y=[known] * len(marks), mode="lines",
-            line={"color": GREEN, "dash": "dash"}, name=f"input manifold, d = {known}",
+            x=[mark.name for mark in marks],
+            y=[known] * len(marks),
+            mode="lines",
+            line={"color": GREEN, "dash": "dash"},
+            name=f"input manifold, d = {known}",
         )
     return _layout(
-        figure, xaxis={"title": "layer, from input to read-out"},
+        figure,
+        xaxis={"title": "layer, from input to read-out"},
         yaxis={"title": "intrinsic dimension", "rangemode": "tozero"},
         showlegend=known is not None,
     )
@@ -154,9 +200,13 @@ def exponent_figure(result: StudyResult) -> go.Figure:
         ([measured], ORANGE, "measured"),
     ):
         figure.add_scatter(
-            x=[mark.value for mark in group], y=[mark.name for mark in group],
-            error_x=_errors(group), mode="markers", marker={"color": color, "size": 10},
-            name=name, customdata=[[str(m.interval), m.note] for m in group],
+            x=[mark.value for mark in group],
+            y=[mark.name for mark in group],
+            error_x=_errors(group),
+            mode="markers",
+            marker={"color": color, "size": 10},
+            name=name,
+            customdata=[[str(m.interval), m.note] for m in group],
             hovertemplate="%{y}: %{x:.3f} %{customdata[0]}<br>%{customdata[1]}"
             "<extra></extra>",
         )
@@ -169,6 +219,8 @@ def exponent_figure(result: StudyResult) -> go.Figure:
 
 def _errors(marks: list[Mark]) -> dict[str, Any]:
     return {
-        "type": "data", "symmetric": False, "array": [mark.plus for mark in marks],
+        "type": "data",
+        "symmetric": False,
+        "array": [mark.plus for mark in marks],
         "arrayminus": [mark.minus for mark in marks],
     }

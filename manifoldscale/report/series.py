@@ -14,7 +14,8 @@ from ..study import StudyResult
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
 LOSS_LABELS = {
-    "mse": "test loss (squared error)", "cross_entropy": "test loss (nats)",
+    "mse": "test loss (squared error)",
+    "cross_entropy": "test loss (nats)",
 }
 
 

@@ -48,15 +48,23 @@ class Comparison(Result):
 
     def row(self) -> dict[str, Any]:
         return {
-            "law": self.prediction.law, "dimension": self.prediction.dim,
-            "predicted": self.prediction.alpha, "measured": self.fit.alpha,
-            "ratio": self.ratio, "low": self.interval.low, "high": self.interval.high,
-            "verdict": self.verdict, "p_below": self.p_below,
+            "law": self.prediction.law,
+            "dimension": self.prediction.dim,
+            "predicted": self.prediction.alpha,
+            "measured": self.fit.alpha,
+            "ratio": self.ratio,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "verdict": self.verdict,
+            "p_below": self.p_below,
         }
 
     def to_dict(self) -> dict[str, Any]:
-        return {"type": "Comparison", **self.row(),
-                "caveats": [str(note) for note in self.caveats]}
+        return {
+            "type": "Comparison",
+            **self.row(),
+            "caveats": [str(note) for note in self.caveats],
+        }
 
 
 def compare(prediction: ExponentPrediction, fit: PowerLaw) -> Comparison:

@@ -63,9 +63,14 @@ class ExponentPrediction(Result):
 
     def row(self) -> dict[str, Any]:
         return {
-            "law": self.law, "kind": self.kind, "alpha": self.alpha,
-            "low": self.interval.low, "high": self.interval.high, "dimension": self.dim,
-            "unmet": "; ".join(self.unmet), "source": self.source,
+            "law": self.law,
+            "kind": self.kind,
+            "alpha": self.alpha,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "dimension": self.dim,
+            "unmet": "; ".join(self.unmet),
+            "source": self.source,
         }
 
 
@@ -164,29 +169,39 @@ def _law(law: str, order: float, noisy: bool) -> Law:
     one_of("law", law, ("1/d", "2/d", "4/d", "2p/d"))
     if law == "1/d":
         return Law(
-            1.0, 0.0, "Lipschitz loss, network and target", BOUND_CONDITIONS,
+            1.0,
+            0.0,
+            "Lipschitz loss, network and target",
+            BOUND_CONDITIONS,
             "Bahri et al. 2024, theorems 2 and 3",
         )
     smoothness = 1 if law == "2/d" else 2
     name = "first" if smoothness == 1 else "second"
     if noisy:
-        require(order == 2, "With label noise only the mse and cross-entropy laws are known.")
+        require(
+            order == 2, "With label noise only the mse and cross-entropy laws are known."
+        )
         return Law(
-            2.0 * smoothness, 2.0 * smoothness,
+            2.0 * smoothness,
+            2.0 * smoothness,
             f"minimax rate for a target of smoothness {smoothness}",
             ("infinite_resource", "optimal_regularisation", "generic_target"),
             "Stone 1982, Annals of Statistics 10:1040",
         )
     pieces = ("piecewise_linear",) if smoothness == 2 else ()
     return Law(
-        smoothness * order, 0.0, f"error of {name} order in the distance between examples",
+        smoothness * order,
+        0.0,
+        f"error of {name} order in the distance between examples",
         (*BOUND_CONDITIONS, "generic_target", *pieces),
         "Bahri et al. 2024; Sharma and Kaplan 2022",
     )
 
 
 def ladder(
-    dim: Quantity | float, loss: str = "mse", label_noise: float = 0.0,
+    dim: Quantity | float,
+    loss: str = "mse",
+    label_noise: float = 0.0,
     met: Collection[str] = (),
 ) -> tuple[ExponentPrediction, ...]:
     """Every law for one dimension, from the rigorous bound upwards."""

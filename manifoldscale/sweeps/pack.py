@@ -27,7 +27,10 @@ class Pack:
     """
 
     def __init__(
-        self, shape: MLP, seeds: Sequence[int], dtype: torch.dtype = torch.float32,
+        self,
+        shape: MLP,
+        seeds: Sequence[int],
+        dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
         self.shape = shape

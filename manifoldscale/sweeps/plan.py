@@ -13,6 +13,7 @@ from .tasks import Task, check_loss
 from .train import Training
 
 SCHEMA = 1  # raised when a change alters what a run computes
+DEFAULT_TRAINING = Training()
 PROBE_SEED = 10**6  # the network that is probed is none of those whose losses are fitted
 
 
@@ -54,7 +55,7 @@ class Plan:
     seeds: int = 8
     depth: int = 2
     activation: str = "relu"
-    training: Training = Training()
+    training: Training = DEFAULT_TRAINING
     n_test: int = 1000
     root_seed: int = 0
 

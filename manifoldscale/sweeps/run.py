@@ -45,8 +45,10 @@ def run(
     """
     report = progress or (lambda _: None)
     specs = plan.packs()
-    keys = {spec: [plan.key(spec.shape, spec.dataset_size, i) for i in spec.seeds]
-            for spec in specs}
+    keys = {
+        spec: [plan.key(spec.shape, spec.dataset_size, i) for i in spec.seeds]
+        for spec in specs
+    }
     with Registry(registry) if registry is not None else nullcontext() as stored:
         wanted = [key for names in keys.values() for key in names]
         records: Records = stored.find(wanted) if stored is not None else {}
@@ -73,9 +75,7 @@ def train_probe(plan: Plan, width: int, dataset_size: int, seed: int) -> Trained
     return _train(plan, spec, "cpu")
 
 
-def _missing(
-    keys: dict[PackSpec, list[str]], records: Records
-) -> Iterator[PackSpec]:
+def _missing(keys: dict[PackSpec, list[str]], records: Records) -> Iterator[PackSpec]:
     for spec, names in keys.items():
         left = [i for i, key in zip(spec.seeds, names, strict=True) if key not in records]
         if left:

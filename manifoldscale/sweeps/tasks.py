@@ -3,6 +3,7 @@
 import abc
 import dataclasses as dc
 import functools
+import itertools
 
 import numpy as np
 
@@ -238,7 +239,8 @@ class _Teacher:
         hidden = inputs
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0)
-        return (hidden @ self.weights[-1] + self.biases[-1] - self.mean) / self.std
+        outputs = hidden @ self.weights[-1] + self.biases[-1]
+        return np.asarray((outputs - self.mean) / self.std)
 
 
 @functools.lru_cache(maxsize=8)
@@ -246,7 +248,7 @@ def teacher(task: TeacherStudent) -> _Teacher:
     """The task's fixed teacher, standardised on 20,000 inputs of its own."""
     sizes = (task.ambient_dim, task.teacher_width, task.teacher_width, 1)
     rng = keyed(task.teacher_seed, "teacher", task.dim)
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(itertools.pairwise(sizes))
     raw = _Teacher(
         tuple(rng.standard_normal(pair) / np.sqrt(pair[0]) for pair in pairs),
         tuple(task.bias_std * rng.standard_normal(pair[1]) for pair in pairs),

@@ -99,7 +99,7 @@ def train(
         batch_inputs, batch_targets = _gather(inputs, targets, next(order))
         losses = example_loss(pack(batch_inputs), batch_targets, training.loss).mean(1)
         optimiser.zero_grad(set_to_none=False)
-        losses.sum().backward()
+        torch.autograd.backward(losses.sum())
         optimiser.step()
         schedule.step()
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == training.steps:
@@ -142,9 +142,7 @@ class _Order:
         return self.rows[:, self.at - self.batch : self.at]
 
 
-def _gather(
-    inputs: Tensor, targets: Tensor, rows: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _gather(inputs: Tensor, targets: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
     if rows is None:
         return inputs, targets
     members, n = inputs.shape[:2]
@@ -169,8 +167,12 @@ def _quarantine(pack: Pack, alive: Tensor) -> None:
 
 @torch.no_grad()
 def _evaluated(
-    pack: Pack, examples: Sequence[Examples], inputs: Tensor, targets: Tensor,
-    alive: Tensor, training: Training,
+    pack: Pack,
+    examples: Sequence[Examples],
+    inputs: Tensor,
+    targets: Tensor,
+    alive: Tensor,
+    training: Training,
 ) -> Trained:
     dtype, device = inputs.dtype, str(inputs.device)
     test_inputs = _stacked([one.test_inputs for one in examples], dtype, device)

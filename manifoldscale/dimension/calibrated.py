@@ -1,0 +1,157 @@
+"""Finite-sample calibration: what an estimator reads on data of known dimension.
+
+In dimension d, N points are about N^(-1/d) apart, so at a fixed N neighbourhoods grow
+with d until they feel edges, density and curvature, and every nearest-neighbour
+estimator reads low: TwoNN reads 16 for 20 at N = 2,500. The shortfall depends mostly on
+N and d and little on the distribution. The table holds the mean reading on four families
+that bracket it, for each (N, d):
+
+    sphere : curved, without an edge
+    ball   : flat, with a smooth edge
+    cube   : flat, with corners
+    normal : flat, without an edge, the density falling
+
+A reading is inverted on each. The centre of the four is the estimate; their spread is
+the systematic error. `benchmarks/calibration.py` makes the table.
+"""
+
+import dataclasses as dc
+import functools
+import importlib.resources
+
+import numpy as np
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import ManifoldScaleError, require
+from ..core.interval import Interval
+from ..core.method import Method
+from ..geometry.neighbors import Neighbors
+from .dimension import Dimension
+
+TABLE = "finite_sample.npz"
+
+
+@dc.dataclass(frozen=True)
+class CalibrationTable:
+    """Mean readings of one method, (families x sizes x dims)."""
+
+    families: tuple[str, ...]
+    sizes: Floats
+    dims: Floats
+    readings: Floats
+
+    def curves(self, n_points: int) -> Floats:
+        """The reading against `dims` at this number of points, (families x dims).
+
+        The relative shortfall is interpolated linearly in log N.
+        """
+        log_n = np.log(np.clip(n_points, self.sizes[0], self.sizes[-1]))
+        shortfall = self.readings / self.dims
+        columns = np.moveaxis(shortfall, 1, -1).reshape(-1, len(self.sizes))
+        at_n = [np.interp(log_n, np.log(self.sizes), column) for column in columns]
+        curves = np.reshape(at_n, (len(self.families), len(self.dims))) * self.dims
+        return np.maximum.accumulate(curves, axis=1)
+
+    def invert(self, reading: float, n_points: int) -> Floats:
+        """The dimension that gives this reading, for each family; infinity beyond the
+        table.
+        """
+        return np.array(
+            [
+                np.interp(reading, curve, self.dims, left=np.nan, right=np.inf)
+                if reading >= curve[0]
+                else reading * self.dims[0] / curve[0]
+                for curve in self.curves(n_points)
+            ]
+        )
+
+
+@functools.cache
+def load_table(method: Method[Dimension]) -> CalibrationTable:
+    """The shipped table of a method."""
+    file = importlib.resources.files(__package__) / TABLE
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        methods = [str(name) for name in stored["methods"]]
+        if str(method) not in methods:
+            raise ManifoldScaleError(
+                f"There is no calibration table for {method}; there is one for "
+                f"{', '.join(methods)}."
+            )
+        return CalibrationTable(
+            families=tuple(str(family) for family in stored["families"]),
+            sizes=stored["sizes"].astype(float),
+            dims=stored["dims"].astype(float),
+            readings=stored["readings"][methods.index(str(method))],
+        )
+
+
+@dc.dataclass(frozen=True)
+class Calibrated(Method[Dimension]):
+    """A method, corrected for what it reads at this number of points.
+
+    The interval is the hull, over the families, of the inverted interval of the raw
+    estimate: it holds the statistical error and the spread between families. `.raw` is
+    the uncorrected value.
+
+    Raises
+    ------
+    ManifoldScaleError : there is no table for the method, or fewer points than it holds.
+    """
+
+    method: Method[Dimension]
+
+    @property
+    def n_neighbors(self) -> int:
+        return self.method.n_neighbors
+
+    def __call__(self, near: Neighbors, /) -> Dimension:
+        table = load_table(self.method)
+        require(
+            near.n_points >= table.sizes[0],
+            f"The calibration begins at {table.sizes[0]:.0f} points; the cloud has "
+            f"{near.n_points}. Use the raw `{self.method}`.",
+        )
+        raw = self.method(near)
+        return calibrate(raw, table, self)
+
+
+def calibrate(raw: Dimension, table: CalibrationTable, method: object) -> Dimension:
+    """The calibrated form of a raw estimate."""
+    candidates = table.invert(raw.value, raw.n_points)
+    ends = np.stack([table.invert(end, raw.n_points) for end in raw.interval])
+    interval = Interval(float(ends.min()), float(ends.max()), raw.interval.level)
+    caveats = [note for note in raw.caveats if note.caveat is not Caveat.FINITE_SAMPLE_BIAS]
+    if np.isinf(candidates).any():
+        top = float(table.dims[-1])
+        low = min(interval.low, top)
+        return dc.replace(
+            raw,
+            value=min(float(candidates.min()), top),
+            method=method,
+            interval=Interval(low, np.inf, raw.interval.level),
+            caveats=(*caveats, _beyond(f"dimension above {top:.0f}")),
+        )
+    if raw.n_points > table.sizes[-1]:
+        caveats.append(_beyond(f"calibrated as if n = {table.sizes[-1]:,.0f}"))
+    value = float(np.exp(np.log(candidates).mean()))
+    return dc.replace(
+        raw,
+        value=value,
+        interval=interval,
+        method=method,
+        stderr=raw.stderr * _slope(table, raw),
+        systematic=float(np.ptp(candidates)) / 2,
+        caveats=tuple(caveats),
+    )
+
+
+def _slope(table: CalibrationTable, raw: Dimension) -> float:
+    """d(calibrated) / d(raw), averaged over the families."""
+    step = 0.01 * raw.value
+    above, below = (table.invert(raw.value + sign * step, raw.n_points) for sign in (1, -1))
+    return float(np.mean((above - below) / (2 * step)))
+
+
+def _beyond(detail: str) -> Remark:
+    return Caveat.BEYOND_CALIBRATION(detail)

@@ -1,0 +1,92 @@
+"""The result of a dimension estimate."""
+
+import dataclasses as dc
+from typing import Any
+
+from ..core.caveat import Caveat, Remark
+from ..core.interval import Interval
+from ..core.result import Quantity
+from ..geometry.neighbors import Neighbors
+
+HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
+TIED = 0.01  # share of tied nearest distances that a continuous density never shows
+
+
+@dc.dataclass(frozen=True)
+class Dimension(Quantity):
+    """An intrinsic dimension with its errors apart.
+
+    Attributes
+    ----------
+    value : the estimate.
+    interval : where the dimension lies at the interval's level. It holds the statistical
+        error, and for a calibrated estimate the systematic one too.
+    stderr : statistical standard error of `value`.
+    systematic : half the spread of `value` between the reference families of the
+        calibration; NaN where the method is not calibrated.
+    raw : the value before calibration; `value` itself where there is none.
+    scale : median distance to the farthest neighbour used, in the units of the cloud.
+    n_points : distinct points; n_queries : those at which the estimate was made.
+    """
+
+    stderr: float = float("nan")
+    systematic: float = float("nan")
+    raw: float = float("nan")
+    scale: float = float("nan")
+    n_queries: int = 0
+
+    name = "dimension"
+
+    def row(self) -> dict[str, Any]:
+        row = super().row()
+        notes = row.pop("caveats")
+        return {
+            **row,
+            "stderr": self.stderr,
+            "systematic": self.systematic,
+            "raw": self.raw,
+            "scale": self.scale,
+            "caveats": notes,
+        }
+
+
+def pooled_dimension(
+    method: Any, near: Neighbors, value: float, stderr: float, interval: Interval
+) -> Dimension:
+    """A `Dimension` with the caveats that hold for every neighbour-based method."""
+    return Dimension(
+        value=value,
+        interval=interval,
+        method=method,
+        n_points=near.n_points,
+        caveats=tuple(_remarks(near, value)),
+        stderr=stderr,
+        raw=value,
+        scale=_median_scale(near),
+        n_queries=near.n_queries,
+    )
+
+
+def _median_scale(near: Neighbors) -> float:
+    distances = near.distances[:, -1]
+    middle = len(distances) // 2
+    ordered = sorted(distances.tolist())
+    return float((ordered[middle] + ordered[-middle - 1]) / 2)
+
+
+def _remarks(near: Neighbors, value: float) -> list[Remark]:
+    remarks = []
+    if near.n_duplicates:
+        total = near.n_points + near.n_duplicates
+        remarks.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+    if near.k > 1:
+        tied = float((near.distances[:, 0] == near.distances[:, 1]).mean())
+        if tied > TIED:
+            remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
+    if near.n_points < 100:
+        remarks.append(Caveat.FEW_POINTS(f"n = {near.n_points}"))
+    if value > HIGH_DIM:
+        remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
+    if value > 0.9 * near.cloud.ambient_dim and near.cloud.ambient_dim > 1:
+        remarks.append(Caveat.NEAR_AMBIENT(f"{near.cloud.ambient_dim} features"))
+    return remarks

@@ -1,0 +1,96 @@
+"""What may be wrong with a fitted power law."""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from ..core.caveat import Caveat, Remark
+from ..core.interval import number
+from .losses import Losses
+from .profile_fit import Problem, Solution, solve
+from .projection import ALPHA_MAX, ALPHA_MIN
+
+SIGNIFICANT = 0.05
+MISFIT = 0.01
+
+
+def lack_of_fit(problem: Problem, solution: Solution, losses: Losses) -> float:
+    """p-value of the distance of the means to the curve, against the scatter of the runs
+    about their means; NaN without replicates.
+    """
+    if losses.freedom == 0 or not losses.spread > 0:
+        return math.nan
+    ratio = solution.cost / problem.freedom / losses.spread**2
+    return float(stats.f.sf(ratio, problem.freedom, losses.freedom))
+
+
+def diagnose(
+    problem: Problem, solution: Solution, losses: Losses, misfit: float, forced: bool
+) -> list[Remark]:
+    """The caveats of a fit. `forced` tells a floor of zero that was assumed from a floor
+    that is known.
+    """
+    return [
+        *_of_the_design(losses),
+        *_of_the_exponent(solution, misfit),
+        *_of_the_floor(problem, solution, losses, forced),
+    ]
+
+
+def _of_the_design(losses: Losses) -> list[Remark]:
+    remarks = []
+    decades = math.log10(losses.x[-1] / losses.x[0])
+    if decades < 1:
+        remarks.append(Caveat.SHORT_RANGE(f"{decades:.2f} decades"))
+    if len(losses.x) < 6:
+        remarks.append(Caveat.FEW_SIZES(f"{len(losses.x)} sizes"))
+    if losses.freedom == 0:
+        remarks.append(Caveat.NO_REPLICATES())
+    return remarks
+
+
+def _of_the_exponent(solution: Solution, misfit: float) -> list[Remark]:
+    remarks = []
+    if not ALPHA_MIN * 1.02 < solution.alpha < ALPHA_MAX / 1.02:
+        remarks.append(Caveat.ALPHA_AT_BOUND(f"{ALPHA_MIN} to {ALPHA_MAX}"))
+    if solution.interval.is_open or solution.interval.low == 0:
+        remarks.append(Caveat.OPEN_INTERVAL(str(solution.interval)))
+    if misfit < MISFIT:
+        remarks.append(Caveat.LACK_OF_FIT(f"p = {misfit:.2g}"))
+    return remarks
+
+
+def _of_the_floor(
+    problem: Problem, solution: Solution, losses: Losses, forced: bool
+) -> list[Remark]:
+    if problem.floor is None:
+        low, high = solution.floor_interval
+        if low == 0 and high > losses.y.min() / 2:
+            return [Caveat.FLOOR_UNIDENTIFIED(f"floor in {solution.floor_interval}")]
+        return []
+    if len(problem.x) < 4:
+        return []
+    free = Problem.of(losses, None)
+    freed = solve(free, losses, solution.interval.level)
+    p_value = _floor_test(free, freed, solution)
+    if p_value < SIGNIFICANT:
+        caveat = Caveat.FLOOR_FORCED if forced else Caveat.FLOOR_EXCEEDED
+        return [caveat(f"p = {p_value:.2g}")]
+    if forced and freed.alpha not in solution.interval:
+        return [Caveat.FLOOR_MATTERS(f"{number(freed.alpha)} {freed.interval}")]
+    return []
+
+
+def _floor_test(free: Problem, freed: Solution, solution: Solution) -> float:
+    """p-value of the fixed floor against a higher one.
+
+    The alternative is on one side, so under the null the free fit is better on that side
+    half of the time only: half of the F tail (Self & Liang 1987).
+    """
+    residuals = free.y - solution.mean
+    fixed = float(freed.weights @ residuals**2)
+    if fixed <= freed.cost or freed.floor <= solution.floor:
+        return 1.0
+    gain = (fixed - freed.cost) / max(freed.cost / free.freedom, np.finfo(float).tiny)
+    return float(stats.f.sf(gain, 1, free.freedom) / 2)

@@ -1,0 +1,96 @@
+"""Calibration: what was read at this N on known dimensions, undone."""
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.core.caveat import Caveat
+from manifoldscale.dimension import MLE, Auto, Calibrated, TwoNN
+from manifoldscale.dimension.calibrated import load_table
+
+
+def test_a_reading_on_a_family_inverts_to_its_dimension() -> None:
+    table = load_table(TwoNN())
+    for n in (300, 2500, 9000):
+        for dim in (2, 8, 25):
+            for i, curve in enumerate(table.curves(n)):
+                reading = np.interp(dim, table.dims, curve)
+                assert table.invert(reading, n)[i] == pytest.approx(dim, rel=0.01)
+
+
+def test_the_table_is_plausible() -> None:
+    """Low dimension is read right on the edgeless sphere, high dimension low; more
+    points read nearer.
+    """
+    table = load_table(TwoNN())
+    sphere = table.readings[table.families.index("sphere")]
+    np.testing.assert_allclose(sphere[:, 1], 2.0, rtol=0.02)
+    high = table.readings[:, :, list(table.dims).index(30)]
+    assert (high < 27).all() and (np.diff(high, axis=1) > 0).all()
+
+
+# Neither family nor size is in the table.
+CASES = [
+    (ms.manifolds.FlatTorus(6), 3000),
+    (ms.manifolds.Sphere(11), 2500),
+    (ms.manifolds.Affine(9), 6000),
+    (ms.manifolds.Ball(18), 2500),
+    (ms.manifolds.Affine(22, density="normal"), 3000),
+]
+
+
+@pytest.mark.parametrize(("manifold", "n"), CASES, ids=str)
+def test_the_calibrated_interval_holds_the_truth(
+    manifold: ms.manifolds.Manifold, n: int
+) -> None:
+    dim = ms.estimate(manifold.sample(n, ambient=50, rng=7), Auto())
+    assert manifold.dim in dim.interval
+    assert dim.value == pytest.approx(manifold.dim, rel=0.1)
+    assert dim.raw < dim.value or manifold.dim <= 6
+    assert dim.systematic > 0 and dim.stderr > 0
+
+
+def test_anchors_change_the_error_bar_and_hardly_the_value() -> None:
+    cloud = ms.manifolds.Sphere(6).sample(4000, rng=8)
+    full = ms.estimate(cloud, Auto(anchors=4000))
+    few = ms.estimate(cloud, Auto(anchors=400), rng=9)
+    assert few.n_queries == 400 and few.n_points == 4000
+    assert few.stderr > 2 * full.stderr
+    assert abs(few.value - full.value) < 3 * few.stderr
+
+
+def test_beyond_the_table_only_a_bound_is_given() -> None:
+    cloud = ms.Cloud(np.random.default_rng(0).standard_normal((400, 500)))
+    dim = ms.estimate(cloud, Auto())
+    assert dim.interval.high == np.inf
+    assert Caveat.BEYOND_CALIBRATION in {note.caveat for note in dim.caveats}
+
+
+def test_below_the_table_auto_gives_the_raw_estimate_with_a_caveat() -> None:
+    cloud = ms.manifolds.Sphere(2).sample(60)
+    dim = ms.estimate(cloud, Auto())
+    assert dim.value == dim.raw
+    assert Caveat.FEW_POINTS in {note.caveat for note in dim.caveats}
+    with pytest.raises(ms.ManifoldScaleError, match="begins at 250 points"):
+        ms.estimate(cloud, Calibrated(TwoNN()))
+
+
+def test_a_method_without_a_table_is_named() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="no calibration table for MLE"):
+        ms.estimate(ms.manifolds.Sphere(2).sample(300), Calibrated(MLE()))
+
+
+def test_raw_estimates_in_high_dimension_warn() -> None:
+    dim = ms.estimate(ms.manifolds.Sphere(15).sample(1000), TwoNN())
+    assert Caveat.FINITE_SAMPLE_BIAS in {note.caveat for note in dim.caveats}
+    auto = ms.estimate(ms.manifolds.Sphere(15).sample(1000), Auto())
+    assert Caveat.FINITE_SAMPLE_BIAS not in {note.caveat for note in auto.caveats}
+
+
+def test_a_lattice_is_called_discrete() -> None:
+    counts = np.random.default_rng(1).poisson(3, (500, 6))
+    dim = ms.estimate(counts, TwoNN())
+    assert Caveat.DISCRETE in {note.caveat for note in dim.caveats}
+    grid = np.stack(np.meshgrid(*[np.arange(8)] * 3), -1).reshape(-1, 3)
+    with pytest.raises(ms.ManifoldScaleError, match="not identifiable"):
+        ms.estimate(grid, MLE(k=3))

@@ -1,0 +1,47 @@
+"""A sweep that is killed at any moment resumes, and ends in the same table."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+SCRIPT = """
+import sys, torch
+torch.set_num_threads(1)
+import manifoldscale as ms
+task = ms.sweeps.TeacherStudent(2, ambient_dim=4, teacher_width=20)
+plan = ms.sweeps.Plan(task, (20, 30, 40, 50, 60, 80), (16,), seeds=2, depth=1, n_test=50,
+                      training=ms.sweeps.Training(steps=400))
+print("start", flush=True)
+curve = ms.sweeps.run(plan, sys.argv[1])
+print(curve.losses.tolist())
+"""
+
+
+def start(registry: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, registry], stdout=subprocess.PIPE, text=True
+    )
+
+
+def losses(registry: str) -> str:
+    with start(registry) as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return output.splitlines()[-1]
+
+
+def test_kill_and_resume_gives_the_undisturbed_table(tmp_path: object) -> None:
+    begun = time.perf_counter()
+    undisturbed = losses(str(tmp_path / "a.sqlite"))
+    duration = time.perf_counter() - begun
+    random.seed(0)
+    for _ in range(3):
+        with start(str(tmp_path / "b.sqlite")) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # imports are done
+            time.sleep(random.random() * duration / 4)
+            os.kill(process.pid, signal.SIGKILL)
+    assert losses(str(tmp_path / "b.sqlite")) == undisturbed

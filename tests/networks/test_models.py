@@ -1,0 +1,101 @@
+"""Models and data by name."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import manifoldscale as ms
+from manifoldscale import data
+from manifoldscale.networks.mlp import MLP
+from manifoldscale.networks.models import load_mlp, load_model, save_mlp
+
+MODULE = """
+import numpy as np, torch
+def net(): return torch.nn.Linear(3, 2)
+def nothing(): return 7
+def pair(): return np.ones((5, 3)), np.arange(5)
+def alone(): return np.ones((5, 3))
+"""
+
+
+@pytest.fixture
+def here(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> object:
+    (tmp_path / "mymodels.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "mymodels", raising=False)
+    return tmp_path
+
+
+def test_parameters_are_those_of_the_module() -> None:
+    for shape in (MLP(5, 7, 1, 2), MLP(784, 64, 3, 10)):
+        count = sum(p.numel() for p in shape.module().parameters())
+        assert shape.parameters == count
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_checkpoint_round_trip(tmp_path: object, dtype: torch.dtype) -> None:
+    shape = MLP(4, 6, 2, 3, activation="tanh")
+    module = shape.module().to(dtype)
+    save_mlp(module, shape, tmp_path / "net.safetensors")
+    loaded = load_model(str(tmp_path / "net.safetensors"))
+    inputs = torch.randn(5, 4, dtype=dtype)
+    assert torch.equal(loaded(inputs), module(inputs)) and not loaded.training
+
+
+def test_files_that_are_no_checkpoint(tmp_path: object) -> None:
+    (tmp_path / "junk").write_bytes(b"not weights at all")
+    with pytest.raises(ms.ManifoldScaleError, match="not a safetensors file"):
+        load_mlp(tmp_path / "junk")
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ms.ManifoldScaleError, match="py:module:factory"):
+        load_mlp(tmp_path / "other.safetensors")
+    with pytest.raises(ms.ManifoldScaleError, match="neither a file nor"):
+        load_model("nowhere.safetensors")
+
+
+def test_a_factory(here: object) -> None:
+    assert isinstance(load_model("py:mymodels:net"), nn.Linear)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("py:mymodels:nothing", "returned int"),
+        ("py:mymodels:nett", "did you mean 'net'"),
+        ("py:nomodule:net", "no module 'nomodule'"),
+        ("py:mymodels", "not of the form"),
+    ],
+)
+def test_factories_that_cannot_work(here: object, spec: str, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        load_model(spec)
+
+
+def test_examples_by_name(here: object) -> None:
+    assert data.load_examples("digits").inputs.shape == (1797, 64)
+    assert data.load_examples("py:mymodels:alone").labels is None
+    assert data.load_examples("py:mymodels:pair").labels is not None
+    np.save("x.npy", np.ones((4, 2)))
+    np.savez("x.npz", X=np.ones((4, 2)), y=np.arange(4))
+    np.savez("y.npz", other=np.ones(3))
+    np.save("o.npy", np.array([{}]), allow_pickle=True)
+    assert data.load_examples("x.npy").inputs.shape == (4, 2)
+    assert data.load_examples("x.npz").labels.tolist() == [0, 1, 2, 3]
+    for spec, message in [
+        ("z.npy", "no such file"),
+        ("y.npz", "it has other"),
+        ("o.npy", "Python objects"),
+        ("mnist", "did you mean 'mnist5k'"),
+    ]:
+        with pytest.raises(ms.ManifoldScaleError, match=message):
+            data.load_examples(spec)
+
+
+def test_a_sample_keeps_labels_with_inputs() -> None:
+    examples = data.Examples(np.arange(100)[:, None], np.arange(100))
+    part = examples.sample(10, 3)
+    np.testing.assert_array_equal(part.inputs[:, 0], part.labels)
+    assert len(part.inputs) == 10 and examples.sample(1000) is examples

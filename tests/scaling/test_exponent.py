@@ -1,0 +1,126 @@
+"""Predictions and comparisons."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import manifoldscale as ms
+from manifoldscale.core.interval import Interval
+from manifoldscale.core.result import Quantity
+from manifoldscale.scaling.exponent import CONDITIONS, ladder
+
+ALL_MET = tuple(CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    ("law", "arguments", "alpha"),
+    [
+        ("1/d", {}, 1 / 8),
+        ("2/d", {}, 2 / 8),
+        ("4/d", {}, 4 / 8),
+        ("4/d", {"loss": "cross_entropy"}, 4 / 8),
+        ("2p/d", {"loss": "abs^1"}, 2 / 8),
+        ("2p/d", {"loss": "abs^3"}, 6 / 8),
+        ("1/d", {"loss": "abs^3"}, 1 / 8),
+        ("4/d", {"label_noise": 0.1}, 4 / 12),
+        ("2/d", {"label_noise": 0.1}, 2 / 10),
+    ],
+)
+def test_the_ladder(law: str, arguments: dict, alpha: float) -> None:
+    assert ms.predict_exponent(8, law, **arguments).alpha == pytest.approx(alpha)
+
+
+def test_bounds_become_equalities_only_when_every_condition_is_declared() -> None:
+    bound = ms.predict_exponent(8.0)
+    assert bound.kind == "bound" and len(bound.unmet) == 5
+    equality = ms.predict_exponent(8.0, met=ALL_MET)
+    assert equality.kind == "equality" and not equality.unmet
+    assert ms.predict_exponent(8.0, "1/d", met=ALL_MET).kind == "bound"
+    partly = ms.predict_exponent(8.0, met=["noiseless"])
+    assert CONDITIONS["noiseless"] not in partly.unmet and len(partly.unmet) == 4
+
+
+def test_the_interval_of_the_dimension_is_carried_through() -> None:
+    dim = Quantity(8.0, Interval(7.0, 10.0), "method", 100)
+    prediction = ms.predict_exponent(dim)
+    assert tuple(prediction.interval) == pytest.approx((0.4, 4 / 7))
+    open_ended = Quantity(8.0, Interval(7.0, math.inf), "method", 100)
+    assert ms.predict_exponent(open_ended).interval.low == 0
+
+
+def test_ladders_rise() -> None:
+    assert [p.law for p in ladder(5.0)] == ["1/d", "2/d", "4/d"]
+    alphas = [p.alpha for p in ladder(5.0)]
+    assert alphas == sorted(alphas)
+    assert len(ladder(5.0, label_noise=0.5)) == 2
+    assert [p.law for p in ladder(5.0, loss="abs^3")] == ["1/d", "2p/d"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dim": 0.0}, "`dim`"),
+        ({"dim": float("nan")}, "`dim`"),
+        ({"dim": 3, "law": "3/d"}, "`law` must be one of"),
+        ({"dim": 3, "loss": "hinge"}, "`loss` must be"),
+        ({"dim": 3, "loss": "abs^-1"}, "`loss` must be"),
+        ({"dim": 3, "label_noise": -1}, "`label_noise`"),
+        ({"dim": 3, "met": ["luck"]}, "`met` must be one of"),
+        ({"dim": 3, "loss": "abs^3", "law": "2p/d", "label_noise": 1}, "label noise"),
+    ],
+)
+def test_predictions_that_cannot_be_made(arguments: dict, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        ms.predict_exponent(**arguments)
+
+
+X = np.geomspace(100, 10_000, 10)
+
+
+def fitted(alpha: float, seed: int = 0, spread: float = 0.03) -> object:
+    rng = np.random.default_rng(seed)
+    losses = X**-alpha * (1 + spread * rng.standard_normal(10))
+    return ms.fit_power_law(X, losses, floor="zero")
+
+
+def dimension(value: float, relative: float) -> Quantity:
+    factor = math.exp(1.96 * relative)
+    return Quantity(value, Interval(value / factor, value * factor), "method", 100)
+
+
+def test_the_ratio_is_alpha_d_over_4() -> None:
+    fit, dim = fitted(0.5), dimension(8, 0.02)
+    comparison = ms.compare(ms.predict_exponent(dim), fit)
+    assert comparison.ratio == pytest.approx(fit.alpha * 8 / 4)
+    assert comparison.verdict == "agrees" and 1 in comparison.interval
+    assert comparison.interval.width > fit.interval.width * 2  # both errors are in it
+
+
+@pytest.mark.parametrize(("alpha", "verdict"), [(0.25, "below"), (1.0, "above")])
+def test_verdicts_are_one_sided(alpha: float, verdict: str) -> None:
+    comparison = ms.compare(ms.predict_exponent(dimension(8, 0.05)), fitted(alpha))
+    assert comparison.verdict == verdict
+    assert (comparison.p_below < 0.01) == (verdict == "below")
+    assert len(comparison.caveats) == 1
+
+
+def test_the_interval_of_the_ratio_covers() -> None:
+    """Dimension with 5 % error, exponent with its fit's: 95 % within 4 errors of 200."""
+    rng = np.random.default_rng(1)
+    held = []
+    for seed in range(200):
+        dim = dimension(8 * math.exp(0.05 * rng.standard_normal()), 0.05)
+        comparison = ms.compare(ms.predict_exponent(dim), fitted(0.5, seed))
+        held.append(1.0 in comparison.interval)
+    spread = math.sqrt(0.95 * 0.05 / 200)
+    assert abs(np.mean(held) - 0.95) < 4 * spread
+
+
+def test_open_intervals_stay_open() -> None:
+    open_dim = Quantity(8.0, Interval(7.0, math.inf), "method", 100)
+    comparison = ms.compare(ms.predict_exponent(open_dim), fitted(0.5))
+    assert comparison.interval.high == math.inf and comparison.verdict == "agrees"
+    assert comparison.p_below == pytest.approx(0.5)
+    assert stats.norm.cdf(0) == 0.5

@@ -1,0 +1,245 @@
+"""Power-law fits: exact on exact laws, honest about the rest."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings, strategies as st
+from scipy.optimize import least_squares
+
+import manifoldscale as ms
+from manifoldscale.core.learning_curve import Axis, LearningCurve, Run
+from manifoldscale.scaling.projection import GRID, powers, project
+
+X = np.geomspace(100, 10_000, 10)
+
+
+def names(fit: object) -> set[str]:
+    return {note.caveat.name for note in fit.caveats}
+
+
+def noisy(
+    alpha: float, floor: float, seed: int, spread: float = 0.02, repeats: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes and losses of E + (x / 100)^-alpha with relative noise."""
+    x = np.repeat(X, repeats)
+    rng = np.random.default_rng(seed)
+    mean = floor + (x / 100) ** -alpha
+    return x, mean * (1 + spread * rng.standard_normal(len(x)))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.25, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("floor", [0.0, 0.03])
+def test_exact_laws_are_recovered(alpha: float, floor: float) -> None:
+    fit = ms.fit_power_law(X, floor + 3 * X**-alpha)
+    assert fit.alpha == pytest.approx(alpha, rel=1e-4)
+    assert fit.floor == pytest.approx(floor, abs=1e-3 * fit.predict(X[-1]))
+    np.testing.assert_allclose(fit.predict(X), floor + 3 * X**-alpha, rtol=1e-3)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3), st.permutations(range(10)))
+@settings(max_examples=25, deadline=None)
+def test_units_and_order_change_nothing(
+    loss_unit: float, size_unit: float, order: list[int]
+) -> None:
+    x, y = noisy(0.5, 0.05, seed=1)
+    plain = ms.fit_power_law(x, y)
+    moved = ms.fit_power_law(x[order] * size_unit, y[order] * loss_unit)
+    assert moved.alpha == pytest.approx(plain.alpha, rel=1e-6)
+    assert tuple(moved.interval) == pytest.approx(tuple(plain.interval), rel=1e-6)
+    assert moved.floor == pytest.approx(plain.floor * loss_unit, rel=1e-4, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_minimum_is_that_of_a_general_optimiser(seed: int) -> None:
+    """scipy's bounded least squares from the truth, with the same weights."""
+    x, y = noisy(0.4, 0.1, seed)
+    fit = ms.fit_power_law(x, y)
+    weights = 1 / fit.predict(x)
+
+    def residuals(p: np.ndarray) -> np.ndarray:
+        return weights * (p[0] + p[1] * (x / 100) ** -p[2] - y)
+
+    theirs = least_squares(
+        residuals, [0.1, 1, 0.4], bounds=(0, np.inf), xtol=1e-14, ftol=1e-14, gtol=1e-14
+    )
+    assert fit.alpha == pytest.approx(theirs.x[2], rel=1e-4)
+
+
+def test_the_projection_is_non_negative_least_squares() -> None:
+    from scipy.optimize import nnls
+
+    rng = np.random.default_rng(0)
+    z, _ = powers(X, GRID[::200])
+    for _ in range(20):
+        y, weights = rng.standard_normal(10) + 0.3, rng.random(10) + 0.1
+        profile = project(z, y, weights, None, GRID[::200])
+        for i, row in enumerate(z):
+            root = np.sqrt(weights)
+            design = np.column_stack([np.ones(10), row]) * root[:, None]
+            (floor, amplitude), norm = nnls(design, y * root)
+            assert profile.cost[i] == pytest.approx(norm**2, rel=1e-8)
+            assert profile.floor[i] == pytest.approx(floor, abs=1e-8)
+            assert profile.amplitude[i] == pytest.approx(amplitude, abs=1e-8)
+
+
+def test_a_floor_that_is_too_low_is_flagged() -> None:
+    x, y = noisy(0.5, 0.1, seed=3)
+    forced = ms.fit_power_law(x, y, floor="zero")
+    assert "FLOOR_FORCED" in names(forced) and forced.alpha < 0.45
+    assert "FLOOR_EXCEEDED" in names(ms.fit_power_law(x, y, floor=0.02))
+
+
+@pytest.mark.parametrize(("true", "given_as"), [(0.0, "zero"), (0.0, 0.0), (0.1, 0.1)])
+def test_a_true_floor_is_flagged_no_more_often_than_the_level(
+    true: float, given_as: object
+) -> None:
+    """5 % of 100 draws, four standard errors above at most."""
+    fits = [ms.fit_power_law(*noisy(0.5, true, i), floor=given_as) for i in range(100)]
+    flagged = [bool({"FLOOR_FORCED", "FLOOR_EXCEEDED"} & names(fit)) for fit in fits]
+    assert np.mean(flagged) <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 100)
+
+
+def test_knowing_the_floor_narrows_the_interval() -> None:
+    x, y = noisy(0.35, 0.2, seed=4)
+    free, known = (ms.fit_power_law(x, y, floor=f) for f in ("free", 0.2))
+    anchored = ms.fit_power_law(x, y, floor=ms.Reference(np.inf, 0.2, 0.001))
+    assert known.interval.width < free.interval.width / 3
+    assert anchored.interval.width < free.interval.width / 2
+    assert 0.35 in known.interval and 0.35 in anchored.interval
+
+
+def test_a_finite_reference_is_not_taken_for_the_limit() -> None:
+    """The loss at 16 times the range is above the floor by 16^-0.35 / 5: a third of the
+    last loss's distance. Subtracted as if it were the limit it would bend the curve.
+    """
+    reference = ms.Reference(160_000, 0.2 + 1600**-0.35, 1e-4)
+    fit = ms.fit_power_law(X, 0.2 + (X / 100) ** -0.35, floor=reference)
+    assert fit.alpha == pytest.approx(0.35, rel=1e-3)
+    taken = ms.fit_power_law(X, 0.2 + (X / 100) ** -0.35, floor=reference.loss)
+    assert taken.alpha > 0.4
+
+
+def test_losses_that_do_not_fall_bound_nothing() -> None:
+    rng = np.random.default_rng(5)
+    fit = ms.fit_power_law(X, 1 + 0.01 * rng.standard_normal(10))
+    assert fit.interval.low < 0.2 and fit.interval.high == np.inf
+    assert "OPEN_INTERVAL" in names(fit)
+
+
+def test_a_bend_is_called_lack_of_fit() -> None:
+    x = np.repeat(X, 5)
+    bend = (x / 1000) ** -0.2 / (1 + (x / 1000) ** 2) ** 0.4
+    noise = 1 + 0.01 * np.random.default_rng(6).standard_normal(len(x))
+    assert "LACK_OF_FIT" in names(ms.fit_power_law(x, bend * noise))
+
+
+def test_short_and_sparse_designs_are_flagged() -> None:
+    x = np.array([100.0, 150, 200, 300])
+    found = names(ms.fit_power_law(x, x**-0.5 * [1.01, 0.99, 1, 1.01]))
+    assert {"SHORT_RANGE", "FEW_SIZES", "NO_REPLICATES"} <= found
+
+
+def test_the_band_covers_the_curve() -> None:
+    """At each end and the middle, over 200 draws, within 4 Monte-Carlo errors below."""
+    ends = np.array([100.0, 1000.0, 10_000.0])
+    truth = 0.05 + (ends / 100) ** -0.5
+    held = []
+    for seed in range(200):
+        low, high = ms.fit_power_law(*noisy(0.5, 0.05, seed)).band(ends)
+        held.append((low <= truth) & (truth <= high))
+    assert (np.mean(held, axis=0) > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200)).all()
+
+
+def curve(**columns: list) -> LearningCurve:
+    rows = [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
+    return LearningCurve(tuple(Run(**row) for row in rows))
+
+
+def test_a_learning_curve_is_fitted_along_each_axis() -> None:
+    sizes = [int(x) for x in X]
+    losses = list(0.05 + X**-0.5)
+    data = curve(loss=losses, dataset_size=sizes, width=[64] * 10)
+    width = curve(
+        loss=losses, width=sizes, parameters=[s**2 for s in sizes], dataset_size=[1000] * 10
+    )
+    assert ms.fit_power_law(data).axis is Axis.data
+    assert ms.fit_power_law(width, axis="width").alpha == pytest.approx(0.5, rel=0.01)
+    by_parameters = ms.fit_power_law(width, axis="parameters")
+    assert by_parameters.alpha == pytest.approx(0.25, rel=0.01)
+    assert by_parameters.headline().startswith("alpha_P")
+
+
+def test_runs_that_failed_are_left_out_and_counted() -> None:
+    sizes, losses = [int(x) for x in X] * 2, list(X**-0.5) * 2
+    losses[3] = float("nan")
+    fit = ms.fit_power_law(curve(loss=losses, dataset_size=sizes, seed=[0] * 20))
+    assert "FAILED_RUNS" in names(fit) and fit.losses.runs.sum() == 19
+
+
+def test_from_frame_reads_what_others_measured() -> None:
+    frame = pd.DataFrame({"dataset_size": X, "loss": X**-0.5, "extra": "ignored"})
+    assert len(LearningCurve.from_frame(frame)) == 10
+    for columns, message in [
+        (["loss"], "'width' or 'parameters'"),
+        (["dataset_size"], "column 'loss'"),
+    ]:
+        with pytest.raises(ms.ManifoldScaleError, match=message):
+            LearningCurve.from_frame(frame[columns])
+    again = LearningCurve.from_frame(LearningCurve.from_frame(frame).to_frame())
+    np.testing.assert_array_equal(again.losses, frame["loss"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"axis": "depth"}, "`axis` must be one of"),
+        ({"floor": "none"}, "`floor` must be"),
+        ({"floor": 1.0}, "below the smallest mean loss"),
+        ({"floor": -0.1}, "at least 0"),
+        ({"level": 1.5}, "`level`"),
+    ],
+)
+def test_settings_that_cannot_work(arguments: dict, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        ms.fit_power_law(X, X**-0.5, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("x", "loss", "message"),
+    [
+        (X, -X, "Losses must be positive"),
+        (-X, X, "Sizes must be positive"),
+        (X[:3], X[:3] ** -0.5, "needs 4 distinct sizes; there are 3"),
+        (np.ones(9), np.ones(9), "there are 1"),
+        ([], [], "no losses"),
+        (X, X[:4], "one length"),
+        (X, np.full(10, np.nan), "NaN"),
+        (X, None, "sizes and the losses"),
+    ],
+)
+def test_losses_that_cannot_be_fitted(x: object, loss: object, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        ms.fit_power_law(x, loss)
+
+
+def test_runs_that_differ_in_another_resource() -> None:
+    rows = list(itertools.product([100, 1000, 10_000, 50_000], [32, 64]))
+    mixed = curve(
+        loss=[s**-0.5 for s, _ in rows],
+        dataset_size=[s for s, _ in rows],
+        width=[w for _, w in rows],
+    )
+    with pytest.raises(ms.ManifoldScaleError, match=r"curve.at\(width=64\)"):
+        ms.fit_power_law(mixed)
+    assert ms.fit_power_law(mixed.at(width=64)).alpha == pytest.approx(0.5, rel=0.01)
+
+
+def test_it_plots() -> None:
+    from matplotlib.figure import Figure
+
+    axes = ms.fit_power_law(*noisy(0.5, 0.1, 0)).plot(Figure().add_subplot())
+    assert axes.get_xscale() == "log" and axes.get_xlabel() == "training examples D"

@@ -1,0 +1,73 @@
+"""Tasks draw what they say."""
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.sweeps import DataSet, TeacherStudent
+from manifoldscale.sweeps.tasks import teacher
+
+
+def test_teacher_inputs_have_the_stated_dimension() -> None:
+    task = TeacherStudent(4)
+    inputs, _ = task.points(6000, 0)
+    assert inputs.shape == (6000, 20) and (inputs[:, 4:] == 0).all()
+    np.testing.assert_allclose(inputs[:, :4].var(0), 1.0, rtol=0.05)
+    dim = ms.estimate(inputs, ms.dimension.Auto())
+    assert dim.value == pytest.approx(4, rel=0.1) and 4 in dim.interval
+
+
+def test_teacher_targets_are_standardised_and_noise_adds_its_variance() -> None:
+    clean, noisy = TeacherStudent(3), TeacherStudent(3, label_noise=0.5)
+    assert (clean.floor, noisy.floor) == (0.0, 0.25)
+    plain = clean.draw(20_000, 10, 1)
+    assert plain.train_targets.mean() == pytest.approx(0, abs=0.05)
+    assert plain.train_targets.std() == pytest.approx(1, rel=0.03)
+    drawn = noisy.draw(20_000, 10, 1)
+    residual = drawn.train_targets - teacher(noisy)(drawn.train_inputs)
+    assert residual.std() == pytest.approx(0.5, rel=0.03)
+
+
+def test_a_teacher_without_biases_is_homogeneous() -> None:
+    task = TeacherStudent(3, bias_std=0.0)
+    network = teacher(task)
+    inputs, _ = task.points(50, 0)
+
+    def raw(x: np.ndarray) -> np.ndarray:
+        return network(x) * network.std + network.mean
+
+    np.testing.assert_allclose(raw(2 * inputs), 2 * raw(inputs))
+
+
+def test_a_data_set_is_split_without_overlap() -> None:
+    task = DataSet("digits")
+    examples = task.draw(900, 400, seed=3)
+    rows = {row.tobytes() for row in examples.train_inputs}
+    assert not rows & {row.tobytes() for row in examples.test_inputs}
+    assert (examples.train_targets.sum(1) == 1).all()
+    inputs, labels = task.points(10_000, 0)
+    assert len(inputs) == len(labels) == 1797
+    assert (inputs**2).mean() == pytest.approx(1)
+
+
+def test_every_run_draws_its_own() -> None:
+    for task in (DataSet("digits"), TeacherStudent(2)):
+        a, b, c, again = (
+            task.draw(n, 50, s).test_inputs for n, s in ((60, 1), (60, 2), (70, 1), (60, 1))
+        )
+        assert not np.array_equal(a, b) and not np.array_equal(a, c)
+        np.testing.assert_array_equal(a, again)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TeacherStudent(21), "`dim` must be between 1 and ambient_dim = 20"),
+        (lambda: TeacherStudent(2, label_noise=-1.0), "`label_noise`"),
+        (lambda: DataSet("digits").draw(1700, 200, 0), "has 1797 in all"),
+        (lambda: DataSet("nothing").inputs, "no data set 'nothing'"),
+    ],
+)
+def test_tasks_that_cannot_work(make: object, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        make()
