@@ -1,0 +1,98 @@
+"""The commands, as a user types them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from manifoldscale import __version__
+from manifoldscale.cli.main import main
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("cli_net.py").write_text(
+        "from torch import nn\n"
+        "def net(): return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))\n"
+    )
+    rng = np.random.default_rng(0)
+    np.save("x.npy", rng.standard_normal((600, 2)) @ rng.standard_normal((2, 5)))
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_help_lists_every_command() -> None:
+    found = call("--help")
+    assert found.exit_code == 0
+    for name in ("study", "probe", "sites", "datasets"):
+        assert name in found.output
+        assert call(name, "--help").exit_code == 0
+    assert __version__ in call("--version").output
+
+
+def test_datasets() -> None:
+    found = call("datasets")
+    assert found.exit_code == 0 and "mnist5k" in found.output
+    assert "source of the dimension" in found.output
+    cards = json.loads(call("datasets", "--json").stdout)
+    assert cards["digits"]["points"] == 1797
+
+
+def test_sites(here: Path) -> None:
+    found = call("sites", "py:cli_net:net", "x.npy")
+    assert found.exit_code == 0 and "Linear" in found.output
+    rows = json.loads(call("sites", "py:cli_net:net", "x.npy", "--json").stdout)
+    assert [row["site"] for row in rows] == ["@input", "0", "1", "2"]
+
+
+def test_probe(here: Path) -> None:
+    arguments = ["probe", "py:cli_net:net", "x.npy", "--csv", "out.csv"]
+    found = call(*arguments)
+    assert found.exit_code == 0
+    assert max(len(line) for line in found.stdout.splitlines()) <= 80
+    assert Path("out.csv").read_text().startswith("site,features,dimension")
+    rows = json.loads(call(*arguments, "--json", "--sites", "@input").stdout)
+    row = rows["@input"]
+    assert row["low"] < 2 < row["high"] and row["n_points"] == 600
+    fewer = json.loads(call(*arguments, "--json", "--points", "300").stdout)
+    assert fewer["0"]["n_points"] == 300
+
+
+def test_study_quick_and_again(here: Path) -> None:
+    found = call("study", "digits", "--quick", "--out", "results")
+    assert found.exit_code == 0, found.output
+    for text in ("alpha_D =", "95 % interval", "hidden3", "r = alpha_D d / 4", "report.html"):
+        assert text in found.stdout
+    assert max(len(line) for line in found.stdout.splitlines()) <= 80
+    assert Path("results/report.html").stat().st_size > 1e6
+    again = json.loads(call("study", "digits", "--quick", "--out", "results", "--json").stdout)
+    assert again["provenance"]["task"] == "digits"
+    assert again["timings"]["sweep"] < 5  # read back, not trained
+    table = call("probe", "results/probe.safetensors", "digits", "--sites", "hidden*")
+    assert table.exit_code == 0 and "hidden3" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["study", "cifar"], 1, "DATA must be one of digits, mnist5k"),
+        (["study", "--teacher", "0"], 2, "--teacher"),
+        (["probe", "nothing.pt", "digits"], 1, "neither a file nor"),
+        (["probe", "py:cli_net:net", "nothing"], 1, "no data set 'nothing'"),
+        (["probe", "py:cli_net:net", "x.npy", "--sites", "9"], 1, "No site matches '9'"),
+        (["probe", "py:cli_net:net"], 2, "Missing argument 'DATA'"),
+        (["sites", "py:cli_net:nett", "x.npy"], 1, "did you mean 'net'"),
+        (["unknown"], 2, "No such command"),
+    ],
+)
+def test_exit_codes(here: Path, arguments: list[str], code: int, message: str) -> None:
+    found = call(*arguments)
+    assert found.exit_code == code
+    assert message in found.stderr and "Traceback" not in found.output

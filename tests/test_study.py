@@ -1,0 +1,162 @@
+"""The whole chain, small and quick, on real digits and on a teacher."""
+
+import csv
+import dataclasses as dc
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.networks.models import load_model
+from manifoldscale.probe import dimensions, probe
+from manifoldscale.report.figures import save_figures
+from manifoldscale.report.page import save_page
+from manifoldscale.study import (
+    StudyResult,
+    dataset_study,
+    run_study,
+    save_study,
+    spaced,
+    teacher_study,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="module")
+def result(place: Path) -> StudyResult:
+    result = run_study(dataset_study("digits", quick=True), place)
+    save_study(result, place)
+    save_figures(result, place / "figures")
+    save_page(result, place / "report.html")
+    return result
+
+
+def test_the_chain_on_real_digits(result: StudyResult) -> None:
+    """Loss falls; every layer has a dimension below its width; r is alpha d / 4."""
+    assert 0.1 < result.fit.interval.low < result.fit.alpha < result.fit.interval.high
+    sites = dict(dimensions(result.dimensions))
+    assert list(sites) == [
+        *("@input", "hidden1", "act1", "hidden2", "act2", "hidden3", "act3", "readout")
+    ]
+    assert all(2 < dim.interval.low <= dim.value <= dim.interval.high for dim in sites.values())
+    assert sites["@input"].raw == pytest.approx(8.9, abs=0.5)  # reference value of TwoNN
+    headline = result.headline
+    assert headline is not None and result.headline_site == "hidden3"
+    expected = result.fit.alpha * sites["hidden3"].value / 4
+    assert headline.ratio == pytest.approx(expected)
+    assert [p.law for p in result.predictions] == ["1/d", "2/d", "4/d"]
+
+
+def without_timings(path: Path) -> dict:
+    stored = json.loads(path.read_text())
+    assert set(stored.pop("timings")) == {"sweep", "fit", "probe"}
+    return stored
+
+
+def test_the_same_seed_gives_the_same_results(
+    place: Path, result: StudyResult, tmp_path: Path
+) -> None:
+    save_study(run_study(dataset_study("digits", quick=True), tmp_path), tmp_path)
+    again = without_timings(tmp_path / "results.json")
+    assert again == without_timings(place / "results.json")
+
+
+def test_results_have_intervals_methods_seeds_and_versions(
+    place: Path, result: StudyResult
+) -> None:
+    stored = json.loads((place / "results.json").read_text())
+    assert set(stored["alpha_D"]["interval"]) >= {"low", "high", "level"}
+    for dim in stored["dimensions"].values():
+        assert dim["method"] == {"type": "Auto", "anchors": 5000}
+        assert {"low", "high"} <= set(dim["interval"])
+    assert stored["provenance"]["seed"] == 0
+    assert {"torch", "numpy", "manifoldscale"} <= set(stored["provenance"]["versions"])
+    assert stored["study"]["plan"]["task"] == {"type": "DataSet", "dataset": "digits"}
+
+
+def test_tables_are_complete(place: Path, result: StudyResult) -> None:
+    def rows(name: str) -> list[dict[str, str]]:
+        with (place / name).open() as stream:
+            return list(csv.DictReader(stream))
+
+    assert len(rows("runs.csv")) == 15 and float(rows("runs.csv")[0]["loss"]) > 0
+    table = rows("dimensions.csv")
+    assert [row["site"] for row in table][0] == "@input"
+    assert float(table[0]["dimension"]) == dict(dimensions(result.dimensions))["@input"].value
+    assert len(rows("comparisons.csv")) == 8
+
+
+def test_the_checkpoint_can_be_probed_again(place: Path, result: StudyResult) -> None:
+    model = load_model(str(place / "probe.safetensors"))
+    inputs, labels = result.study.plan.task.points(10_000, 0)
+    table = probe(model, (inputs, labels), "hidden3")
+    (dim,) = table
+    assert dim.value == dict(dimensions(result.dimensions))["hidden3"].value
+
+
+def test_figures_are_written(place: Path, result: StudyResult) -> None:
+    names = {path.name for path in (place / "figures").iterdir()}
+    assert names == {
+        f"{name}.{kind}" for name in ("loss", "dimension", "exponent") for kind in ("png", "pdf")
+    }
+    assert (place / "figures" / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_is_self_contained(place: Path, result: StudyResult) -> None:
+    html = (place / "report.html").read_text()
+    page = re.sub(r"<script>.*?</script>", "", html, flags=re.S)  # Plotly's own source
+    assert not re.findall(r"""(?:src|href)=["']?(?!#)[a-z/]""", page)
+    assert f"{result.fit.alpha:.2f}" in page and "hidden3" in page
+    assert page.count("<caption>") == page.count("<table>") == 3
+    assert page.count('role="img"') == page.count("<figure") == 3
+
+
+def test_a_study_of_known_dimension(tmp_path: Path) -> None:
+    """Smaller still: the input manifold of a teacher has the dimension that is known."""
+    study = teacher_study(3, quick=True)
+    plan = dc.replace(
+        study.plan,
+        dataset_sizes=(64, 128, 256, 512),
+        seeds=2,
+        training=dc.replace(study.plan.training, steps=200),
+    )
+    small = dc.replace(study, plan=plan, n_points=3000)
+    result = run_study(small, tmp_path)
+    dim = dict(dimensions(result.dimensions))["@input"]
+    assert dim.value == pytest.approx(3, rel=0.1) and 3 in dim.interval
+    assert result.fit.floor_rule == "given" and result.fit.floor == 0
+    assert result.provenance["known_dimension"] == 3
+    assert "labels carry no noise" not in result.predictions[-1].unmet
+    save_page(result, tmp_path / "report.html")
+    assert "input manifold, d = 3" in (tmp_path / "report.html").read_text()
+
+
+def test_a_dead_layer_does_not_lose_the_others() -> None:
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+    nn.init.constant_(net[0].bias, -1e6)  # every unit is off
+    table = probe(net, np.random.default_rng(0).standard_normal((300, 3)).astype("float32"))
+    values = {site: dim.value for site, dim in dimensions(table)}
+    assert math.isfinite(values["@input"]) and math.isnan(values["1"])
+    dead = dict(dimensions(table))["1"]
+    assert "distinct points" in str(dead.caveats[0])
+    assert '"dimension": null' in table.to_json()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ms.ManifoldScaleError, match="cannot be written"):
+        run_study(dataset_study("digits", quick=True), tmp_path / "file")
+
+
+def test_sizes_are_at_equal_ratios() -> None:
+    assert spaced(100, 10_000, 3) == (100, 1000, 10_000)
