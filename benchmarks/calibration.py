@@ -1,6 +1,6 @@
 """Make the finite-sample calibration table of the dimension estimators.
 
-    python benchmarks/calibration.py            # about half an hour on one core
+    python benchmarks/calibration.py            # about three quarters of an hour on one core
 
 For each family, number of points and dimension, the mean reading over enough clouds
 that its Monte-Carlo error is below one per cent; then smoothed over sizes and dimensions
@@ -19,6 +19,7 @@ from manifoldscale.dimension.calibrated import TABLE
 
 METHODS = [ms.dimension.TwoNN()]
 FAMILIES = {
+    "torus": lambda dim: ms.manifolds.FlatTorus(dim),
     "sphere": lambda dim: ms.manifolds.Sphere(dim),
     "ball": lambda dim: ms.manifolds.Ball(dim),
     "cube": lambda dim: ms.manifolds.Affine(dim),

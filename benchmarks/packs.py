@@ -60,8 +60,13 @@ def main() -> None:
             pack = best_of(train, shape, examples, seeds, training)
             single = best_of(loop, shape, examples, training)
             rows.append(
-                {"width": shape.width, "members": members, "loop_s": single, "pack_s": pack,
-                 "ratio": single / pack}
+                {
+                    "width": shape.width,
+                    "members": members,
+                    "loop_s": single,
+                    "pack_s": pack,
+                    "ratio": single / pack,
+                }
             )
     table = Table(*rows[0], title=f"{torch.get_num_threads()} threads, batch {BATCH}")
     for row in rows:

@@ -25,7 +25,7 @@ from .scaling.compare import Comparison, compare
 from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
 from .sweeps.plan import PROBE_SEED, Plan
-from .sweeps.run import run, train_probe
+from .sweeps.run import run, train_one
 from .sweeps.tasks import DataSet, Task, TeacherStudent
 from .sweeps.train import Training
 
@@ -116,15 +116,15 @@ def dataset_study(name: str = "mnist5k", *, seed: int = 0, quick: bool = False) 
 
 def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
     """The controlled study, in which the dimension is known."""
-    steps, seeds, count = (600, 3, 5) if quick else (2500, 5, 8)
+    steps, seeds, count = (600, 3, 5) if quick else (8000, 5, 8)
     plan = Plan(
         TeacherStudent(dim),
-        dataset_sizes=spaced(64, 1024 if quick else 2048, count),
+        dataset_sizes=spaced(64 if quick else 100, 512 if quick else 1600, count),
         seeds=seeds,
         depth=2,
         n_test=2000,
         root_seed=seed,
-        training=Training(steps=steps, learning_rate=6e-3),
+        training=Training(steps=steps, batch_size=64, learning_rate=6e-3),
     )
     return Study(plan)
 
@@ -229,9 +229,8 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
     of the exponent but for shared examples.
     """
     plan = study.plan
-    trained = train_probe(plan, study.width, max(plan.dataset_sizes), PROBE_SEED)
-    model = trained.pack.member(0)
-    save_mlp(model, trained.pack.shape, folder / "probe.safetensors")
+    model = train_one(plan, study.width, max(plan.dataset_sizes))
+    save_mlp(model, plan.shape(study.width), folder / "probe.safetensors")
     inputs, labels = plan.task.points(study.n_points, plan.seed_of(PROBE_SEED))
     clouds = extract(model, (inputs, labels) if labels is not None else inputs)
     done = 0

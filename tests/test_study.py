@@ -46,7 +46,9 @@ def test_the_chain_on_real_digits(result: StudyResult) -> None:
     assert list(sites) == [
         *("@input", "hidden1", "act1", "hidden2", "act2", "hidden3", "act3", "readout")
     ]
-    assert all(2 < dim.interval.low <= dim.value <= dim.interval.high for dim in sites.values())
+    assert all(
+        2 < dim.interval.low <= dim.value <= dim.interval.high for dim in sites.values()
+    )
     assert sites["@input"].raw == pytest.approx(8.9, abs=0.5)  # reference value of TwoNN
     headline = result.headline
     assert headline is not None and result.headline_site == "hidden3"
@@ -89,8 +91,10 @@ def test_tables_are_complete(place: Path, result: StudyResult) -> None:
 
     assert len(rows("runs.csv")) == 15 and float(rows("runs.csv")[0]["loss"]) > 0
     table = rows("dimensions.csv")
-    assert [row["site"] for row in table][0] == "@input"
-    assert float(table[0]["dimension"]) == dict(dimensions(result.dimensions))["@input"].value
+    assert table[0]["site"] == "@input"
+    assert (
+        float(table[0]["dimension"]) == dict(dimensions(result.dimensions))["@input"].value
+    )
     assert len(rows("comparisons.csv")) == 8
 
 
@@ -105,7 +109,9 @@ def test_the_checkpoint_can_be_probed_again(place: Path, result: StudyResult) ->
 def test_figures_are_written(place: Path, result: StudyResult) -> None:
     names = {path.name for path in (place / "figures").iterdir()}
     assert names == {
-        f"{name}.{kind}" for name in ("loss", "dimension", "exponent") for kind in ("png", "pdf")
+        f"{name}.{kind}"
+        for name in ("loss", "dimension", "exponent")
+        for kind in ("png", "pdf")
     }
     assert (place / "figures" / "loss.png").read_bytes().startswith(b"\x89PNG")
 

@@ -3,15 +3,16 @@
 In dimension d, N points are about N^(-1/d) apart, so at a fixed N neighbourhoods grow
 with d until they feel edges, density and curvature, and every nearest-neighbour
 estimator reads low: TwoNN reads 16 for 20 at N = 2,500. The shortfall depends mostly on
-N and d and little on the distribution. The table holds the mean reading on four families
+N and d and little on the distribution. The table holds the mean reading on five families
 that bracket it, for each (N, d):
 
+    torus  : a product of circles, folded; in moderate dimension it reads high
     sphere : curved, without an edge
     ball   : flat, with a smooth edge
     cube   : flat, with corners
     normal : flat, without an edge, the density falling
 
-A reading is inverted on each. The centre of the four is the estimate; their spread is
+A reading is inverted on each. The centre of the five is the estimate; their spread is
 the systematic error. `benchmarks/calibration.py` makes the table.
 """
 

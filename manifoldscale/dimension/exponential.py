@@ -23,6 +23,7 @@ from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 
 ROWS = 4096
+LEAST_UNLINKED = 0.1  # with fewer unlinked pairs the correction is a guess
 
 
 def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -> Dimension:
@@ -52,7 +53,14 @@ def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -
 
 
 def shared_variance(scores: Floats, near: Neighbors) -> float:
-    """Sum of u_i u_j over the pairs of queries (i, j) whose neighbourhoods meet."""
+    """Variance of the sum of the scores: u_i u_j over the pairs of queries whose
+    neighbourhoods meet.
+
+    The scores are residuals: they sum to zero, because the dimension was fitted to them.
+    Each linked pair is therefore short by Var / n^2, and the sum by the share of pairs
+    that are linked. Dividing by the rest is the correction that gives n - 1 for
+    independent points.
+    """
     n, k = near.indices.shape
     members = np.column_stack([near.queries, near.indices])
     pointers = np.arange(0, members.size + 1, k + 1)
@@ -60,9 +68,10 @@ def shared_variance(scores: Floats, near: Neighbors) -> float:
     shape = (n, len(near.cloud))
     hood = sparse.csr_array((ones, members.ravel(), pointers), shape=shape)
     transposed = hood.T.tocsr()
-    total = 0.0
+    total, linked = 0.0, 0
     for start in range(0, n, ROWS):  # in blocks: the product is wide
         meets = hood[start : start + ROWS] @ transposed
         meets.data[:] = 1.0
+        linked += meets.nnz
         total += float(scores[start : start + ROWS] @ (meets.astype(np.float64) @ scores))
-    return total
+    return total / max(1 - linked / n**2, LEAST_UNLINKED)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..core.learning_curve import LearningCurve, Run
-from .plan import PackSpec, Plan
+from .plan import PROBE_SEED, PackSpec, Plan
 from .registry import Registry
 from .train import Trained, train
 
@@ -69,10 +70,15 @@ def run(
     )
 
 
-def train_probe(plan: Plan, width: int, dataset_size: int, seed: int) -> Trained:
-    """One network as those of the plan, from a seed of its own."""
+def train_one(
+    plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
+) -> nn.Sequential:
+    """One network as those of the plan, to probe: its layers are hidden1, act1, ...,
+    readout. By default its seed is none of the sweep's, so that the error of what is
+    measured on it is independent of the losses.
+    """
     spec = PackSpec(plan.shape(width), dataset_size, (seed,))
-    return _train(plan, spec, "cpu")
+    return _train(plan, spec, "cpu").pack.member(0)
 
 
 def _missing(keys: dict[PackSpec, list[str]], records: Records) -> Iterator[PackSpec]:

@@ -225,7 +225,7 @@ class TeacherStudent(Task):
         inputs = np.zeros((n, self.ambient_dim))
         inputs[:, : self.dim] = rng.random((n, self.dim)) - 0.5
         # Unit mean square over the features that vary.
-        return inputs * np.sqrt(12.0)
+        return np.asarray(inputs * np.sqrt(12.0))
 
 
 @dc.dataclass(frozen=True, eq=False)

@@ -68,11 +68,19 @@ def test_probe(here: Path) -> None:
 def test_study_quick_and_again(here: Path) -> None:
     found = call("study", "digits", "--quick", "--out", "results")
     assert found.exit_code == 0, found.output
-    for text in ("alpha_D =", "95 % interval", "hidden3", "r = alpha_D d / 4", "report.html"):
+    for text in (
+        "alpha_D =",
+        "95 % interval",
+        "hidden3",
+        "r = alpha_D d / 4",
+        "report.html",
+    ):
         assert text in found.stdout
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
     assert Path("results/report.html").stat().st_size > 1e6
-    again = json.loads(call("study", "digits", "--quick", "--out", "results", "--json").stdout)
+    again = json.loads(
+        call("study", "digits", "--quick", "--out", "results", "--json").stdout
+    )
     assert again["provenance"]["task"] == "digits"
     assert again["timings"]["sweep"] < 5  # read back, not trained
     table = call("probe", "results/probe.safetensors", "digits", "--sites", "hidden*")

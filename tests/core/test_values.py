@@ -26,8 +26,17 @@ def test_an_interval_unpacks_and_knows_its_level() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.12345, "0.123"), (12.345, "12.3"), (1234.5, "1234"), (0.0, "0"), (-2.5, "-2.50"),
-     (math.nan, "n/a"), (math.inf, "inf"), (1e-9, "1.00e-09"), (1e9, "1.00e+09")],
+    [
+        (0.12345, "0.123"),
+        (12.345, "12.3"),
+        (1234.5, "1234"),
+        (0.0, "0"),
+        (-2.5, "-2.50"),
+        (math.nan, "n/a"),
+        (math.inf, "inf"),
+        (1e-9, "1.00e-09"),
+        (1e9, "1.00e+09"),
+    ],
 )
 def test_numbers_print_with_three_digits(value: float, text: str) -> None:
     assert number(value) == text
@@ -45,7 +54,10 @@ def test_json_has_no_nan() -> None:
         b: np.ndarray
 
     text = dumps({"value": Value(math.nan, np.array([1.0, math.inf])), "n": np.int64(3)})
-    assert json.loads(text) == {"value": {"type": "Value", "a": None, "b": [1.0, None]}, "n": 3}
+    assert json.loads(text) == {
+        "value": {"type": "Value", "a": None, "b": [1.0, None]},
+        "n": 3,
+    }
 
 
 def test_files_are_written_whole(tmp_path: object) -> None:
@@ -58,7 +70,9 @@ def test_streams_depend_on_their_key_alone() -> None:
         return keyed(1, *key).random()
 
     assert first("a", 1) == first("a", 1)
-    assert len({first("a", 1), first("a", 2), first("b", 1), keyed(2, "a", 1).random()}) == 4
+    assert (
+        len({first("a", 1), first("a", 2), first("b", 1), keyed(2, "a", 1).random()}) == 4
+    )
     stream = np.random.default_rng(0)
     assert generator(stream) is stream
     for wrong in (-1, 1.5, "seed", True, None):

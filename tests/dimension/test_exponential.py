@@ -51,16 +51,15 @@ def test_the_normalisation_is_that_of_pooling() -> None:
 def test_independent_points_have_the_independent_variance() -> None:
     near = independent_table(2.0, 500, 5, np.random.default_rng(2))
     scores = np.random.default_rng(3).standard_normal(500)
-    assert shared_variance(scores, near) == pytest.approx((scores**2).sum())
+    assert shared_variance(scores, near) == pytest.approx((scores**2).sum() / (1 - 1 / 500))
 
 
 def test_shared_variance_against_a_double_loop() -> None:
     near = ms.manifolds.Ball(2).sample(80).neighbors(3, anchors=50, rng=1)
     scores = np.random.default_rng(4).standard_normal(50)
     hoods = [{q, *row} for q, row in zip(near.queries, near.indices.tolist(), strict=True)]
-    expected = sum(
-        scores[i] * scores[j] for i in range(50) for j in range(50) if hoods[i] & hoods[j]
-    )
+    pairs = [(i, j) for i in range(50) for j in range(50) if hoods[i] & hoods[j]]
+    expected = sum(scores[i] * scores[j] for i, j in pairs) / (1 - len(pairs) / 50**2)
     assert shared_variance(scores, near) == pytest.approx(expected)
 
 

@@ -30,14 +30,18 @@ def test_exponents(
     "method", [ms.dimension.TwoNN(), ms.dimension.MLE(k=5), ms.dimension.MLE(k=10)], ids=str
 )
 @pytest.mark.parametrize("anchors", [None, 200])
-def test_dimension_on_the_flat_torus(method: ms.dimension.TwoNN, anchors: int | None) -> None:
-    """d = 2, where the embedding's own curvature is below the error: 1,000 draws."""
+def test_dimension_on_the_flat_torus(
+    method: ms.dimension.TwoNN, anchors: int | None
+) -> None:
+    """d = 2 at 3,000 points, where the curvature of the embedding biases by less than a
+    fifth of the error: 1,000 draws.
+    """
     torus = ms.manifolds.FlatTorus(2)
     held = []
     for draw in range(1000):
-        near = torus.sample(1000, rng=draw).neighbors(method.n_neighbors, anchors=anchors)
+        near = torus.sample(3000, rng=draw).neighbors(method.n_neighbors, anchors=anchors)
         held.append(2 in ms.estimate(near, method).interval)
-    assert 0.925 <= np.mean(held) <= 0.975
+    assert 0.93 <= np.mean(held) <= 0.97
 
 
 @pytest.mark.parametrize("dim", [3, 6, 12, 20, 30])

@@ -1,0 +1,13 @@
+PYTHON ?= .venv/bin/python
+
+.PHONY: check test slow bench
+check:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+test:
+	$(PYTHON) -m pytest
+slow:
+	$(PYTHON) -m pytest -m slow
+bench:
+	$(PYTHON) benchmarks/packs.py
