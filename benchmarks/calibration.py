@@ -1,6 +1,6 @@
 """Make the finite-sample calibration table of the dimension estimators.
 
-    python benchmarks/calibration.py            # about three quarters of an hour on one core
+    python benchmarks/calibration.py    # about three quarters of an hour on one core
 
 For each family, number of points and dimension, the mean reading over enough clouds
 that its Monte-Carlo error is below one per cent; then smoothed over sizes and dimensions
@@ -44,12 +44,12 @@ def reading(family: str, size: int, dim: int) -> list[float]:
 
 def smooth(readings: np.ndarray) -> np.ndarray:
     """(sizes x dims) with log(reading / d) fitted by a polynomial of degree 2 in log N
-    and 4 in log d.
+    and 6 in log d.
     """
     log_n, log_d = np.meshgrid(np.log(SIZES), np.log(DIMS), indexing="ij")
     log_n = (log_n - log_n.mean()) / log_n.std()
     log_d = (log_d - log_d.mean()) / log_d.std()
-    design = np.polynomial.polynomial.polyvander2d(log_n, log_d, [2, 4])
+    design = np.polynomial.polynomial.polyvander2d(log_n, log_d, [2, 6])
     design = design.reshape(log_n.size, -1)
     shortfall = np.log(readings / np.array(DIMS))
     coefficients = np.linalg.lstsq(design, shortfall.ravel(), rcond=None)[0]

@@ -126,7 +126,7 @@ def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
         root_seed=seed,
         training=Training(steps=steps, batch_size=64, learning_rate=6e-3),
     )
-    return Study(plan)
+    return Study(plan, n_points=20_000)
 
 
 def spaced(low: int, high: int, count: int) -> tuple[int, ...]:

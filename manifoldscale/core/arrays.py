@@ -10,6 +10,7 @@ from .errors import ManifoldScaleError
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 def as_numpy(data: Any, name: str) -> Array:

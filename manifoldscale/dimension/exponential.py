@@ -74,4 +74,4 @@ def shared_variance(scores: Floats, near: Neighbors) -> float:
         meets.data[:] = 1.0
         linked += meets.nnz
         total += float(scores[start : start + ROWS] @ (meets.astype(np.float64) @ scores))
-    return total / max(1 - linked / n**2, LEAST_UNLINKED)
+    return float(total / max(1 - linked / n**2, LEAST_UNLINKED))

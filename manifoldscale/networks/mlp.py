@@ -5,8 +5,10 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
+from ..core.arrays import Floats
 from ..core.errors import one_of, require
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
@@ -54,3 +56,14 @@ class MLP:
             layers[f"act{i + 1}"] = ACTIVATIONS[self.activation]()
         layers["readout"] = nn.Linear(self.width, self.outputs)
         return nn.Sequential(layers)
+
+
+def absorb(network: nn.Sequential, offset: Floats, scale: float) -> None:
+    """Fold the preparation (x - offset) / scale of the inputs into the first layer, so
+    that the network takes the data as they are. What every layer gives is unchanged.
+    """
+    first = network[0]
+    assert isinstance(first, nn.Linear)
+    with torch.no_grad():
+        first.weight.div_(scale)
+        first.bias.sub_(first.weight @ torch.from_numpy(offset).to(first.weight))

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..core.learning_curve import LearningCurve, Run
+from ..networks.mlp import absorb
 from .plan import PROBE_SEED, PackSpec, Plan
 from .registry import Registry
 from .train import Trained, train
@@ -74,11 +75,14 @@ def train_one(
     plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
 ) -> nn.Sequential:
     """One network as those of the plan, to probe: its layers are hidden1, act1, ...,
-    readout. By default its seed is none of the sweep's, so that the error of what is
+    readout. It takes the task's data as they are: their preparation is in its first
+    layer. By default its seed is none of the sweep's, so that the error of what is
     measured on it is independent of the losses.
     """
     spec = PackSpec(plan.shape(width), dataset_size, (seed,))
-    return _train(plan, spec, "cpu").pack.member(0)
+    network = _train(plan, spec, "cpu").pack.member(0)
+    absorb(network, *plan.task.preparation)
+    return network
 
 
 def _missing(keys: dict[PackSpec, list[str]], records: Records) -> Iterator[PackSpec]:

@@ -61,6 +61,11 @@ class Task(abc.ABC):
         """The irreducible loss, where it is known."""
         return None
 
+    @property
+    def preparation(self) -> tuple[Floats, float]:
+        """(offset, scale): networks are trained on (x - offset) / scale."""
+        return np.zeros(self.inputs), 1.0
+
     @abc.abstractmethod
     def largest(self, n_test: int) -> int | None:
         """The largest training set, None where examples never run out."""
@@ -74,8 +79,8 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
-        """At most `n` inputs to probe a trained network on, and labels where there are
-        some.
+        """At most `n` inputs, as they are, to probe a trained network on, and labels
+        where there are some.
         """
 
 
@@ -110,6 +115,10 @@ class DataSet(Task):
     def _data(self) -> Dataset:
         return _loaded(self.dataset)
 
+    @property
+    def preparation(self) -> tuple[Floats, float]:
+        return _preparation(self.dataset)
+
     def largest(self, n_test: int) -> int:
         return len(self._data) - n_test
 
@@ -121,13 +130,12 @@ class DataSet(Task):
         )
         rows = keyed(seed, "split", n_train).permutation(len(self._data))
         test, train = rows[:n_test], rows[n_test : n_test + n_train]
-        inputs, targets = _standardised(self.dataset)
+        inputs, targets = _prepared(self.dataset)
         return Examples(inputs[train], targets[train], inputs[test], targets[test])
 
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
-        inputs, _ = _standardised(self.dataset)
-        rows = np.sort(keyed(seed, "probe").permutation(len(inputs))[:n])
-        return inputs[rows], self._data.labels[rows]
+        rows = np.sort(keyed(seed, "probe").permutation(len(self._data))[:n])
+        return self._data.inputs[rows], self._data.labels[rows]
 
 
 @functools.cache
@@ -136,11 +144,19 @@ def _loaded(name: str) -> Dataset:
 
 
 @functools.cache
-def _standardised(name: str) -> tuple[Floats, Floats]:
+def _preparation(name: str) -> tuple[Floats, float]:
+    """The mean input, and the root mean square of a centred pixel."""
+    inputs = _loaded(name).inputs.astype(np.float64)
+    offset = inputs.mean(0)
+    return offset, float(np.sqrt(((inputs - offset) ** 2).mean()))
+
+
+@functools.cache
+def _prepared(name: str) -> tuple[Floats, Floats]:
+    """Prepared inputs and one-hot targets of all examples."""
     data = _loaded(name)
-    centred = data.inputs.astype(np.float64) - data.inputs.mean(0, dtype=np.float64)
-    targets = np.eye(data.card.classes)[data.labels]
-    return centred / np.sqrt((centred**2).mean()), targets
+    offset, scale = _preparation(name)
+    return (data.inputs - offset) / scale, np.eye(data.card.classes)[data.labels]
 
 
 @dc.dataclass(frozen=True)

@@ -83,8 +83,10 @@ def test_study_quick_and_again(here: Path) -> None:
     )
     assert again["provenance"]["task"] == "digits"
     assert again["timings"]["sweep"] < 5  # read back, not trained
-    table = call("probe", "results/probe.safetensors", "digits", "--sites", "hidden*")
-    assert table.exit_code == 0 and "hidden3" in table.stdout
+    probed = call("probe", "results/probe.safetensors", "digits", "--json")
+    for site, row in json.loads(probed.stdout).items():
+        known = again["dimensions"][site]["value"]
+        assert row["dimension"] == pytest.approx(known, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,12 @@ import sqlite3
 
 import numpy as np
 import pytest
+import torch
 
 import manifoldscale as ms
-from manifoldscale.sweeps import (
-    DataSet,
-    Plan,
-    TeacherStudent,
-    Training,
-    run,
-    run as run_module,  # noqa: F401 - the name is the function
-)
+from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training, run, train_one
+from manifoldscale.sweeps.plan import PROBE_SEED, PackSpec
+from manifoldscale.sweeps.run import _train
 
 TASK = TeacherStudent(2, ambient_dim=4, teacher_width=20)
 PLAN = Plan(
@@ -77,6 +73,24 @@ def test_workers_give_what_one_process_gives() -> None:
         apart = run(PLAN, executor=executor)
     here = run(PLAN)
     np.testing.assert_allclose(apart.losses, here.losses, rtol=1e-5)
+
+
+def test_one_network_takes_the_data_as_they_are() -> None:
+    """Its first layer holds the preparation: on raw digits it gives what the trained
+    member gives on prepared ones.
+    """
+    task = DataSet("digits")
+    plan = Plan(task, (80,), (12,), seeds=1, n_test=50, training=Training(steps=50))
+    network = train_one(plan, 12, 80)
+    inputs, _ = task.points(100, 0)
+    offset, scale = task.preparation
+    plain = _train(plan, PackSpec(plan.shape(12), 80, (PROBE_SEED,)), "cpu")
+    with torch.no_grad():
+        raw = network(torch.from_numpy(inputs))
+        prepared = torch.from_numpy((inputs - offset) / scale).float()
+        torch.testing.assert_close(
+            raw, plain.pack.member(0)(prepared), atol=1e-5, rtol=1e-4
+        )
 
 
 def test_another_root_seed_is_an_independent_sweep() -> None:

@@ -47,7 +47,10 @@ def test_a_data_set_is_split_without_overlap() -> None:
     assert (examples.train_targets.sum(1) == 1).all()
     inputs, labels = task.points(10_000, 0)
     assert len(inputs) == len(labels) == 1797
-    assert (inputs**2).mean() == pytest.approx(1)
+    assert inputs.min() == 0 and inputs.max() == 1  # as they are
+    everything = task.draw(1797, 0, 0).train_inputs
+    assert (everything**2).mean() == pytest.approx(1)
+    np.testing.assert_allclose(everything.mean(0), 0, atol=1e-12)
 
 
 def test_every_run_draws_its_own() -> None:
