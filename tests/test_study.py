@@ -110,7 +110,7 @@ def test_figures_are_written(place: Path, result: StudyResult) -> None:
     names = {path.name for path in (place / "figures").iterdir()}
     assert names == {
         f"{name}.{kind}"
-        for name in ("loss", "dimension", "exponent")
+        for name in ("loss", "dimension", "exponent", "study")
         for kind in ("png", "pdf")
     }
     assert (place / "figures" / "loss.png").read_bytes().startswith(b"\x89PNG")

@@ -1,12 +1,12 @@
 """Figures for print, with Matplotlib: PNG and PDF."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from ..study import StudyResult
 from .series import (
@@ -16,6 +16,7 @@ from .series import (
     Mark,
     dimension_marks,
     exponent_marks,
+    log_ticks,
     loss_series,
 )
 
@@ -32,38 +33,44 @@ WIDTH, HEIGHT = 3.5, 2.7  # inches: one column
 
 
 def save_figures(result: StudyResult, folder: str | Path) -> list[Path]:
-    """Write each figure as PNG and PDF; returns the paths."""
-    drawers: dict[str, Callable[[StudyResult, Axes], None]] = {
-        "loss": draw_loss,
-        "dimension": draw_dimension,
-        "exponent": draw_exponent,
-    }
+    """Write each figure, and all side by side as `study`, as PNG and PDF."""
+    draw = {"loss": draw_loss, "dimension": draw_dimension, "exponent": draw_exponent}
+    sheets = {name: [drawer] for name, drawer in draw.items()}
+    sheets["study"] = list(draw.values())
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with matplotlib.rc_context(STYLE):
-        for name, draw in drawers.items():
-            figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-            draw(result, figure.add_subplot())
-            for suffix in (".png", ".pdf"):
-                path = folder / f"{name}{suffix}"
-                # No date in the file: the same study gives the same bytes.
-                stamp: dict[str, Any] = {"CreationDate": None} if suffix == ".pdf" else {}
-                figure.savefig(path, metadata=stamp)
-                paths.append(path)
+        for name, drawers in sheets.items():
+            figure = Figure(figsize=(WIDTH * len(drawers), HEIGHT), layout="constrained")
+            axes = figure.subplots(1, len(drawers), squeeze=False)[0]
+            for drawer, ax in zip(drawers, axes, strict=True):
+                drawer(result, ax)
+            paths += _save(figure, folder / name)
+    return paths
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
+    figure.savefig(paths[0])
+    # No date in the file: the same study gives the same bytes.
+    figure.savefig(paths[1], metadata={"CreationDate": None})
     return paths
 
 
 def draw_loss(result: StudyResult, ax: Axes) -> None:
     """Test loss against D, every run, with the fitted power law and its band."""
     s = loss_series(result)
+    law = f"${s.law}^{{{s.power}}}$".replace(" ", r"\ ")
     ax.fill_between(s.grid, s.low, s.high, color=ORANGE, alpha=0.25, lw=0)
-    ax.plot(s.grid, s.curve, color=ORANGE, lw=1.2, label=_exponents(s.fit_label))
+    ax.plot(s.grid, s.curve, color=ORANGE, lw=1.2, label=law)
     ax.plot(s.run_sizes, s.run_losses, ".", color=BLUE, alpha=0.35, ms=4, mew=0)
     ax.plot(s.sizes, s.means, "o", color=BLUE, ms=4, label="mean of the runs")
-    if result.fit.floor > 0:
-        ax.axhline(result.fit.floor, color="0.5", lw=0.8, ls=":", label="floor E")
     ax.set(xscale="log", yscale="log", xlabel=s.x_label, ylabel=s.y_label)
+    for axis, values in ((ax.xaxis, s.sizes), (ax.yaxis, s.run_losses)):
+        axis.set_major_locator(FixedLocator(log_ticks(values)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
     ax.legend()
 
 
@@ -108,12 +115,6 @@ def _bar(ax: Axes, place: int, mark: Mark, color: str) -> None:
         ms=4,
         capsize=2,
     )
-
-
-def _exponents(text: str) -> str:
-    """D^-0.46 as a superscript."""
-    base, _, power = text.partition("^")
-    return f"${base.replace(' ', chr(92) + ' ')}^{{{power}}}$"
 
 
 def _symbol(name: str) -> str:

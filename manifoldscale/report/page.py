@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import plotly.io
 import plotly.offline
 
+from ..core.arrays import Floats
 from ..core.interval import number
 from ..core.serialize import write_text
 from ..probe import dimensions
@@ -20,6 +21,7 @@ from .series import (
     Mark,
     dimension_marks,
     exponent_marks,
+    log_ticks,
     loss_series,
 )
 
@@ -55,7 +57,7 @@ def _fragment(figure: go.Figure, name: str) -> str:
             full_html=False,
             include_plotlyjs=False,
             div_id=f"figure-{name}",
-            config={"displaylogo": False, "responsive": True},
+            config={"displayModeBar": False, "responsive": True},
         )
     )
 
@@ -133,7 +135,11 @@ def loss_figure(result: StudyResult) -> go.Figure:
         name=f"{level} band",
     )
     figure.add_scatter(
-        x=s.grid, y=s.curve, mode="lines", line={"color": ORANGE}, name=s.fit_label
+        x=s.grid,
+        y=s.curve,
+        mode="lines",
+        line={"color": ORANGE},
+        name=f"{s.law}<sup>{s.power}</sup>",
     )
     figure.add_scatter(
         x=s.run_sizes,
@@ -152,9 +158,19 @@ def loss_figure(result: StudyResult) -> go.Figure:
     )
     return _layout(
         figure,
-        xaxis={"type": "log", "title": s.x_label, "dtick": 1},
-        yaxis={"type": "log", "title": s.y_label, "dtick": "D2"},
+        xaxis=_log_axis(s.x_label, s.sizes),
+        yaxis=_log_axis(s.y_label, s.run_losses),
     )
+
+
+def _log_axis(label: str, values: Floats) -> dict[str, Any]:
+    ticks = log_ticks(values)
+    return {
+        "type": "log",
+        "title": label,
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}" for tick in ticks],
+    }
 
 
 def dimension_figure(result: StudyResult) -> go.Figure:

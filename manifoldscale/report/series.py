@@ -33,7 +33,8 @@ class LossSeries:
     high: Floats
     x_label: str
     y_label: str
-    fit_label: str
+    law: str
+    power: str
 
 
 @dc.dataclass(frozen=True)
@@ -73,7 +74,8 @@ def loss_series(result: StudyResult) -> LossSeries:
         high=high,
         x_label=fit.axis.label,
         y_label=LOSS_LABELS.get(result.curve.loss, result.curve.loss),
-        fit_label=f"E + A D^-{alpha}" if fit.floor else f"A D^-{alpha}",
+        law="E + A D" if fit.floor else "A D",
+        power=f"-{alpha}",
     )
 
 
@@ -94,3 +96,13 @@ def exponent_marks(result: StudyResult) -> list[Mark]:
     ]
     fit = result.fit
     return [*predicted, Mark("measured", fit.alpha, fit.interval, "fit of the sweep")]
+
+
+def log_ticks(values: Floats) -> list[float]:
+    """1, 2 and 5 times the powers of ten within the range of the values, which read
+    better than powers alone where the range is a decade or two.
+    """
+    low, high = float(np.min(values)) / 1.3, float(np.max(values)) * 1.3
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]
