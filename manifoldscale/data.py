@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import sys
 import tomllib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -164,8 +165,7 @@ def load_examples(spec: str) -> Examples:
     returns inputs or (inputs, labels).
     """
     if spec.startswith("py:"):
-        found = from_python(spec)
-        return Examples(*found) if isinstance(found, tuple) else Examples(found)
+        return _from_loader_of_user(spec)
     path = Path(spec)
     if path.suffix in (".npy", ".npz"):
         return _from_numpy(path)
@@ -173,26 +173,37 @@ def load_examples(spec: str) -> Examples:
     return Examples(dataset.inputs, dataset.labels)
 
 
+def _from_loader_of_user(spec: str) -> Examples:
+    found = from_python(spec)
+    pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+    if not hasattr(pair[0], "shape"):
+        raise ManifoldScaleError(
+            f"{spec} must return an array or tensor of inputs, or (inputs, labels); it "
+            f"returned {type(found).__name__}."
+        )
+    return Examples(*pair)
+
+
 def _from_numpy(path: Path) -> Examples:
     if not path.is_file():
         raise ManifoldScaleError(f"DATA {str(path)!r}: there is no such file.")
     try:
         stored = np.load(path, allow_pickle=False)
-    except ValueError as error:
+        arrays = {"X": stored} if path.suffix == ".npy" else dict(stored)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ManifoldScaleError(
-            f"{path} holds Python objects, which are not loaded; save a numeric array."
+            f"{path} cannot be read as numeric arrays ({error}); Python objects are never "
+            "loaded."
         ) from error
-    if path.suffix == ".npy":
-        return Examples(stored)
-    with stored:
-        inputs = next((n for n in ("X", "inputs", "images") if n in stored), None)
-        labels = next((n for n in ("y", "labels") if n in stored), None)
-        if inputs is None:
-            raise ManifoldScaleError(
-                f"{path} needs an array named X, inputs or images; it has "
-                f"{', '.join(stored)}."
-            )
-        return Examples(stored[inputs], None if labels is None else stored[labels])
+    inputs = next((arrays[n] for n in ("X", "inputs", "images") if n in arrays), None)
+    labels = next((arrays[n] for n in ("y", "labels") if n in arrays), None)
+    if inputs is None:
+        raise ManifoldScaleError(
+            f"{path} needs an array named X, inputs or images; it has {', '.join(arrays)}."
+        )
+    if inputs.ndim == 0:
+        raise ManifoldScaleError(f"{path} holds a single number, not examples.")
+    return Examples(inputs, labels)
 
 
 def from_python(spec: str) -> Any:

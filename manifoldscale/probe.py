@@ -54,20 +54,29 @@ def probe_clouds(
     """The dimension of each cloud, one row each. Every site has the same anchors."""
     seed = int(generator(rng).integers(2**31))
     results, labels = [], []
-    for site, cloud in clouds.items():
-        results.append(_dimension(cloud, method, seed))
-        labels.append({"site": site, "features": cloud.ambient_dim})
+    for site in clouds:
+        dim, features = _dimension(clouds, site, method, seed)
+        results.append(dim)
+        labels.append({"site": site, "features": features})
         if progress is not None:
             progress(site)
     return Table(tuple(results), tuple(labels))
 
 
-def _dimension(cloud: Cloud, method: Method[Dimension], seed: int) -> Dimension:
+def _dimension(
+    clouds: Mapping[str, Cloud], site: str, method: Method[Dimension], seed: int
+) -> tuple[Dimension, int | None]:
+    """The dimension at a site and its number of features, None where the cloud itself
+    cannot be made.
+    """
+    features, n = None, 0
     try:
-        return estimate(cloud, method, rng=seed)
+        cloud = clouds[site]
+        features, n = cloud.ambient_dim, len(cloud)
+        return estimate(cloud, method, rng=seed), features
     except ManifoldScaleError as error:
         reason = Caveat.NOT_ESTIMATED(str(error))
-        return Dimension(NAN, Interval(NAN, NAN), method, len(cloud), (reason,))
+        return Dimension(NAN, Interval(NAN, NAN), method, n, (reason,)), features
 
 
 def dimensions(table: Table) -> Iterable[tuple[str, Dimension]]:

@@ -24,7 +24,7 @@ from .probe import dimensions, probe_clouds
 from .scaling.compare import Comparison, compare
 from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
-from .sweeps.plan import PROBE_SEED, Plan
+from .sweeps.plan import Plan
 from .sweeps.run import run, train_one
 from .sweeps.tasks import DataSet, Task, TeacherStudent
 from .sweeps.train import Training
@@ -231,7 +231,7 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
     plan = study.plan
     model = train_one(plan, study.width, max(plan.dataset_sizes))
     save_mlp(model, plan.shape(study.width), folder / "probe.safetensors")
-    inputs, labels = plan.task.points(study.n_points, plan.seed_of(PROBE_SEED))
+    inputs, labels = plan.task.points(study.n_points, plan.root_seed)
     clouds = extract(model, (inputs, labels) if labels is not None else inputs)
     done = 0
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
+from manifoldscale.core.interval import number
 from manifoldscale.networks.models import load_model
 from manifoldscale.probe import dimensions, probe
 from manifoldscale.report.figures import save_figures
@@ -120,7 +121,7 @@ def test_the_page_is_self_contained(place: Path, result: StudyResult) -> None:
     html = (place / "report.html").read_text()
     page = re.sub(r"<script>.*?</script>", "", html, flags=re.S)  # Plotly's own source
     assert not re.findall(r"""(?:src|href)=["']?(?!#)[a-z/]""", page)
-    assert f"{result.fit.alpha:.2f}" in page and "hidden3" in page
+    assert number(result.fit.alpha) in page and "hidden3" in page
     assert page.count("<caption>") == page.count("<table>") == 3
     assert page.count('role="img"') == page.count("<figure") == 3
 
@@ -156,6 +157,17 @@ def test_a_dead_layer_does_not_lose_the_others() -> None:
     dead = dict(dimensions(table))["1"]
     assert "distinct points" in str(dead.caveats[0])
     assert '"dimension": null' in table.to_json()
+
+
+def test_a_layer_with_nan_does_not_lose_the_others() -> None:
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 2))
+    nn.init.constant_(net[1].bias, math.nan)
+    inputs = np.random.default_rng(0).standard_normal((300, 3)).astype("float32")
+    found = dict(dimensions(probe(net, inputs)))
+    assert math.isfinite(found["0"].value) and math.isnan(found["1"].value)
+    assert "Site '1'" in str(found["1"].caveats[0])
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

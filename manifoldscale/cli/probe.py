@@ -1,5 +1,6 @@
 """`manifoldscale probe MODEL DATA`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,6 +56,8 @@ def probe(
     from ..networks.models import load_model
     from ..probe import probe_clouds
 
+    if csv_path is not None and not Path(csv_path).absolute().parent.is_dir():
+        raise click.BadParameter("its folder does not exist", param_hint="--csv")
     network, examples = load_model(model), load_examples(data)
     examples = examples.sample(points, seed)
     clouds = extract(network, examples, patterns, batch_size=batch_size)
@@ -93,7 +96,7 @@ def show_dimensions(table: Any, title: str) -> None:
         rows.append(
             [
                 site,
-                f"{label['features']:,}",
+                f"{label['features']:,}" if label["features"] else "",
                 f"{dim.n_points:,}",
                 number(dim.value),
                 str(dim.interval) if known else "",

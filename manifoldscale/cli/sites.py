@@ -7,19 +7,22 @@ from .console import show_json, show_table
 
 @click.command()
 @click.argument("model")
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def sites(model: str, data: str, as_json: bool) -> None:
+def sites(model: str, data: str | None, as_json: bool) -> None:
     """List the sites of MODEL, run once on an example of DATA.
 
     MODEL is a checkpoint that `study` wrote, or py:module:factory. DATA is a name from
-    `manifoldscale datasets`, an .npy or .npz file, or py:module:loader.
+    `manifoldscale datasets`, an .npy or .npz file, or py:module:loader. Without DATA the
+    example is a vector of zeros, for a network whose first layer is linear.
     """
     from ..data import load_examples
     from ..networks.extract import sites as list_sites
-    from ..networks.models import load_model
+    from ..networks.models import example_for, load_model
 
-    found = list_sites(load_model(model), load_examples(data))
+    network = load_model(model)
+    example = example_for(network) if data is None else load_examples(data)
+    found = list_sites(network, example)
     if as_json:
         show_json([site.row() for site in found])
         return

@@ -25,7 +25,19 @@ class Caveat(enum.Enum):
     )
     NOT_ESTIMATED = "there is no estimate; the reason is given"
     BEYOND_CALIBRATION = (
-        "outside the calibration table: the value is a lower bound on the dimension"
+        "the calibration table ends below: the dimension is bounded from below only"
+    )
+    CALIBRATED_BELOW_SIZE = (
+        "more points than the calibration table holds: corrected as if there were fewer, "
+        "so that the value reads slightly high"
+    )
+    UNCALIBRATED = (
+        "fewer points than the calibration table holds: the raw estimate is given, whose "
+        "interval does not include the bias of a finite sample"
+    )
+    CROWDED = (
+        "most pairs of neighbourhoods meet: the points are too few for this k, and the "
+        "standard error is a guess"
     )
     NEAR_AMBIENT = (
         "the estimate is close to the number of features: the points may fill space, "

@@ -148,6 +148,11 @@ def _runs(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Run]:
             f"{list(row)}.",
         )
         fields = {name: row[name] for name in known & row.keys()}
+        for name in {"loss", *(axis.value for axis in Axis)} & fields.keys():
+            require(
+                isinstance(fields[name], int | float | np.number | None),
+                f"Column {name!r} must hold numbers; it holds {fields[name]!r}.",
+            )
         given = {name: value for name, value in fields.items() if not _missing(value)}
         yield Run(**{"loss": math.nan, **given})
 

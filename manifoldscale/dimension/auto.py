@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 
+from ..core.caveat import Caveat
 from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
@@ -41,5 +42,7 @@ class Auto(Method[Dimension]):
     def __call__(self, near: Neighbors, /) -> Dimension:
         method = TwoNN()
         if near.n_points < load_table(method).sizes[0]:
-            return dc.replace(method(near), method=self)
+            raw = method(near)
+            note = Caveat.UNCALIBRATED(f"n = {near.n_points:,}")
+            return dc.replace(raw, method=self, caveats=(*raw.caveats, note))
         return dc.replace(Calibrated(method)(near), method=self)

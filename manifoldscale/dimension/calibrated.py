@@ -21,16 +21,17 @@ folded manifold cannot be told from a flat one of higher dimension.
 import dataclasses as dc
 import functools
 import importlib.resources
+import math
 
 import numpy as np
 
 from ..core.arrays import Bools, Floats
-from ..core.caveat import Caveat, Remark
+from ..core.caveat import Caveat
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension
+from .dimension import Dimension, checked
 
 TABLE = "finite_sample.npz"
 FOLDED = "torus"
@@ -121,36 +122,29 @@ class Calibrated(Method[Dimension]):
             f"The calibration begins at {table.sizes[0]:.0f} points; the cloud has "
             f"{near.n_points}. Use the raw `{self.method}`.",
         )
-        raw = self.method(near)
-        return calibrate(raw, table, self)
+        return checked(calibrate(self.method(near), table, self), near)
 
 
 def calibrate(raw: Dimension, table: CalibrationTable, method: object) -> Dimension:
     """The calibrated form of a raw estimate."""
     candidates = table.invert(raw.value, raw.n_points)
     ends = np.stack([table.invert(end, raw.n_points) for end in raw.interval])
-    interval = Interval(float(ends.min()), float(ends.max()), raw.interval.level)
+    low, high = float(ends.min()), float(ends.max())
+    top = float(table.dims[-1])
     caveats = [note for note in raw.caveats if note.caveat is not Caveat.FINITE_SAMPLE_BIAS]
-    if np.isinf(candidates).any():
-        top = float(table.dims[-1])
-        low = min(interval.low, top)
-        return dc.replace(
-            raw,
-            value=min(float(candidates.min()), top),
-            method=method,
-            interval=Interval(low, np.inf, raw.interval.level),
-            caveats=(*caveats, _beyond(f"dimension above {top:.0f}")),
-        )
+    if math.isinf(high):
+        caveats.append(Caveat.BEYOND_CALIBRATION(f"the table ends at dimension {top:.0f}"))
     if raw.n_points > table.sizes[-1]:
-        caveats.append(_beyond(f"calibrated as if n = {table.sizes[-1]:,.0f}"))
+        caveats.append(Caveat.CALIBRATED_BELOW_SIZE(f"n = {table.sizes[-1]:,.0f}"))
     value = float(np.exp(np.log(candidates[table.is_central]).mean()))
+    is_known = math.isfinite(value)
     return dc.replace(
         raw,
-        value=value,
-        interval=interval,
+        value=value if is_known else top,
+        interval=Interval(min(low, top), high, raw.interval.level),
         method=method,
-        stderr=raw.stderr * _slope(table, raw),
-        systematic=float(np.ptp(candidates)) / 2,
+        stderr=raw.stderr * _slope(table, raw) if is_known else math.nan,
+        systematic=float(np.ptp(candidates)) / 2 if math.isfinite(high) else math.inf,
         caveats=tuple(caveats),
     )
 
@@ -160,7 +154,3 @@ def _slope(table: CalibrationTable, raw: Dimension) -> float:
     step = 0.01 * raw.value
     above, below = (table.invert(raw.value + sign * step, raw.n_points) for sign in (1, -1))
     return float(np.mean((above - below)[table.is_central] / (2 * step)))
-
-
-def _beyond(detail: str) -> Remark:
-    return Caveat.BEYOND_CALIBRATION(detail)

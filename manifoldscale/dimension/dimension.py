@@ -1,6 +1,7 @@
 """The result of a dimension estimate."""
 
 import dataclasses as dc
+from collections.abc import Sequence
 from typing import Any
 
 from ..core.caveat import Caveat, Remark
@@ -51,20 +52,26 @@ class Dimension(Quantity):
 
 
 def pooled_dimension(
-    method: Any, near: Neighbors, value: float, stderr: float, interval: Interval
+    method: Any,
+    near: Neighbors,
+    value: float,
+    stderr: float,
+    interval: Interval,
+    remarks: Sequence[Remark] = (),
 ) -> Dimension:
     """A `Dimension` with the caveats that hold for every neighbour-based method."""
-    return Dimension(
+    dim = Dimension(
         value=value,
         interval=interval,
         method=method,
         n_points=near.n_points,
-        caveats=tuple(_remarks(near, value)),
+        caveats=(*_remarks(near, value), *remarks),
         stderr=stderr,
         raw=value,
         scale=_median_scale(near),
         n_queries=near.n_queries,
     )
+    return checked(dim, near)
 
 
 def _median_scale(near: Neighbors) -> float:
@@ -83,10 +90,17 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
         tied = float((near.distances[:, 0] == near.distances[:, 1]).mean())
         if tied > TIED:
             remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
-    if near.n_points < 100:
-        remarks.append(Caveat.FEW_POINTS(f"n = {near.n_points}"))
+    if near.n_queries < 100:
+        remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
     if value > HIGH_DIM:
         remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
-    if value > 0.9 * near.cloud.ambient_dim and near.cloud.ambient_dim > 1:
-        remarks.append(Caveat.NEAR_AMBIENT(f"{near.cloud.ambient_dim} features"))
     return remarks
+
+
+def checked(dim: Dimension, near: Neighbors) -> Dimension:
+    """The estimate with a caveat where it comes close to the number of features."""
+    features = near.cloud.ambient_dim
+    kept = [note for note in dim.caveats if note.caveat is not Caveat.NEAR_AMBIENT]
+    if features > 1 and dim.value > 0.9 * features:
+        kept.append(Caveat.NEAR_AMBIENT(f"{features} features"))
+    return dc.replace(dim, caveats=tuple(kept))

@@ -17,13 +17,14 @@ import numpy as np
 from scipy import sparse, stats
 
 from ..core.arrays import Floats
+from ..core.caveat import Caveat
 from ..core.errors import require
 from ..core.interval import Interval
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 
 ROWS = 4096
-LEAST_UNLINKED = 0.1  # with fewer unlinked pairs the correction is a guess
+CROWDED = 0.3  # share of linked pairs above which their correction is a guess
 
 
 def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -> Dimension:
@@ -38,8 +39,14 @@ def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -
         "All neighbour distances of every point are tied (r1 = rk): the points lie on a "
         "lattice, and the dimension at this scale is not identifiable from distances.",
     )
+    require(
+        spacings >= 2,
+        f"{spacings:.0f} spacing of distances was found; at least 2 are needed: use more "
+        "anchors or a larger k.",
+    )
     value = (spacings - 1) / total
-    variance = shared_variance(counts - value * sums, near)
+    variance, linked = shared_variance(counts - value * sums, near)
+    remarks = [Caveat.CROWDED(f"{linked:.0%} of pairs")] if linked > CROWDED else []
     # Negative dependence between neighbours is possible in the estimate of the
     # variance, never in the truth: the independent variance is the floor.
     relative = math.sqrt(max(variance, spacings)) / spacings
@@ -49,17 +56,17 @@ def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -
         for share in (0.025, 0.975)
     )
     interval = Interval(low, high)
-    return pooled_dimension(method, near, value, value * relative, interval)
+    return pooled_dimension(method, near, value, value * relative, interval, remarks)
 
 
-def shared_variance(scores: Floats, near: Neighbors) -> float:
-    """Variance of the sum of the scores: u_i u_j over the pairs of queries whose
-    neighbourhoods meet.
+def shared_variance(scores: Floats, near: Neighbors) -> tuple[float, float]:
+    """Variance of the sum of the scores, u_i u_j over the pairs of queries whose
+    neighbourhoods meet; and the share of such pairs.
 
     The scores are residuals: they sum to zero, because the dimension was fitted to them.
     Each linked pair is therefore short by Var / n^2, and the sum by the share of pairs
     that are linked. Dividing by the rest is the correction that gives n - 1 for
-    independent points.
+    independent points. Where most pairs are linked it would be a guess, and is left out.
     """
     n, k = near.indices.shape
     members = np.column_stack([near.queries, near.indices])
@@ -74,4 +81,5 @@ def shared_variance(scores: Floats, near: Neighbors) -> float:
         meets.data[:] = 1.0
         linked += meets.nnz
         total += float(scores[start : start + ROWS] @ (meets.astype(np.float64) @ scores))
-    return float(total / max(1 - linked / n**2, LEAST_UNLINKED))
+    share = linked / n**2
+    return float(total / (1 - share if share <= CROWDED else 1)), share

@@ -42,6 +42,7 @@ class TwoNN(Method[Dimension]):
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         log_ratios = np.log(near.distances[:, 1] / near.distances[:, 0])
+        require(len(log_ratios) >= 2, "TwoNN needs at least 2 query points; there is 1.")
         kept = max(2, len(log_ratios) - int(self.trim * len(log_ratios)))
         last = np.partition(log_ratios, kept - 1)[kept - 1]
         uncensored = np.zeros(len(log_ratios))

@@ -39,6 +39,7 @@ class Cloud:
 
     points: Array
     labels: Array | None = None
+    _: dc.KW_ONLY
     ids: Array | None = None
     name: str | None = None
     manifold: Any = None

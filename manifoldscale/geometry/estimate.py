@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
-from ..core.errors import ManifoldScaleError
+from ..core.errors import require
 from ..core.method import Method
 from ..core.random import Rng
 from ..core.result import Result, Table
@@ -40,13 +40,13 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
     ------
     ManifoldScaleError : the table holds too few neighbours, or the points cannot be used.
     """
-    methods = [method] if isinstance(method, Method) else list(method)
+    methods: list[Any] = list(method) if isinstance(method, list | tuple) else [method]
+    require(bool(methods), "`method` is empty: pass a method value or several.")
     for one in methods:
-        if not isinstance(one, Method):
-            raise ManifoldScaleError(
-                f"`method` must be a method value such as `ms.dimension.TwoNN()`; not "
-                f"{one!r}."
-            )
+        require(
+            isinstance(one, Method),
+            f"`method` must be a method value such as `ms.dimension.TwoNN()`; not {one!r}.",
+        )
     near = on if isinstance(on, Neighbors) else _search(on, methods, rng)
     results = tuple(one(near.first(one.n_neighbors)) for one in methods)
     return results[0] if isinstance(method, Method) else Table(results)

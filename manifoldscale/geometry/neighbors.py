@@ -85,7 +85,8 @@ def find_neighbors(
     ----------
     k : neighbours a query.
     anchors : None, every point is a query; a number, that many are drawn without
-        replacement; an array, these row numbers.
+        replacement; an array, these row numbers (those of dropped duplicates are left
+        out).
     duplicates : "drop", of equal points only the first takes part, and their number is
         recorded; "error", equal points are an error.
     device : where torch computes, "cpu" or "cuda".
@@ -117,6 +118,11 @@ def find_neighbors(
     rows = _query_rows(anchors, kept, len(cloud), rng)
     points = cloud.points[kept] if n_duplicates else cloud.points
     indices, distances = search.nearest(points, rows, int(k), device, block_bytes)
+    require(
+        bool((distances > 0).all()),
+        "Distinct points are nearer to each other than float64 can tell against the extent "
+        "of the cloud: remove the outliers, or the digits that are noise.",
+    )
     return Neighbors(
         cloud=cloud,
         queries=kept[rows],
@@ -148,5 +154,9 @@ def _query_rows(anchors: int | Array | None, kept: Ints, n_rows: int, rng: Rng) 
         f"`anchors` must be row numbers from 0 to {n_rows - 1}; they span "
         f"{wanted.min()} to {wanted.max()}.",
     )
-    # A dropped duplicate as an anchor stands for the point that it equals: leave it out.
-    return np.flatnonzero(np.isin(kept, wanted))
+    rows = np.flatnonzero(np.isin(kept, wanted))
+    require(
+        len(rows) > 0,
+        "Every anchor equals an earlier point of the cloud, and duplicates are dropped.",
+    )
+    return rows

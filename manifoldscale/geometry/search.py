@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
+from ..core.errors import ManifoldScaleError
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +48,7 @@ class _Points:
     def of(cls, points: Array, device: str | None) -> "_Points":
         import torch
 
-        place = torch.device(device or "cpu")
+        place = _place(device)
         given = torch.from_numpy(np.array(points)).to(place)
         centred = given.to(torch.float64, copy=True)
         centred -= centred.mean(0)
@@ -60,6 +61,15 @@ class _Points:
         """Scaled squared distances by differences in float64."""
         difference = self.given[others].double() - self.given[query].double()
         return difference.div_(self.scale).square_().sum(-1)
+
+
+def _place(device: str | None) -> "torch.device":
+    import torch
+
+    try:
+        return torch.empty(0, device=device or "cpu").device
+    except (RuntimeError, AssertionError) as error:
+        raise ManifoldScaleError(f"`device` {device!r} cannot be used: {error}") from error
 
 
 def nearest(

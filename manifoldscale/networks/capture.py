@@ -93,7 +93,8 @@ class Capture:
             return
         if self.wanted is None:
             # An in-place operation keeps the object and counts its version up.
-            identity = (id(tensor), tensor._version)
+            version = 0 if tensor.is_inference() else tensor._version
+            identity = (id(tensor), version)
             first, _ = self._seen.setdefault(identity, (site, tensor))
             if first != site:
                 self.aliases[site] = first

@@ -70,3 +70,14 @@ def dtype_of(model: nn.Module) -> torch.dtype | None:
     """The model's floating type, None for one without floating parameters."""
     floating = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
     return next(floating, None)
+
+
+def example_for(model: nn.Module) -> torch.Tensor:
+    """One input of zeros, for a network whose first layer is linear."""
+    first = next((m for m in model.modules() if not list(m.children())), None)
+    if not isinstance(first, nn.Linear):
+        raise ManifoldScaleError(
+            f"The shape of an input cannot be read from a first layer of type "
+            f"{type(first).__name__}: pass DATA."
+        )
+    return torch.zeros(1, first.in_features)

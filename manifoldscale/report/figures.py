@@ -85,7 +85,7 @@ def draw_dimension(result: StudyResult, ax: Axes) -> None:
     if known is not None:
         ax.axhline(known, color=GREEN, lw=1, ls="--", label=f"input manifold, d = {known}")
         ax.legend()
-    ax.set_xticks(places, [mark.name for mark in marks], rotation=40, ha="right")
+    ax.set_xticks(places, [mark.label for mark in marks], rotation=40, ha="right")
     ax.set(ylabel="intrinsic dimension")
     ax.set_ylim(bottom=0)
 
@@ -97,7 +97,7 @@ def draw_exponent(result: StudyResult, ax: Axes) -> None:
     ax.axvspan(low, min(high, ax.get_xlim()[1] * 10), color=ORANGE, alpha=0.2, lw=0)
     for place, mark in enumerate([*predicted, measured]):
         _bar(ax, place, mark, ORANGE if mark is measured else BLUE)
-    names = [mark.name for mark in [*predicted, measured]]
+    names = [mark.label for mark in [*predicted, measured]]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ends = [m.value + m.plus for m in [*predicted, measured]]

@@ -178,7 +178,7 @@ def dimension_figure(result: StudyResult) -> go.Figure:
     marks = dimension_marks(result)
     figure = go.Figure()
     figure.add_scatter(
-        x=[mark.name for mark in marks],
+        x=[mark.label for mark in marks],
         y=[mark.value for mark in marks],
         error_y=_errors(marks),
         mode="markers+lines",
@@ -192,7 +192,7 @@ def dimension_figure(result: StudyResult) -> go.Figure:
     known = result.study.plan.task.known_dim
     if known is not None:
         figure.add_scatter(
-            x=[mark.name for mark in marks],
+            x=[mark.label for mark in marks],
             y=[known] * len(marks),
             mode="lines",
             line={"color": GREEN, "dash": "dash"},
@@ -217,7 +217,7 @@ def exponent_figure(result: StudyResult) -> go.Figure:
     ):
         figure.add_scatter(
             x=[mark.value for mark in group],
-            y=[mark.name for mark in group],
+            y=[mark.label for mark in group],
             error_x=_errors(group),
             mode="markers",
             marker={"color": color, "size": 10},

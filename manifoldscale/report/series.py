@@ -52,9 +52,18 @@ class Mark:
 
     @property
     def plus(self) -> float:
-        """Up to the high end; zero where the interval is open above."""
-        high = self.interval.high
-        return high - self.value if math.isfinite(high) else 0.0
+        """Up to the high end; to twice the value where the interval is open above, which
+        the label then says.
+        """
+        return (self.interval.high if self.is_bounded else 2 * self.value) - self.value
+
+    @property
+    def is_bounded(self) -> bool:
+        return math.isfinite(self.interval.high)
+
+    @property
+    def label(self) -> str:
+        return self.name if self.is_bounded else f"{self.name} (no upper end)"
 
 
 def loss_series(result: StudyResult) -> LossSeries:

@@ -7,7 +7,9 @@ from typing import Any
 from scipy import stats
 
 from ..core.caveat import Caveat, Remark
+from ..core.errors import require
 from ..core.interval import Interval, number
+from ..core.learning_curve import Axis
 from ..core.result import Result
 from .exponent import ExponentPrediction
 from .power_law import PowerLaw
@@ -21,8 +23,12 @@ class Comparison(Result):
     Attributes
     ----------
     ratio, interval : r, with the errors of the exponent and of the dimension.
-    verdict : "agrees" (r = 1 is inside the interval), "above" or "below".
+    verdict : "agrees" (r = 1 is inside the interval), "above", "below", or "undetermined"
+        where the interval is open on both sides.
     p_below : one-sided p-value of the bound r >= 1: small where the exponent lies below.
+        Student's t, its degrees of freedom those of the fit and of the dimension combined
+        (Welch and Satterthwaite).
+    caveats : those of the dimension and of the fit, and its own.
     """
 
     ratio: float
@@ -42,9 +48,17 @@ class Comparison(Result):
 
     @property
     def verdict_words(self) -> str:
-        return {"agrees": "agrees with", "above": "lies above", "below": "lies below"}[
-            self.verdict
-        ]
+        return {
+            "agrees": "agrees with",
+            "above": "lies above",
+            "below": "lies below",
+            "undetermined": "cannot be compared with",
+        }[self.verdict]
+
+    @property
+    def value(self) -> float:
+        """The ratio, under the name that every result has."""
+        return self.ratio
 
     def row(self) -> dict[str, Any]:
         return {
@@ -80,27 +94,66 @@ def compare(prediction: ExponentPrediction, fit: PowerLaw) -> Comparison:
     The two errors are taken as independent: measure the dimension on networks whose
     losses are not in the fit.
     """
-    log_ratio = math.log(fit.alpha / prediction.alpha)
+    _check(prediction, fit)
+    level = fit.interval.level
+    if math.isnan(fit.alpha):
+        return Comparison(
+            math.nan,
+            Interval(0.0, math.inf, level),
+            "undetermined",
+            math.nan,
+            prediction,
+            fit,
+            (*prediction.caveats, *fit.caveats),
+        )
+    ratio = fit.alpha / prediction.alpha
+    log_ratio = math.log(ratio)
     down, up = _log_distances(fit.alpha, fit.interval)
     predicted_down, predicted_up = _log_distances(prediction.alpha, prediction.interval)
     below, above = math.hypot(down, predicted_up), math.hypot(up, predicted_down)
-    level = fit.interval.level
     interval = Interval(_exp(log_ratio - below), _exp(log_ratio + above), level)
-    verdict = "agrees" if 1 in interval else ("above" if log_ratio > 0 else "below")
-    caveats = []
-    if verdict == "above" and prediction.kind == "bound":
-        caveats.append(Caveat.STEEPER_THAN_BOUND(f"r = {number(math.exp(log_ratio))}"))
-    if verdict == "below":
-        caveats.append(Caveat.BELOW_BOUND(f"r = {number(math.exp(log_ratio))}"))
+    verdict = _verdict(ratio, interval)
     return Comparison(
-        ratio=math.exp(log_ratio),
+        ratio=ratio,
         interval=interval,
         verdict=verdict,
-        p_below=_p_below(log_ratio, above, level),
+        p_below=_p_below(log_ratio, up, predicted_down, fit.freedom, level),
         prediction=prediction,
         fit=fit,
-        caveats=tuple(caveats),
+        caveats=(*prediction.caveats, *fit.caveats, *_own(prediction, verdict, ratio)),
     )
+
+
+def _check(prediction: ExponentPrediction, fit: PowerLaw) -> None:
+    require(
+        isinstance(prediction, ExponentPrediction) and isinstance(fit, PowerLaw),
+        "`compare` takes an ExponentPrediction and a PowerLaw, in this order.",
+    )
+    require(
+        fit.axis is not Axis.width,
+        "The laws are for alpha_D and alpha_P; fit with axis='parameters' (for deep "
+        "networks P grows as width^2, so that alpha_W = 2 alpha_P).",
+    )
+    require(
+        prediction.interval.level == fit.interval.level,
+        f"The levels differ: {prediction.interval.level} and {fit.interval.level}.",
+    )
+
+
+def _verdict(ratio: float, interval: Interval) -> str:
+    if interval.low == 0 and interval.high == math.inf:
+        return "undetermined"
+    if 1 in interval:
+        return "agrees"
+    return "above" if ratio > 1 else "below"
+
+
+def _own(prediction: ExponentPrediction, verdict: str, ratio: float) -> list[Remark]:
+    if prediction.kind == "bound" and verdict == "above":
+        return [Caveat.STEEPER_THAN_BOUND(f"r = {number(ratio)}")]
+    if prediction.kind != "rate" and verdict == "below":
+        return [Caveat.BELOW_BOUND(f"r = {number(ratio)}")]
+    return []
 
 
 def _log_distances(value: float, interval: Interval) -> tuple[float, float]:
@@ -114,9 +167,17 @@ def _exp(x: float) -> float:
     return math.exp(x) if x < 700 else math.inf
 
 
-def _p_below(log_ratio: float, above: float, level: float) -> float:
-    """P(a log-ratio this low or lower) where the true ratio is one."""
-    sigma = above / float(stats.norm.ppf(0.5 + level / 2))
-    if sigma == 0:
+def _p_below(log_ratio: float, up: float, down: float, freedom: int, level: float) -> float:
+    """P(a log-ratio this low or lower) where the true ratio is one, from the distances of
+    the exponent to its high end and of the prediction to its low end.
+    """
+    share = 0.5 + level / 2
+    measured = up / float(stats.t.ppf(share, freedom))
+    predicted = down / float(stats.norm.ppf(share))
+    variance = measured**2 + predicted**2
+    if variance == 0:
         return 0.0 if log_ratio < 0 else 1.0
-    return float(stats.norm.cdf(log_ratio / sigma))
+    if math.isinf(variance):
+        return 0.5
+    combined = freedom * (variance / measured**2) ** 2 if measured else math.inf
+    return float(stats.t.cdf(log_ratio / math.sqrt(variance), min(combined, 1e9)))

@@ -13,6 +13,7 @@ from .projection import ALPHA_MAX, ALPHA_MIN
 
 SIGNIFICANT = 0.05
 MISFIT = 0.01
+ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
 def lack_of_fit(problem: Problem, solution: Solution, losses: Losses) -> float:
@@ -51,6 +52,8 @@ def _of_the_design(losses: Losses) -> list[Remark]:
 
 
 def _of_the_exponent(solution: Solution, misfit: float) -> list[Remark]:
+    if math.isnan(solution.alpha):
+        return [Caveat.NOT_ESTIMATED("the losses do not fall with size")]
     remarks = []
     if not ALPHA_MIN * 1.02 < solution.alpha < ALPHA_MAX / 1.02:
         remarks.append(Caveat.ALPHA_AT_BOUND(f"{ALPHA_MIN} to {ALPHA_MAX}"))
@@ -90,7 +93,8 @@ def _floor_test(free: Problem, freed: Solution, solution: Solution) -> float:
     """
     residuals = free.y - solution.mean
     fixed = float(freed.weights @ residuals**2)
-    if fixed <= freed.cost or freed.floor <= solution.floor:
+    rounding = ROUNDING**2 * float(freed.weights @ free.y**2)
+    if fixed <= freed.cost + rounding or freed.floor <= solution.floor:
         return 1.0
     gain = (fixed - freed.cost) / max(freed.cost / free.freedom, np.finfo(float).tiny)
     return float(stats.f.sf(gain, 1, free.freedom) / 2)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, one_of, require
 from ..core.interval import Interval, number
 from ..core.result import Quantity, Result
@@ -39,7 +40,8 @@ class ExponentPrediction(Result):
     Attributes
     ----------
     alpha, interval : the exponent; its interval carries that of the dimension.
-    kind : "bound", the measured exponent should not lie below; or "equality".
+    kind : "bound", the measured exponent should not lie below; "equality"; or "rate",
+        what the best estimator reaches, with label noise.
     unmet : conditions that the equality needs and that were not declared as met.
     """
 
@@ -52,10 +54,15 @@ class ExponentPrediction(Result):
     unmet: tuple[str, ...]
     statement: str
     source: str
-    caveats: tuple[Any, ...] = ()
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The exponent, under the name that every result has."""
+        return self.alpha
 
     def headline(self) -> str:
-        sign = "=" if self.kind == "equality" else ">="
+        sign = {"equality": "=", "bound": ">=", "rate": "~"}[self.kind]
         return (
             f"alpha {sign} {number(self.alpha)} {self.interval} "
             f"(law {self.law}, d = {number(self.dim)} {self.dim_interval})"
@@ -98,8 +105,8 @@ def predict_exponent(
     ======  ===========================================================================
 
     With label noise the interpolating exponents do not apply. What the best regularised
-    estimator reaches is then 2s / (2s + d) (Stone 1982), with s = 2 in place of 4/d and
-    s = 1 in place of 2/d.
+    estimator reaches is then the rate 2s / (2s + d) (Stone 1982), with s = 2 in place of
+    4/d and s = 1 in place of 2/d; a network may do worse.
 
     Parameters
     ----------
@@ -118,6 +125,10 @@ def predict_exponent(
     require(label_noise >= 0, f"`label_noise` must be >= 0; not {label_noise}.")
     for name in met:
         one_of("met", name, CONDITIONS)
+    require(
+        not (label_noise and "noiseless" in met),
+        f"`met` says 'noiseless', but `label_noise` is {label_noise}.",
+    )
     rung = _law(law, _order(loss), label_noise > 0)
 
     def exponent(d: float) -> float:
@@ -127,17 +138,26 @@ def predict_exponent(
     return ExponentPrediction(
         alpha=exponent(value),
         interval=interval.map(exponent),
-        kind="bound" if unmet or law == "1/d" else "equality",
+        kind=_kind(law, bool(unmet), label_noise > 0),
         law=law if label_noise == 0 else f"{law} with label noise",
         dim=value,
         dim_interval=interval,
         unmet=unmet,
         statement=rung.statement,
         source=rung.source,
+        caveats=dim.caveats if isinstance(dim, Quantity) else (),
     )
 
 
+def _kind(law: str, unmet: bool, noisy: bool) -> str:
+    if noisy:
+        return "rate"
+    return "bound" if unmet or law == "1/d" else "equality"
+
+
 def _dimension(dim: Quantity | float) -> tuple[float, Interval]:
+    known = isinstance(dim, Quantity | int | float)
+    require(known, f"`dim` must be a Dimension or a number; not {dim!r}.")
     value = float(dim)
     require(
         value > 0 and math.isfinite(value),
@@ -152,12 +172,12 @@ def _order(loss: str) -> float:
     """p of a loss that grows as |error|^p near its minimum."""
     if loss in ("mse", "cross_entropy"):
         return 2.0
-    if loss.startswith("abs^"):
+    if isinstance(loss, str) and loss.startswith("abs^"):
         try:
             order = float(loss[4:])
         except ValueError:
             order = -1.0
-        if order > 0:
+        if 0 < order < math.inf:
             return order
     raise ManifoldScaleError(
         f"`loss` must be 'mse', 'cross_entropy' or 'abs^p' with a positive p, as in "
@@ -167,7 +187,14 @@ def _order(loss: str) -> float:
 
 def _law(law: str, order: float, noisy: bool) -> Law:
     one_of("law", law, ("1/d", "2/d", "4/d", "2p/d"))
+    require(
+        law in ("1/d", "2p/d") or order == 2,
+        f"{law} needs a loss quadratic near its minimum; for |y - f|^{order:g} use '2p/d'.",
+    )
     if law == "1/d":
+        require(
+            not noisy, "1/d assumes interpolation; with label noise use '2/d' or '4/d'."
+        )
         return Law(
             1.0,
             0.0,

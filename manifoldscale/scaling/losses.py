@@ -44,15 +44,16 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
 
 
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, list[Remark]]:
-    held = Axis.width if axis is Axis.data else Axis.data
-    values = np.unique(curve.column(held))
-    values = values[~np.isnan(values)]
-    if len(values) > 1:
-        listed = ", ".join(f"{value:.0f}" for value in values)
-        raise ManifoldScaleError(
-            f"The runs differ in {held.value} too ({listed}); choose one, as in "
-            f"`curve.at({held.value}={values[-1]:.0f})`."
-        )
+    others = (Axis.width, Axis.parameters) if axis is Axis.data else (Axis.data,)
+    for held in others:
+        values = np.unique(curve.column(held))
+        values = values[~np.isnan(values)]
+        if len(values) > 1:
+            listed = ", ".join(f"{value:.0f}" for value in values)
+            raise ManifoldScaleError(
+                f"The runs differ in {held.value} too ({listed}); choose one, as in "
+                f"`curve.at({held.value}={values[-1]:.0f})`."
+            )
     x, y = curve.column(axis), curve.losses
     require(not np.isnan(x).all(), f"No run says its {axis.value}; choose another `axis`.")
     usable = np.isfinite(x) & np.isfinite(y)
@@ -74,6 +75,9 @@ def _means(x: Array, y: Array) -> Losses:
         f"{y.shape}.",
     )
     require(len(x) > 0, "There are no losses to fit.")
+    require(
+        bool((x < 1e100).all()), f"Sizes must be below 1e100; the largest is {x.max()}."
+    )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
     require(bool((y > 0).all()), f"Losses must be positive; the smallest is {y.min()}.")
     x, y = x.astype(float), y.astype(float)

@@ -29,13 +29,14 @@ class PowerLaw(Result):
 
     Attributes
     ----------
-    alpha : the exponent; `interval` : its profile-likelihood interval, open-ended where
-        the data bound one side only.
+    alpha : the exponent, NaN where the losses do not fall; `interval` : its
+        profile-likelihood interval, open-ended where the data bound one side only.
     floor, floor_interval : irreducible loss; the interval is a point where it was given.
     amplitude : A, in units of loss times size^alpha.
     axis : what was scaled.
     stderr : half the width of the interval over its normal quantile, NaN where open.
     losses : the mean losses that were fitted.
+    freedom : degrees of freedom of the scatter about the fit.
     lack_of_fit : p-value of the fit against the scatter between runs; NaN without
         replicates.
     draws : (draws, 3) parametric-bootstrap values of (alpha, floor, amplitude).
@@ -49,6 +50,7 @@ class PowerLaw(Result):
     axis: Axis
     floor_rule: str
     losses: Losses
+    freedom: int
     lack_of_fit: float
     draws: Floats
     caveats: tuple[Remark, ...] = ()
@@ -60,9 +62,25 @@ class PowerLaw(Result):
             math.nan if self.interval.is_open else self.interval.width / 2 / float(quantile)
         )
 
+    @property
+    def value(self) -> float:
+        """The exponent, under the name that every result has."""
+        return self.alpha
+
+    @property
+    def method(self) -> str:
+        return f"power law, floor {self.floor_rule}"
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs."""
+        return int(self.losses.runs.sum())
+
     def predict(self, x: Any) -> Floats:
         """The fitted loss at sizes `x`."""
         sizes = np.asarray(x, dtype=float)
+        if math.isnan(self.alpha):
+            return np.full(sizes.shape, self.floor)
         return np.asarray(self.floor + self.amplitude * sizes**-self.alpha)
 
     def band(self, x: Any, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -156,7 +174,10 @@ def fit_power_law(
         runs that differ in another resource as well.
     """
     axis = Axis.of(axis)
-    require(0 < level < 1, f"`level` must be between 0 and 1; not {level}.")
+    require(
+        isinstance(level, float) and 0 < level < 1,
+        f"`level` must be between 0 and 1; not {level!r}.",
+    )
     losses, remarks = losses_of(curve, loss, axis)
     known = _checked(floor, losses)
     forced = floor == "zero"
@@ -172,6 +193,7 @@ def fit_power_law(
         axis=axis,
         floor_rule="forced to zero" if forced else _rule(known),
         losses=losses,
+        freedom=problem.freedom,
         lack_of_fit=misfit,
         draws=solution.draws,
         caveats=(*remarks, *diagnose(problem, solution, losses, misfit, forced)),
@@ -187,8 +209,14 @@ def _checked(floor: Floor, losses: Losses) -> float | Reference | None:
             f"`floor` must be 'free', 'zero', a number or a Reference; not {floor!r}.",
         )
         known = None if floor == "free" else 0.0
+    elif isinstance(floor, Reference):
+        known = floor
     else:
-        known = floor if isinstance(floor, Reference) else float(floor)
+        require(
+            isinstance(floor, int | float | np.number),
+            f"`floor` must be 'free', 'zero', a number or a Reference; not {floor!r}.",
+        )
+        known = float(floor)
     if isinstance(known, float):
         smallest = float(losses.y.min())
         require(

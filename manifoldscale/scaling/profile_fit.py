@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy import optimize, stats
@@ -11,11 +12,12 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..core.random import keyed
 from .losses import Losses
-from .projection import COARSE, GRID, Profile, powers, project
+from .projection import COARSE, Profile, project
 
 REWEIGHTINGS = 6
 DRAWS = 400
-LEVELS = 120  # floors at which the profile of the floor is computed
+GOLDEN, GOLDEN_STEPS = (math.sqrt(5) - 1) / 2, 30  # to a millionth of the bracket
+FLAT = 1e-12  # an amplitude below this share of the losses is none
 
 
 @dc.dataclass(frozen=True)
@@ -40,8 +42,7 @@ class Reference:
 class Problem:
     """The data of a fit, a reference appended where there is one.
 
-    `floor` is the known floor, None where it is fitted. Weights are such that
-    w^(-1/2) is proportional to the standard deviation of y.
+    `floor` is the known floor, None where it is fitted.
     """
 
     x: Floats
@@ -67,13 +68,17 @@ class Problem:
         """Data less unknowns: alpha, A, and E where it is fitted."""
         return len(self.x) - (3 if self.floor is None else 2)
 
+    def profile(self, weights: Floats) -> Profile:
+        return Profile(self.x, self.y, weights, self.floor)
+
 
 @dc.dataclass(frozen=True, eq=False)
 class Solution:
-    """A solved problem.
+    """A solved problem. `alpha` is NaN where the losses do not fall at all.
 
     Attributes
     ----------
+    weights : w^(-1/2) is proportional to the standard deviation of the problem's y.
     cost : weighted sum of squares at the minimum.
     mean : fitted losses at the problem's sizes.
     draws : parametric-bootstrap values of (alpha, floor, amplitude).
@@ -96,107 +101,101 @@ def solve(problem: Problem, losses: Losses, level: float) -> Solution:
     The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), m the degrees
     of freedom: the likelihood-ratio region of a normal error whose scale is unknown.
     """
-    z, scale = powers(problem.x, GRID)
-    weights, profile = _reweighted(problem, z, losses)
-    best = int(profile.cost.argmin())
-    alpha = _polished(problem, weights, best)
-    at, _ = powers(problem.x, np.array([alpha]))
-    final = project(at, problem.y, weights, problem.floor, np.array([alpha]))
-    cost = min(float(final.cost[0]), float(profile.cost[best]))
-    threshold = stats.f.ppf(level, 1, problem.freedom) / problem.freedom
-    limit = cost * (1 + float(threshold))
-    floor = float(final.floor[0])
-    mean = floor + final.amplitude[0] * at[0]
+    weights = _reweighted(problem, losses)
+    profile = problem.profile(weights)
+    alpha = profile.minimise()
+    best = profile.at(alpha)
+    cost, floor, amplitude = float(best.cost), float(best.floor), float(best.amplitude)
+    threshold = float(stats.f.ppf(level, 1, problem.freedom)) / problem.freedom
+    limit = cost * (1 + threshold)
+    mean = floor + amplitude * profile.powers(np.asarray(alpha))
+    falls = amplitude > FLAT * problem.y.min()
+    low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
     return Solution(
-        alpha=alpha,
-        interval=_region(profile, best, alpha, limit, level),
+        alpha=alpha if falls else math.nan,
+        interval=Interval(low, high, level),
         floor=floor,
-        floor_interval=_floor_interval(problem, z, weights, limit, floor, level),
-        amplitude=float(final.amplitude[0]) * scale**alpha,
+        floor_interval=_floor_interval(problem, profile, floor, limit, level),
+        amplitude=amplitude * profile.scale**alpha if falls else 0.0,
         weights=weights,
         cost=cost,
         mean=mean,
-        draws=_draws(problem, z, weights, mean, cost, scale),
+        draws=_draws(problem, profile, mean, cost),
     )
 
 
-def _reweighted(problem: Problem, z: Floats, losses: Losses) -> tuple[Floats, Profile]:
+def _reweighted(problem: Problem, losses: Losses) -> Floats:
+    """Weights 1 / variance up to a factor, about the fitted curve."""
     mean, noise = problem.y, losses.spread
     for _ in range(REWEIGHTINGS):
         weights = problem.runs / mean**2
         if problem.reference is not None and noise > 0:
             weights[-1] = (noise / problem.reference.stderr) ** 2
-        profile = project(z, problem.y, weights, problem.floor, GRID)
-        best = int(profile.cost.argmin())
-        mean = profile.floor[best] + profile.amplitude[best] * z[best]
-        if not losses.freedom:
-            noise = math.sqrt(profile.cost[best] / problem.freedom)
-    return weights, profile
-
-
-def _polished(problem: Problem, weights: Floats, best: int) -> float:
-    """The minimum between the neighbours of the best grid point."""
-
-    def cost(log_alpha: float) -> float:
-        alpha = np.array([math.exp(log_alpha)])
-        z, _ = powers(problem.x, alpha)
-        return float(project(z, problem.y, weights, problem.floor, alpha).cost[0])
-
-    ends = GRID[[max(best - 1, 0), min(best + 1, len(GRID) - 1)]]
-    found = optimize.minimize_scalar(
-        cost, bounds=tuple(np.log(ends)), method="bounded", options={"xatol": 1e-9}
-    )
-    return math.exp(found.x)
-
-
-def _region(
-    profile: Profile, best: int, alpha: float, limit: float, level: float
-) -> Interval:
-    """Where the profile stays below the limit, to either side of the minimum."""
-    if profile.amplitude[best] == 0:  # the losses do not fall: any exponent fits
-        return Interval(0.0, math.inf, level)
-    outside = np.flatnonzero(profile.cost > limit)
-    below, above = outside[outside < best], outside[outside > best]
-    low = _crossing(profile, below[-1], below[-1] + 1, limit) if len(below) else 0.0
-    high = _crossing(profile, above[0], above[0] - 1, limit) if len(above) else math.inf
-    return Interval(min(low, alpha), max(high, alpha), level)
-
-
-def _crossing(profile: Profile, outside: int, inside: int, limit: float) -> float:
-    """Where the profile meets the limit, linear in log alpha."""
-    rise = profile.cost[outside] - profile.cost[inside]
-    share = np.clip((limit - profile.cost[inside]) / rise, 0, 1) if rise > 0 else 0.0
-    return float(GRID[inside] * (GRID[outside] / GRID[inside]) ** share)
+        profile = problem.profile(weights)
+        alpha = profile.minimise()
+        best = profile.at(alpha)
+        mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
+        if not losses.spread > 0:  # no replicates, or identical ones
+            noise = math.sqrt(float(best.cost) / problem.freedom)
+    return weights
 
 
 def _floor_interval(
-    problem: Problem, z: Floats, weights: Floats, limit: float, floor: float, level: float
+    problem: Problem, profile: Profile, floor: float, limit: float, level: float
 ) -> Interval:
-    """Profile interval of the floor, between zero and the smallest loss; the floor
-    itself where it is known.
+    """Profile interval of the floor; the floor itself where it is known.
+
+    A fit with floor e is a fit of y - e with floor zero. The highest floor considered is
+    the mean loss, at which nothing is left to fall.
     """
     if problem.floor is not None:
         return Interval(floor, floor, level)
-    levels = np.linspace(0, float(problem.y.min()), LEVELS)
-    # A fit with floor e is a fit of y - e with floor zero.
-    shifted = problem.y - levels[:, None]
-    cost = project(z[COARSE], shifted, weights, 0.0, GRID[COARSE]).cost.min(-1)
-    inside = levels[cost <= limit]
-    ends = [floor, *inside[[0, -1]]] if len(inside) else [floor]
-    return Interval(float(min(ends)), float(max(ends)), level)
+
+    def excess(e: float) -> float:
+        shifted = dc.replace(profile, y=problem.y - e, floor=0.0)
+        return float(shifted.at(shifted.minimise()).cost) - limit
+
+    top = float(np.average(problem.y, weights=profile.weights))
+    low, high = 0.0, top
+    if floor > 0 and excess(0.0) > 0:
+        low = _root(excess, 0.0, floor)
+    if excess(top) > 0:
+        high = _root(excess, top, floor)
+    return Interval(min(low, floor), max(high, floor), level)
 
 
-def _draws(
-    problem: Problem, z: Floats, weights: Floats, mean: Floats, cost: float, scale: float
-) -> Floats:
+def _root(excess: Callable[[float], float], outside: float, inside: float) -> float:
+    if excess(inside) >= 0:
+        return inside
+    return float(
+        optimize.brentq(excess, outside, inside, xtol=1e-9 * abs(outside - inside))
+    )
+
+
+def _draws(problem: Problem, profile: Profile, mean: Floats, cost: float) -> Floats:
     """Parametric bootstrap: the fit repeated on losses drawn about the fitted curve."""
     rng = keyed(0, "power law draws")
-    sigma = np.sqrt(cost / problem.freedom / weights)
+    sigma = np.sqrt(cost / problem.freedom / profile.weights)
     noise = rng.standard_t(problem.freedom, (DRAWS, len(mean)))
     drawn = np.clip(mean + sigma * noise, 0.05 * mean, None)
-    profile = project(z[COARSE], drawn, weights, problem.floor, GRID[COARSE])
-    best = profile.cost.argmin(-1)
-    rows = np.arange(DRAWS)
-    alpha = GRID[COARSE][best]
-    amplitude = profile.amplitude[rows, best] * scale**alpha
-    return np.column_stack([alpha, profile.floor[rows, best], amplitude])
+    best = COARSE[_costs(profile, drawn, COARSE).argmin(-1)]
+    step = math.log(COARSE[1] / COARSE[0])
+    alpha = np.exp(_golden(profile, drawn, np.log(best) - step, np.log(best) + step))
+    fitted = project(profile.powers(alpha), drawn, profile.weights, problem.floor)
+    return np.column_stack([alpha, fitted.floor, fitted.amplitude * profile.scale**alpha])
+
+
+def _costs(profile: Profile, drawn: Floats, alpha: Floats) -> Floats:
+    """(draws x exponents) costs of each drawn set of losses."""
+    z = profile.powers(alpha)
+    return project(z, drawn[:, None, :], profile.weights, profile.floor).cost
+
+
+def _golden(profile: Profile, drawn: Floats, low: Floats, high: Floats) -> Floats:
+    """Golden-section search for the best log exponent of each draw, all at once."""
+    for _ in range(GOLDEN_STEPS):
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        costs = _costs(profile, drawn, np.exp(np.stack([left, right], axis=-1)))
+        falls = costs[:, 0] > costs[:, 1]
+        low, high = np.where(falls, left, low), np.where(falls, high, right)
+    return (low + high) / 2

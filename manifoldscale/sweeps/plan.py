@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -63,9 +63,14 @@ class Plan:
         for name in ("dataset_sizes", "widths"):
             values = _sizes(name, getattr(self, name))
             object.__setattr__(self, name, values)
-        for name in ("seeds", "n_test"):
+        require(isinstance(self.task, Task), f"`task` must be a Task; not {self.task!r}.")
+        for name, least in (("seeds", 1), ("n_test", 2), ("depth", 1), ("root_seed", 0)):
             value = getattr(self, name)
-            require(value >= 1, f"`{name}` must be a positive integer; not {value}.")
+            require(
+                isinstance(value, int) and value >= least,
+                f"`{name}` must be an integer of at least {least}; not {value!r}.",
+            )
+        self.shape(self.widths[0])  # checks the activation
         check_loss(self.task, self.training.loss)
         most = self.task.largest(self.n_test)
         require(
@@ -91,10 +96,12 @@ class Plan:
             for size in sorted(self.dataset_sizes)
         ]
 
-    def seed_of(self, index: int) -> int:
-        """The seed of the index-th network."""
-        sequence = np.random.SeedSequence([self.root_seed, index])
-        return int(sequence.generate_state(1)[0])
+    def seed_of(self, shape: MLP, dataset_size: int, index: int) -> int:
+        """The seed of one network: its own, so that errors at different sizes and widths
+        are independent.
+        """
+        key = [self.root_seed, index, dataset_size, *shape.sizes]
+        return int(np.random.SeedSequence(key).generate_state(1)[0])
 
     def key(self, shape: MLP, dataset_size: int, index: int) -> str:
         """A hash of everything that decides the loss of one run."""
@@ -105,12 +112,13 @@ class Plan:
             "training": plain(self.training),
             "dataset_size": dataset_size,
             "n_test": self.n_test,
-            "seed": self.seed_of(index),
+            "seed": self.seed_of(shape, dataset_size, index),
         }
         return hashlib.sha256(dumps(described, indent=None).encode()).hexdigest()
 
 
 def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:
+    require(isinstance(values, Iterable), f"`{name}` must be a list; not {values!r}.")
     sizes = tuple(values)
     require(bool(sizes), f"`{name}` is empty.")
     for size in sizes:

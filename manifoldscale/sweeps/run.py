@@ -117,7 +117,7 @@ def _records_in_worker(plan: Plan, spec: PackSpec, device: str) -> Records:
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
-    seeds = [plan.seed_of(index) for index in spec.seeds]
+    seeds = [plan.seed_of(spec.shape, spec.dataset_size, i) for i in spec.seeds]
     examples = [plan.task.draw(spec.dataset_size, plan.n_test, seed) for seed in seeds]
     return train(spec.shape, examples, seeds, plan.training, device=device)
 
@@ -137,7 +137,7 @@ def _records(plan: Plan, spec: PackSpec, device: str) -> Records:
             "loss_stderr": None if failed else trained.test_stderr[member],
             "train_loss": None if failed else trained.train_loss[member],
             "converged": None if failed else trained.converged(member),
-            "failure": "the loss became non-finite" if failed else None,
+            "failure": "the training diverged" if failed else None,
         }
     return records
 

@@ -16,7 +16,7 @@ LOSSES = ("mse", "cross_entropy")
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Examples:
+class Split:
     """Inputs (n x features) and targets (n x outputs) of one run, train and test."""
 
     train_inputs: Floats
@@ -71,7 +71,7 @@ class Task(abc.ABC):
         """The largest training set, None where examples never run out."""
 
     @abc.abstractmethod
-    def draw(self, n_train: int, n_test: int, seed: int) -> Examples:
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
         """Examples of the run with this seed and size. Every (seed, size) draws its own
         test and training set, so that errors at different sizes are as independent as
         the data allow.
@@ -122,7 +122,7 @@ class DataSet(Task):
     def largest(self, n_test: int) -> int:
         return len(self._data) - n_test
 
-    def draw(self, n_train: int, n_test: int, seed: int) -> Examples:
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
         require(
             n_train + n_test <= len(self._data),
             f"{n_train} training and {n_test} test examples were asked for; "
@@ -131,7 +131,7 @@ class DataSet(Task):
         rows = keyed(seed, "split", n_train).permutation(len(self._data))
         test, train = rows[:n_test], rows[n_test : n_test + n_train]
         inputs, targets = _prepared(self.dataset)
-        return Examples(inputs[train], targets[train], inputs[test], targets[test])
+        return Split(inputs[train], targets[train], inputs[test], targets[test])
 
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
         rows = np.sort(keyed(seed, "probe").permutation(len(self._data))[:n])
@@ -163,11 +163,12 @@ def _prepared(name: str) -> tuple[Floats, Floats]:
 class TeacherStudent(Task):
     """Regress on a fixed random network whose inputs have a known dimension.
 
-    The protocol of Sharma and Kaplan (JMLR 23(9), 2022): inputs uniform on the cube
-    [-1/2, 1/2]^dim, padded with zeros to `ambient_dim` features; the teacher is a fully
-    connected ReLU network of two hidden layers of `teacher_width` units, weights of
-    variance 1 / fan-in. Its output is standardised to mean 0 and variance 1 over the
-    inputs, so that a loss of 1 is that of the best constant.
+    After the protocol of Sharma and Kaplan (JMLR 23(9), 2022): inputs uniform on a cube
+    of dimension `dim`, here of unit variance along each side, padded with zeros to
+    `ambient_dim` features; the teacher is a fully connected ReLU network of two hidden
+    layers of `teacher_width` units, weights of variance 1 / fan-in. Its output is
+    standardised to mean 0 and variance 1 over the inputs, so that a loss of 1 is that of
+    the best constant.
 
     Without label noise the floor is zero exactly.
 
@@ -225,12 +226,12 @@ class TeacherStudent(Task):
     def largest(self, n_test: int) -> None:
         return None
 
-    def draw(self, n_train: int, n_test: int, seed: int) -> Examples:
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
         rng = keyed(seed, "examples", n_train)
         inputs = self._inputs(n_train + n_test, rng)
         targets = teacher(self)(inputs)
         targets = targets + self.label_noise * rng.standard_normal(targets.shape)
-        return Examples(
+        return Split(
             inputs[:n_train], targets[:n_train], inputs[n_train:], targets[n_train:]
         )
 

@@ -12,10 +12,11 @@ from ..core.errors import one_of, require
 from ..core.random import keyed
 from ..networks.mlp import MLP
 from .pack import Pack
-from .tasks import Examples
+from .tasks import Split
 
 INTERPOLATED = 0.1  # a run has converged when its training loss is below this share of
 # its test loss
+DIVERGED = 10  # times the loss of the zero function
 CHECK_EVERY = 50  # steps between looks for members that diverged
 
 
@@ -55,7 +56,9 @@ class Training:
 
 @dc.dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained pack with the losses of its members, NaN for one that diverged."""
+    """A trained pack with the losses of its members, NaN for one that diverged: whose
+    loss became non-finite, or ended above ten times that of the zero function.
+    """
 
     pack: Pack
     test_loss: list[float]
@@ -69,7 +72,7 @@ class Trained:
 
 def train(
     shape: MLP,
-    examples: Sequence[Examples],
+    examples: Sequence[Split],
     seeds: Sequence[int],
     training: Training,
     *,
@@ -104,7 +107,7 @@ def train(
         schedule.step()
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == training.steps:
             alive &= losses.detach().isfinite()
-            _quarantine(pack, alive)
+            _quarantine(pack, optimiser, alive)
             if progress is not None:
                 progress(step % CHECK_EVERY + 1)
     return _evaluated(pack, examples, inputs, targets, alive, training)
@@ -154,21 +157,24 @@ def _gather(inputs: Tensor, targets: Tensor, rows: Tensor | None) -> tuple[Tenso
     )
 
 
-def _quarantine(pack: Pack, alive: Tensor) -> None:
-    """Zero the weights of members that diverged: their NaN stays theirs, but slows the
-    arithmetic of all.
+def _quarantine(pack: Pack, optimiser: torch.optim.Adam, alive: Tensor) -> None:
+    """Zero the weights of members that diverged, and what the optimiser remembers of
+    them: their NaN harms no other, but slows the arithmetic of all.
     """
     if bool(alive.all()):
         return
     with torch.no_grad():
         for parameter in pack.parameters():
             parameter[~alive] = 0
+            for memory in optimiser.state[parameter].values():
+                if memory.shape == parameter.shape:
+                    memory[~alive] = 0
 
 
 @torch.no_grad()
 def _evaluated(
     pack: Pack,
-    examples: Sequence[Examples],
+    examples: Sequence[Split],
     inputs: Tensor,
     targets: Tensor,
     alive: Tensor,
@@ -179,7 +185,9 @@ def _evaluated(
     test_targets = _stacked([one.test_targets for one in examples], dtype, device)
     test = example_loss(pack(test_inputs), test_targets, training.loss).double()
     fitted = example_loss(pack(inputs), targets, training.loss).double().mean(1)
-    alive = alive & test.isfinite().all(1) & fitted.isfinite()
+    trivial = example_loss(torch.zeros_like(targets), targets, training.loss).mean(1)
+    sane = fitted <= DIVERGED * trivial.double()
+    alive = alive & test.isfinite().all(1) & fitted.isfinite() & sane
     nan = torch.full_like(fitted, math.nan)
     return Trained(
         pack=pack,

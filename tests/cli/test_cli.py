@@ -50,6 +50,7 @@ def test_sites(here: Path) -> None:
     assert found.exit_code == 0 and "Linear" in found.output
     rows = json.loads(call("sites", "py:cli_net:net", "x.npy", "--json").stdout)
     assert [row["site"] for row in rows] == ["@input", "0", "1", "2"]
+    assert json.loads(call("sites", "py:cli_net:net", "--json").stdout) == rows
 
 
 def test_probe(here: Path) -> None:
@@ -99,6 +100,8 @@ def test_study_quick_and_again(here: Path) -> None:
         (["probe", "py:cli_net:net", "x.npy", "--sites", "9"], 1, "No site matches '9'"),
         (["probe", "py:cli_net:net"], 2, "Missing argument 'DATA'"),
         (["sites", "py:cli_net:nett", "x.npy"], 1, "did you mean 'net'"),
+        (["probe", "py:cli_net:net", "x.npy", "--csv", "no/x.csv"], 2, "folder"),
+        (["probe", "py:cli_net:net", "digits"], 1, "does not accept inputs of shape"),
         (["unknown"], 2, "No such command"),
     ],
 )

@@ -115,6 +115,16 @@ def test_clouds_that_cannot_be_used_give_one_typed_error(
 
 
 @methods
+def test_one_query_is_too_few_or_flagged(method: object) -> None:
+    near = CLOUD.neighbors(20, anchors=1)
+    try:
+        dim = ms.estimate(near, method)
+    except ms.ManifoldScaleError:
+        return
+    assert any(note.caveat.name == "FEW_POINTS" for note in dim.caveats)
+
+
+@methods
 def test_integers_and_booleans_are_numbers(method: object) -> None:
     rng = np.random.default_rng(3)
     integers = rng.integers(0, 10**6, (400, 3))

@@ -1,12 +1,15 @@
 """Calibration: what was read at this N on known dimensions, undone."""
 
+import dataclasses as dc
+
 import numpy as np
 import pytest
 
 import manifoldscale as ms
 from manifoldscale.core.caveat import Caveat
+from manifoldscale.core.interval import Interval
 from manifoldscale.dimension import MLE, Auto, Calibrated, TwoNN
-from manifoldscale.dimension.calibrated import load_table
+from manifoldscale.dimension.calibrated import calibrate, load_table
 
 
 def test_a_reading_on_a_family_inverts_to_its_dimension() -> None:
@@ -74,11 +77,44 @@ def test_beyond_the_table_only_a_bound_is_given() -> None:
     assert Caveat.BEYOND_CALIBRATION in {note.caveat for note in dim.caveats}
 
 
-def test_below_the_table_auto_gives_the_raw_estimate_with_a_caveat() -> None:
-    cloud = ms.manifolds.Sphere(2).sample(60)
+def test_the_calibrated_value_rises_with_the_reading_up_to_the_table() -> None:
+    raw = ms.estimate(ms.manifolds.Sphere(30).sample(1500), TwoNN())
+    table = load_table(TwoNN())
+    readings = np.linspace(5, 60, 200)
+    found = [
+        calibrate(
+            dc.replace(raw, value=r, raw=r, interval=Interval(0.97 * r, 1.03 * r)), table, 0
+        )
+        for r in readings
+    ]
+    assert (np.diff([dim.value for dim in found]) >= 0).all()
+    assert (np.diff([dim.interval.low for dim in found]) >= 0).all()
+    for dim in found:
+        named = Caveat.BEYOND_CALIBRATION in {note.caveat for note in dim.caveats}
+        assert named == dim.interval.is_open
+        assert dim.value <= 70
+
+
+def test_more_points_than_the_table_are_named() -> None:
+    raw = ms.estimate(ms.manifolds.Sphere(3).sample(300), TwoNN())
+    dim = calibrate(dc.replace(raw, n_points=10**6), load_table(TwoNN()), 0)
+    assert Caveat.CALIBRATED_BELOW_SIZE in {note.caveat for note in dim.caveats}
+
+
+def test_an_estimate_near_the_number_of_features_says_so() -> None:
+    """The raw value is not near enough; what is printed is."""
+    dim = ms.estimate(ms.manifolds.Ball(10).sample(1500, rng=1), Auto())
+    assert dim.raw < 9 < dim.value
+    assert Caveat.NEAR_AMBIENT in {note.caveat for note in dim.caveats}
+
+
+@pytest.mark.parametrize("n", [60, 240])
+def test_below_the_table_auto_gives_the_raw_estimate_with_a_caveat(n: int) -> None:
+    cloud = ms.manifolds.Sphere(2).sample(n)
     dim = ms.estimate(cloud, Auto())
     assert dim.value == dim.raw
-    assert Caveat.FEW_POINTS in {note.caveat for note in dim.caveats}
+    found = {note.caveat for note in dim.caveats}
+    assert Caveat.UNCALIBRATED in found and (Caveat.FEW_POINTS in found) == (n < 100)
     with pytest.raises(ms.ManifoldScaleError, match="begins at 250 points"):
         ms.estimate(cloud, Calibrated(TwoNN()))
 

@@ -51,7 +51,9 @@ def test_the_normalisation_is_that_of_pooling() -> None:
 def test_independent_points_have_the_independent_variance() -> None:
     near = independent_table(2.0, 500, 5, np.random.default_rng(2))
     scores = np.random.default_rng(3).standard_normal(500)
-    assert shared_variance(scores, near) == pytest.approx((scores**2).sum() / (1 - 1 / 500))
+    variance, linked = shared_variance(scores, near)
+    assert linked == 1 / 500
+    assert variance == pytest.approx((scores**2).sum() / (1 - 1 / 500))
 
 
 def test_shared_variance_against_a_double_loop() -> None:
@@ -60,7 +62,17 @@ def test_shared_variance_against_a_double_loop() -> None:
     hoods = [{q, *row} for q, row in zip(near.queries, near.indices.tolist(), strict=True)]
     pairs = [(i, j) for i in range(50) for j in range(50) if hoods[i] & hoods[j]]
     expected = sum(scores[i] * scores[j] for i, j in pairs) / (1 - len(pairs) / 50**2)
-    assert shared_variance(scores, near) == pytest.approx(expected)
+    variance, linked = shared_variance(scores, near)
+    assert linked == len(pairs) / 50**2
+    assert variance == pytest.approx(expected)
+
+
+def test_crowded_neighbourhoods_are_flagged() -> None:
+    cloud = ms.manifolds.FlatTorus(2).sample(150)
+    found = {note.caveat.name for note in ms.estimate(cloud, MLE(k=60)).caveats}
+    assert "CROWDED" in found
+    calm = {note.caveat.name for note in ms.estimate(cloud, MLE(k=5)).caveats}
+    assert "CROWDED" not in calm
 
 
 def test_mle_agrees_with_scikit_dimension() -> None:

@@ -157,12 +157,36 @@ def test_points_that_cannot_be_used(points: object, message: str) -> None:
         ({"k": 3, "anchors": np.array([0.5])}, "row numbers"),
         ({"k": 3, "duplicates": "merge?"}, "`duplicates` must be one of"),
         ({"k": 3, "anchors": 10, "rng": -1}, "`rng` must be"),
+        ({"k": 3, "device": "abacus"}, "`device` 'abacus' cannot be used"),
     ],
 )
 def test_searches_that_cannot_work(arguments: dict, message: str) -> None:
     cloud = ms.manifolds.Ball(2).sample(50)
     with pytest.raises(ms.ManifoldScaleError, match=message):
         cloud.neighbors(**arguments)
+
+
+def test_anchors_that_are_all_dropped_duplicates() -> None:
+    doubled = np.tile(np.random.default_rng(0).random((30, 2)), (2, 1))
+    with pytest.raises(ms.ManifoldScaleError, match="Every anchor equals"):
+        ms.Cloud(doubled).neighbors(3, anchors=np.array([40, 41]))
+
+
+def test_distances_that_vanish_against_the_extent_are_named() -> None:
+    points = np.zeros((20, 2))
+    points[:, 0] = np.arange(20) * 1e-200
+    points[-1] = 1.0
+    with pytest.raises(ms.ManifoldScaleError, match="nearer to each other than float64"):
+        ms.Cloud(points).neighbors(2)
+
+
+def test_a_method_must_be_a_value() -> None:
+    cloud = ms.manifolds.Ball(2).sample(50)
+    for wrong in (ms.dimension.TwoNN, None, "TwoNN", 3):
+        with pytest.raises(ms.ManifoldScaleError, match="method value"):
+            ms.estimate(cloud, wrong)
+    with pytest.raises(ms.ManifoldScaleError, match="empty"):
+        ms.estimate(cloud, [])
 
 
 def test_a_cloud_of_one_point_repeated() -> None:

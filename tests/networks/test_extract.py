@@ -108,7 +108,7 @@ def test_the_model_is_left_as_it_was_after_an_error(
 ) -> None:
     model.train()
     before = state(model)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(ms.ManifoldScaleError, match="shapes cannot be multiplied"):
         ms.extract(model, inputs[:, :5])
 
     def batches() -> object:
@@ -156,14 +156,15 @@ def test_labels_and_rows_stay_aligned(kind: str, inputs: np.ndarray) -> None:
         "pair": (inputs, labels),
         "dataset": tensors,
         "loader": DataLoader(tensors, batch_size=8),
-        "cloud": ms.Cloud(inputs, labels=labels),
+        "cloud": ms.Cloud(inputs, labels=labels, ids=np.arange(50) + 100),
         "generator": ((inputs[i : i + 9], labels[i : i + 9]) for i in range(0, 50, 9)),
     }[kind]
     reps = ms.extract(nn.Identity(), data, batch_size=16)
     cloud = reps["@input"]
     np.testing.assert_array_equal(cloud.points, inputs)
     np.testing.assert_array_equal(cloud.labels, labels)
-    np.testing.assert_array_equal(cloud.ids, np.arange(50))
+    ids = np.arange(50) + (100 if kind == "cloud" else 0)
+    np.testing.assert_array_equal(cloud.ids, ids)
 
 
 def test_images_are_flattened(inputs: np.ndarray) -> None:
@@ -209,12 +210,77 @@ def test_calls_that_cannot_work(
 def test_data_that_cannot_be_used(model: Branching, inputs: np.ndarray) -> None:
     for data, message in [
         (3, "must be an array"),
+        ("mnist5k", "ms.data.load"),
         ([], "no examples"),
         (iter(()), "no examples"),
         ((inputs, np.arange(3)), "one label for each of the 50"),
     ]:
         with pytest.raises(ms.ManifoldScaleError, match=message):
             ms.extract(model, data)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy, ms.Cloud])
+def test_a_network_that_works_in_place_changes_neither_data_nor_rows(
+    kind: object, inputs: np.ndarray
+) -> None:
+    class Doubling(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mul_(2)
+
+    mine = inputs.copy()
+    net = nn.Sequential(Doubling(), nn.ReLU(inplace=True))
+    reps = ms.extract(net, kind(mine), ["@input", "0"], batch_size=20)
+    np.testing.assert_array_equal(mine, inputs)
+    np.testing.assert_array_equal(reps["@input"].points, inputs)
+    np.testing.assert_array_equal(reps["0"].points, 2 * inputs)
+
+
+def test_a_site_with_nan_is_an_error_of_its_own(inputs: np.ndarray) -> None:
+    class Log(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.log()
+
+    reps = ms.extract(nn.Sequential(nn.Linear(6, 4), Log()), inputs)
+    assert reps["0"].points.shape == (50, 4)
+    with pytest.raises(ms.ManifoldScaleError, match=r"Site '1': .* NaN"):
+        reps["1"]
+
+
+def test_a_site_that_comes_and_goes_is_named(inputs: np.ndarray) -> None:
+    class Fickle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 6)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.b(self.a(x)) if len(x) < 10 else self.b(x)
+
+    with pytest.raises(ms.ManifoldScaleError, match="Site 'a' gave nothing"):
+        ms.extract(Fickle(), inputs)
+
+
+def test_models_and_examples_that_cannot_be_used(inputs: np.ndarray) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=r"torch\.nn\.Module"):
+        ms.extract("net", inputs)
+    with pytest.raises(ms.ManifoldScaleError, match="no examples"):
+        ms.sites(nn.Linear(6, 2), inputs[:0])
+    with pytest.raises(
+        ms.ManifoldScaleError, match=r"does not accept inputs of shape \(2, 6\)"
+    ):
+        ms.extract(nn.Linear(5, 2), inputs)
+
+
+def test_inference_mode_inside_the_forward_is_no_obstacle(inputs: np.ndarray) -> None:
+    class Inference(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 3)
+
+        @torch.inference_mode()
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x)
+
+    assert ms.extract(Inference(), inputs)["inner"].points.shape == (50, 3)
 
 
 def test_sites_that_mix_examples_are_named() -> None:

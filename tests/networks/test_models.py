@@ -81,6 +81,9 @@ def test_examples_by_name(here: object) -> None:
     np.save("x.npy", np.ones((4, 2)))
     np.savez("x.npz", X=np.ones((4, 2)), y=np.arange(4))
     np.savez("y.npz", other=np.ones(3))
+    np.save("zero.npy", np.float64(3))
+    (here / "empty.npy").write_bytes(b"")
+    (here / "junk.npz").write_bytes(b"junk")
     np.save("o.npy", np.array([{}]), allow_pickle=True)
     assert data.load_examples("x.npy").inputs.shape == (4, 2)
     assert data.load_examples("x.npz").labels.tolist() == [0, 1, 2, 3]
@@ -88,6 +91,10 @@ def test_examples_by_name(here: object) -> None:
         ("z.npy", "no such file"),
         ("y.npz", "it has other"),
         ("o.npy", "Python objects"),
+        ("empty.npy", "cannot be read"),
+        ("junk.npz", "cannot be read"),
+        ("zero.npy", "single number"),
+        ("py:mymodels:nothing", "must return an array"),
         ("mnist", "did you mean 'mnist5k'"),
     ]:
         with pytest.raises(ms.ManifoldScaleError, match=message):

@@ -7,11 +7,14 @@ import pytest
 from scipy import stats
 
 import manifoldscale as ms
+from manifoldscale.core.caveat import Caveat
 from manifoldscale.core.interval import Interval
+from manifoldscale.core.learning_curve import LearningCurve, Run
 from manifoldscale.core.result import Quantity
 from manifoldscale.scaling.exponent import CONDITIONS, ladder
 
 ALL_MET = tuple(CONDITIONS)
+NOISE = {"label_noise": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,45 @@ def test_the_interval_of_the_dimension_is_carried_through() -> None:
     assert ms.predict_exponent(open_ended).interval.low == 0
 
 
+def test_with_label_noise_the_prediction_is_a_rate_and_no_bound() -> None:
+    noisy = ms.predict_exponent(8.0, **NOISE)
+    assert noisy.kind == "rate" and str(noisy).startswith("alpha ~ 0.333")
+    low = ms.compare(ms.predict_exponent(dimension(8, 0.05), **NOISE), fitted(0.15))
+    assert low.verdict == "below" and not {n.caveat.name for n in low.caveats} & {
+        "BELOW_BOUND"
+    }
+
+
+def test_caveats_of_the_dimension_and_of_the_fit_reach_the_comparison() -> None:
+    dim = Quantity(8.0, Interval(7.0, 9.0), "m", 50, (Caveat.FEW_POINTS("n = 50"),))
+    found = ms.compare(ms.predict_exponent(dim), fitted(0.5)).caveats
+    assert {note.caveat.name for note in found} == {"FEW_POINTS", "NO_REPLICATES"}
+
+
+def test_comparisons_that_make_no_sense() -> None:
+    prediction = ms.predict_exponent(8.0)
+    runs = [Run(loss=w**-0.5, width=w) for w in (10, 30, 100, 300, 1000)]
+    by_width = ms.fit_power_law(LearningCurve(tuple(runs)), axis="width")
+    with pytest.raises(ms.ManifoldScaleError, match="axis='parameters'"):
+        ms.compare(prediction, by_width)
+    with pytest.raises(ms.ManifoldScaleError, match="levels differ"):
+        ms.compare(prediction, ms.fit_power_law(X, X**-0.5, level=0.68))
+    with pytest.raises(ms.ManifoldScaleError, match="in this order"):
+        ms.compare(fitted(0.5), prediction)
+
+
+def test_p_values_are_uniform_where_the_bound_holds_with_equality() -> None:
+    """Five sizes only: tails of Student's t. P(p < 0.05) within 4 errors over 200."""
+    x = np.geomspace(100, 10_000, 5)
+    p_values = []
+    for seed in range(200):
+        noise = 1 + 0.05 * np.random.default_rng(seed).standard_normal(5)
+        fit = ms.fit_power_law(x, x**-0.5 * noise, floor="zero")
+        p_values.append(ms.compare(ms.predict_exponent(8.0), fit).p_below)
+    assert abs(np.mean(np.array(p_values) < 0.05) - 0.05) < 4 * math.sqrt(0.05 * 0.95 / 200)
+    assert np.mean(np.array(p_values) < 0.001) < 0.01
+
+
 def test_ladders_rise() -> None:
     assert [p.law for p in ladder(5.0)] == ["1/d", "2/d", "4/d"]
     alphas = [p.alpha for p in ladder(5.0)]
@@ -69,6 +111,13 @@ def test_ladders_rise() -> None:
         ({"dim": 3, "label_noise": -1}, "`label_noise`"),
         ({"dim": 3, "met": ["luck"]}, "`met` must be one of"),
         ({"dim": 3, "loss": "abs^3", "law": "2p/d", "label_noise": 1}, "label noise"),
+        ({"dim": 3, "loss": "abs^3", "law": "4/d"}, "use '2p/d'"),
+        ({"dim": 3, "loss": "abs^inf"}, "`loss` must be"),
+        ({"dim": 3, "loss": None}, "`loss` must be"),
+        ({"dim": 3, "law": "1/d", "label_noise": 0.1}, "assumes interpolation"),
+        ({"dim": 3, "met": ["noiseless"], "label_noise": 0.1}, "`met` says 'noiseless'"),
+        ({"dim": "8x"}, "`dim` must be"),
+        ({"dim": None}, "`dim` must be"),
     ],
 )
 def test_predictions_that_cannot_be_made(arguments: dict, message: str) -> None:
@@ -103,7 +152,10 @@ def test_verdicts_are_one_sided(alpha: float, verdict: str) -> None:
     comparison = ms.compare(ms.predict_exponent(dimension(8, 0.05)), fitted(alpha))
     assert comparison.verdict == verdict
     assert (comparison.p_below < 0.01) == (verdict == "below")
-    assert len(comparison.caveats) == 1
+    assert {n.caveat.name for n in comparison.caveats} & {
+        "BELOW_BOUND",
+        "STEEPER_THAN_BOUND",
+    }
 
 
 def test_the_interval_of_the_ratio_covers() -> None:

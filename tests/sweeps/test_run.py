@@ -113,7 +113,17 @@ def test_a_key_names_everything_that_matters() -> None:
     assert more.key(spec.shape, 20, 0) == PLAN.key(spec.shape, 20, 0)
 
 
-def test_a_failed_run_is_listed_with_its_reason(tmp_path: object) -> None:
+def test_every_run_has_a_seed_of_its_own() -> None:
+    seeds = {
+        PLAN.seed_of(spec.shape, spec.dataset_size, index)
+        for spec in PLAN.packs()
+        for index in spec.seeds
+    }
+    assert len(seeds) == 12
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e30], ids=["finite", "infinite"])
+def test_a_failed_run_is_listed_with_its_reason(tmp_path: object, rate: float) -> None:
     wild = Plan(
         TASK,
         (20, 40),
@@ -121,12 +131,12 @@ def test_a_failed_run_is_listed_with_its_reason(tmp_path: object) -> None:
         seeds=2,
         depth=1,
         n_test=20,
-        training=Training(steps=100, learning_rate=1e30),
+        training=Training(steps=100, learning_rate=rate),
     )
     for _ in range(2):  # trained, then read back
         curve = run(wild, tmp_path / "runs.sqlite")
         assert all(np.isnan(run.loss) for run in curve.runs)
-        assert all("non-finite" in str(run.failure) for run in curve.runs)
+        assert all("diverged" in str(run.failure) for run in curve.runs)
     with pytest.raises(ms.ManifoldScaleError, match="no losses"):
         ms.fit_power_law(curve)
 
@@ -140,11 +150,22 @@ def test_a_failed_run_is_listed_with_its_reason(tmp_path: object) -> None:
         ({"dataset_sizes": [10], "widths": [0]}, "`widths` must hold positive"),
         ({"dataset_sizes": [10], "seeds": 0}, "`seeds`"),
         ({"dataset_sizes": [1000]}, "leaves 797 examples"),
+        ({"dataset_sizes": 100}, "`dataset_sizes` must be a list"),
+        ({"dataset_sizes": [10], "seeds": 2.5}, "`seeds`"),
+        ({"dataset_sizes": [10], "depth": 0}, "`depth`"),
+        ({"dataset_sizes": [10], "root_seed": -1}, "`root_seed`"),
+        ({"dataset_sizes": [10], "n_test": 1}, "`n_test`"),
+        ({"dataset_sizes": [10], "activation": "swish"}, "`activation`"),
     ],
 )
 def test_plans_that_cannot_work(arguments: dict, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         Plan(DataSet("digits"), **arguments)
+
+
+def test_a_task_must_be_a_task() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="`task` must be a Task"):
+        Plan("mnist5k", (100,))
 
 
 def test_cross_entropy_needs_classes() -> None:
