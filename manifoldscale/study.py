@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .core.caveat import Remark
 from .core.errors import ManifoldScaleError
 from .core.learning_curve import LearningCurve
 from .core.result import Table, write_csv
@@ -81,6 +82,13 @@ class StudyResult:
         """The comparison at the headline site; None where its dimension is unknown."""
         return self.comparisons.get(self.headline_site)
 
+    @property
+    def own_caveats(self) -> tuple[Remark, ...]:
+        """Caveats of the headline comparison beyond those of the fit."""
+        if self.headline is None:
+            return ()
+        return tuple(n for n in self.headline.caveats if n not in self.fit.caveats)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "study": plain(self.study),
@@ -120,6 +128,7 @@ def teacher_study(dim: int, *, seed: int = 0, quick: bool = False) -> Study:
     plan = Plan(
         TeacherStudent(dim),
         dataset_sizes=spaced(64 if quick else 100, 512 if quick else 1600, count),
+        widths=(64 if quick else 128,),
         seeds=seeds,
         depth=2,
         n_test=2000,

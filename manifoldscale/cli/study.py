@@ -111,6 +111,6 @@ def _show(result: "StudyResult", place: Path) -> None:
             f"\n[bold]r = alpha_D d / 4 = {number(result.headline.ratio)}[/bold]  "
             f"95 % interval {result.headline.interval}  ({result.headline_site})"
         )
-        for note in result.headline.caveats:
+        for note in result.own_caveats:
             out.print(f"  ! {note}", style="yellow")
     out.print(f"\nPage: {place / 'report.html'}")

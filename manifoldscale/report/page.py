@@ -98,7 +98,7 @@ def _context(result: StudyResult) -> dict[str, Any]:
         "rows": rows,
         "predictions": result.predictions,
         "number": number,
-        "caveats": [*fit.caveats, *(headline.caveats if headline else ())],
+        "caveats": [*fit.caveats, *result.own_caveats],
         "plan": plan,
         "provenance": result.provenance,
         "timings": result.timings,
