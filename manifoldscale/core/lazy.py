@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .errors import ManifoldScaleError
-
 
 def attach(
     package: str, names: Mapping[str, str]
@@ -29,14 +27,3 @@ def attach(
         return sorted(names)
 
     return __getattr__, __dir__
-
-
-def optional(module: str, extra: str) -> Any:
-    """Import a module of an optional dependency, or say which extra brings it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ManifoldScaleError(
-            f"This needs {module.partition('.')[0]!r}, which is not installed: "
-            f"pip install 'manifoldscale[{extra}]'."
-        ) from error

@@ -4,13 +4,13 @@ import dataclasses as dc
 
 import numpy as np
 
-from ..core.arrays import Array, Floats
+from ..core.arrays import Floats
 from ..core.errors import one_of
-from .manifold import Manifold
+from .manifold import FlatPiece
 
 
 @dc.dataclass(frozen=True)
-class Affine(Manifold):
+class Affine(FlatPiece):
     """A flat patch of dimension `dim`: uniform on the unit cube, or standard normal."""
 
     density: str = "uniform"
@@ -22,13 +22,6 @@ class Affine(Manifold):
     @property
     def natural_ambient_dim(self) -> int:
         return self.dim
-
-    @property
-    def betti(self) -> tuple[int, ...]:
-        return self._contractible()
-
-    def scalar_curvature(self, points: Array) -> Floats:
-        return self._flat(points)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         if self.density == "uniform":

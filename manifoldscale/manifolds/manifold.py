@@ -72,10 +72,17 @@ class Manifold(abc.ABC):
             points = points + noise * random.standard_normal(points.shape)
         return Cloud(points, name=type(self).__name__, manifold=self)
 
-    def _contractible(self) -> tuple[int, ...]:
+
+@dc.dataclass(frozen=True)
+class FlatPiece(Manifold):
+    """A manifold that is flat and contractible; what remains is how it is sampled."""
+
+    @property
+    def betti(self) -> tuple[int, ...]:
         return (1,) + (0,) * self.dim
 
-    def _flat(self, points: Array) -> Floats:
+    def scalar_curvature(self, points: Array) -> Floats:
+        """Zero everywhere."""
         return np.zeros(len(points))
 
 

@@ -5,7 +5,7 @@ import dataclasses as dc
 import numpy as np
 
 from ..core.arrays import Array, Floats
-from .manifold import Manifold
+from .manifold import FlatPiece, Manifold
 
 
 @dc.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sphere(Manifold):
 
 
 @dc.dataclass(frozen=True)
-class Ball(Manifold):
+class Ball(FlatPiece):
     """The solid ball of dimension `dim`, sampled uniformly by volume."""
 
     radius: float = 1.0
@@ -39,13 +39,6 @@ class Ball(Manifold):
     @property
     def natural_ambient_dim(self) -> int:
         return self.dim
-
-    @property
-    def betti(self) -> tuple[int, ...]:
-        return self._contractible()
-
-    def scalar_curvature(self, points: Array) -> Floats:
-        return self._flat(points)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         radii = self.radius * rng.random((n, 1)) ** (1 / self.dim)

@@ -4,12 +4,12 @@ import dataclasses as dc
 
 import numpy as np
 
-from ..core.arrays import Array, Floats
-from .manifold import Manifold
+from ..core.arrays import Floats
+from .manifold import FlatPiece
 
 
 @dc.dataclass(frozen=True)
-class SwissRoll(Manifold):
+class SwissRoll(FlatPiece):
     """The surface (t cos t, h, t sin t), isometric to a rectangle.
 
     It is sampled uniformly by area, unlike scikit-learn's, whose density falls with t.
@@ -23,13 +23,6 @@ class SwissRoll(Manifold):
     @property
     def natural_ambient_dim(self) -> int:
         return 3
-
-    @property
-    def betti(self) -> tuple[int, ...]:
-        return self._contractible()
-
-    def scalar_curvature(self, points: Array) -> Floats:
-        return self._flat(points)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         length = rng.uniform(_arc_length(self.start), _arc_length(self.stop), n)
