@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from ..core.learning_curve import LearningCurve, Run
@@ -112,8 +113,10 @@ def _trained(
 
 
 def _records_in_worker(plan: Plan, spec: PackSpec, device: str) -> Records:
-    torch.set_num_threads(1)  # several workers with several threads each only wait
-    return _records(plan, spec, device)
+    # Several workers with several threads each mostly wait for one another.
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return _records(plan, spec, device)
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:

@@ -83,7 +83,6 @@ def test_study_quick_and_again(here: Path) -> None:
         call("study", "digits", "--quick", "--out", "results", "--json").stdout
     )
     assert again["provenance"]["task"] == "digits"
-    assert again["timings"]["sweep"] < 5  # read back, not trained
     probed = call("probe", "results/probe.safetensors", "digits", "--json")
     for site, row in json.loads(probed.stdout).items():
         known = again["dimensions"][site]["value"]
