@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses as dc
+import importlib
 import multiprocessing
 import sqlite3
 
@@ -42,11 +43,7 @@ def test_finished_runs_are_not_trained_again(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run(PLAN, tmp_path / "runs.sqlite")
-    import sys
-
-    import manifoldscale.sweeps.run  # noqa: F401
-
-    module = sys.modules["manifoldscale.sweeps.run"]
+    module = importlib.import_module("manifoldscale.sweeps.run")
     monkeypatch.setattr(module, "_records", lambda *_: pytest.fail("trained again"))
     assert run(PLAN, tmp_path / "runs.sqlite") == first
 
