@@ -64,12 +64,12 @@ class CalibrationTable:
         return np.maximum.accumulate(curves, axis=1)
 
     def invert(self, reading: float, n_points: int) -> Floats:
-        """The dimension that gives this reading, for each family; infinity beyond the
-        table.
+        """The dimension that gives this reading, for each family: in proportion below the
+        table, infinity above it.
         """
         return np.array(
             [
-                np.interp(reading, curve, self.dims, left=np.nan, right=np.inf)
+                np.interp(reading, curve, self.dims, right=np.inf)
                 if reading >= curve[0]
                 else reading * self.dims[0] / curve[0]
                 for curve in self.curves(n_points)

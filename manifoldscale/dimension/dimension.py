@@ -4,6 +4,8 @@ import dataclasses as dc
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval
 from ..core.result import Quantity
@@ -68,17 +70,10 @@ def pooled_dimension(
         caveats=(*_remarks(near, value), *remarks),
         stderr=stderr,
         raw=value,
-        scale=_median_scale(near),
+        scale=float(np.median(near.distances[:, -1])),
         n_queries=near.n_queries,
     )
     return checked(dim, near)
-
-
-def _median_scale(near: Neighbors) -> float:
-    distances = near.distances[:, -1]
-    middle = len(distances) // 2
-    ordered = sorted(distances.tolist())
-    return float((ordered[middle] + ordered[-middle - 1]) / 2)
 
 
 def _remarks(near: Neighbors, value: float) -> list[Remark]:

@@ -11,7 +11,7 @@ from ..probe import dimensions
 from ..study import StudyResult
 
 # Okabe and Ito's colours, told apart by every kind of colour vision.
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 LOSS_LABELS = {
     "mse": "test loss (squared error)",

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ..core.errors import ManifoldScaleError
@@ -37,12 +36,7 @@ class Registry:
     def __enter__(self) -> "Registry":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     def find(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
