@@ -178,3 +178,15 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_sizes_are_at_equal_ratios() -> None:
     assert spaced(100, 10_000, 3) == (100, 1000, 10_000)
+
+
+def test_a_study_without_an_exponent_is_still_shown(
+    result: StudyResult, tmp_path: Path
+) -> None:
+    """Losses that do not fall: the figures and the page have no number, and no crash."""
+    x = result.fit.losses.x
+    fit = ms.fit_power_law(x, np.ones(len(x)))
+    flat = dc.replace(result, fit=fit, comparisons={})
+    assert len(save_figures(flat, tmp_path)) == 8
+    save_page(flat, tmp_path / "report.html")
+    assert "not estimated" in (tmp_path / "report.html").read_text()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
@@ -101,7 +102,7 @@ def draw_exponent(result: StudyResult, ax: Axes) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ends = [m.value + m.plus for m in [*predicted, measured]]
-    ax.set_xlim(0, 1.1 * max(ends))
+    ax.set_xlim(0, 1.1 * float(np.nanmax(ends)))
     ax.set(xlabel=f"exponent {_symbol(result.fit.axis.exponent)}")
 
 
