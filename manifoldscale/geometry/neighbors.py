@@ -27,7 +27,7 @@ class Neighbors:
     queries : (M,) row numbers of the query points.
     indices : (M, k) row numbers of the neighbours, by rising distance.
     distances : (M, k) Euclidean distances in the units of the cloud, float64, all > 0.
-    n_points : N, the number of distinct points that the neighbours come from.
+    rows : (N,) row numbers of the distinct points that the neighbours come from.
     n_duplicates : rows left out because they equal an earlier row.
     """
 
@@ -35,17 +35,21 @@ class Neighbors:
     queries: Ints
     indices: Ints
     distances: Floats
-    n_points: int
+    rows: Ints
     n_duplicates: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("queries", "indices", "distances"):
+        for name in ("queries", "indices", "distances", "rows"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     @property
     def k(self) -> int:
         """Neighbours a query."""
         return int(self.indices.shape[1])
+
+    @property
+    def n_points(self) -> int:
+        return len(self.rows)
 
     @property
     def n_queries(self) -> int:
@@ -83,7 +87,8 @@ def find_neighbors(
 
     Parameters
     ----------
-    k : neighbours a query.
+    k : neighbours a query; 0 makes no search: a table for methods that need the points
+        only.
     anchors : None, every point is a query; a number, that many are drawn without
         replacement; an array, these row numbers (those of dropped duplicates are left
         out).
@@ -100,8 +105,8 @@ def find_neighbors(
     """
     one_of("duplicates", duplicates, ("drop", "error"))
     require(
-        isinstance(k, int | np.integer) and k >= 1,
-        f"`k` must be a positive integer; not {k!r}.",
+        isinstance(k, int | np.integer) and k >= 0,
+        f"`k` must be a non-negative integer; not {k!r}.",
     )
     kept = distinct(cloud.points)
     n_duplicates = len(cloud) - len(kept)
@@ -117,6 +122,11 @@ def find_neighbors(
         )
     rows = _query_rows(anchors, kept, len(cloud), rng)
     points = cloud.points[kept] if n_duplicates else cloud.points
+    if k == 0:
+        empty = np.empty((len(rows), 0))
+        return Neighbors(
+            cloud, kept[rows], empty.astype(np.int64), empty, kept, n_duplicates
+        )
     indices, distances = search.nearest(points, rows, int(k), device, block_bytes)
     require(
         bool((distances > 0).all()),
@@ -128,7 +138,7 @@ def find_neighbors(
         queries=kept[rows],
         indices=kept[indices],
         distances=distances,
-        n_points=len(kept),
+        rows=kept,
         n_duplicates=n_duplicates,
     )
 

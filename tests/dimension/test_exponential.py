@@ -19,7 +19,7 @@ def independent_table(dim: float, n: int, k: int, rng: np.random.Generator) -> N
     volumes = rng.exponential(size=(n, k)).cumsum(axis=1)
     cloud = ms.Cloud(np.arange(n * (k + 1), dtype=float)[:, None])
     indices = n + np.arange(n * k).reshape(n, k)
-    return Neighbors(cloud, np.arange(n), indices, volumes ** (1 / dim), n)
+    return Neighbors(cloud, np.arange(n), indices, volumes ** (1 / dim), np.arange(n))
 
 
 METHODS = [TwoNN(), TwoNN(trim=0.0), TwoNN(trim=0.5), MLE(k=5), MLE(k=20)]
