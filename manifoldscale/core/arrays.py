@@ -1,5 +1,6 @@
 """Arrays that users hand in, checked once at the door."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+BLOCK = 1 << 20  # numbers looked at together
+
 
 def as_numpy(data: Any, name: str) -> Array:
     """`data` as a NumPy array: arrays, tensors, data frames and nested lists."""
@@ -22,6 +25,8 @@ def as_numpy(data: Any, name: str) -> Array:
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."
         )
+    if isinstance(data, np.memmap):  # stays one, so that nothing reads it whole
+        return data
     try:
         return np.asarray(data)
     except ValueError as error:
@@ -31,7 +36,10 @@ def as_numpy(data: Any, name: str) -> Array:
 
 
 def as_real(data: Any, name: str) -> Array:
-    """A finite float32 or float64 array; integers and booleans become float64."""
+    """A finite float32 or float64 array; integers and booleans become float64.
+
+    A memory map of float32 or float64 is read in blocks, and stays where it is.
+    """
     array = as_numpy(data, name)
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
@@ -42,7 +50,7 @@ def as_real(data: Any, name: str) -> Array:
     if array.dtype not in (np.float32, np.float64):
         wide = np.float32 if array.dtype == np.float16 else np.float64
         array = array.astype(wide)
-    if array.size and not np.isfinite(array).all():
+    if not all(bool(np.isfinite(block).all()) for block in _blocks(array)):
         bad = np.argwhere(~np.isfinite(array))
         place = tuple(int(i) for i in bad[0])
         raise ManifoldScaleError(
@@ -50,6 +58,16 @@ def as_real(data: Any, name: str) -> Array:
             f"{place}; remove those rows or impute them."
         )
     return array
+
+
+def _blocks(array: Array) -> Iterator[Array]:
+    """The array in runs of rows of about a million numbers."""
+    if array.ndim == 0:
+        yield array
+        return
+    step = max(1, BLOCK * len(array) // max(array.size, 1))
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
 
 
 def as_points(data: Any, name: str = "X") -> Array:

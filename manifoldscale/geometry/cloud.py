@@ -1,17 +1,16 @@
 """A cloud: points of one representation, with what is known about them."""
 
 import dataclasses as dc
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Array, as_numpy, as_points, frozen
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng
+from .duplicates import TOLERANCE
 from .neighbors import Neighbors, find_neighbors
-
-if TYPE_CHECKING:
-    pass
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -25,8 +24,11 @@ class Cloud:
     Parameters
     ----------
     points : (points x features) array, tensor, data frame or memory map. float32 and
-        float64 are kept as they are; integers and booleans become float64.
+        float64 are kept as they are; integers and booleans become float64. A memory map
+        is read in blocks, never whole.
     labels : one value a point, or None.
+    groups : one value a point, or None. Points of the same group are never neighbours of
+        each other: tokens of one sequence, frames of a video, augmentations of one image.
     ids : one identifier a point; its row number where none is given.
     name : how the cloud is called in tables.
     manifold : the manifold that the points were drawn from, where it is known.
@@ -39,6 +41,7 @@ class Cloud:
 
     points: Array
     labels: Array | None = None
+    groups: Array | None = None
     _: dc.KW_ONLY
     ids: Array | None = None
     name: str | None = None
@@ -47,7 +50,7 @@ class Cloud:
     def __post_init__(self) -> None:
         points = frozen(as_points(self.points, "points"))
         object.__setattr__(self, "points", points)
-        for name in ("labels", "ids"):
+        for name in ("labels", "groups", "ids"):
             values = getattr(self, name)
             values = np.arange(len(points)) if values is None and name == "ids" else values
             if values is not None:
@@ -77,11 +80,12 @@ class Cloud:
         return int(self.points.shape[1])
 
     def take(self, rows: Array) -> "Cloud":
-        """The cloud of these rows, labels and ids with them."""
+        """The cloud of these rows, with their labels, groups and ids."""
         return dc.replace(
             self,
             points=self.points[rows],
             labels=None if self.labels is None else self.labels[rows],
+            groups=None if self.groups is None else self.groups[rows],
             ids=None if self.ids is None else self.ids[rows],
         )
 
@@ -90,15 +94,33 @@ class Cloud:
         k: int = 64,
         *,
         anchors: int | Array | None = None,
+        search: str = "exact",
         duplicates: str = "drop",
+        tolerance: float = TOLERANCE,
         device: str | None = None,
+        executor: Executor | None = None,
         rng: Rng = 0,
     ) -> Neighbors:
-        """The `k` nearest neighbours of every point, or of some anchors: see
-        `Neighbors`.
+        """The `k` nearest neighbours of every point, or of some anchors.
+
+        Parameters and errors are those of `find_neighbors`, in `geometry/neighbors.py`:
+
+        anchors : None, a number of queries to draw, or an array of row numbers.
+        search : "exact", "tree", "brute" or "approximate".
+        duplicates : "drop", "merge" or "error"; `tolerance` is that of "merge".
+        device : where torch computes; executor : whose workers share the queries.
+        rng : int or Generator, used where anchors are drawn.
         """
         return find_neighbors(
-            self, k, anchors=anchors, duplicates=duplicates, device=device, rng=rng
+            self,
+            k,
+            anchors=anchors,
+            search=search,
+            duplicates=duplicates,
+            tolerance=tolerance,
+            device=device,
+            executor=executor,
+            rng=rng,
         )
 
 

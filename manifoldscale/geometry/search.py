@@ -1,217 +1,143 @@
-"""Exact nearest neighbours: search fast, certify, re-rank in float64.
-
-The squared distance |x|^2 - 2 x.y + |y|^2 is one matrix product, but it cancels: its
-error is about eps (|x| + |y|)^2, which can exceed a small distance. So
-
-1. the cloud is centred and scaled, which costs nothing and changes no ratio;
-2. float32 products propose k + pad candidates a query;
-3. the candidates' distances are computed again in float64 from differences of
-   coordinates, and sorted;
-4. a query is *certified* when a bound on the error of step 2 shows that no point outside
-   its candidates can be nearer than its k-th neighbour. A query that is not goes through
-   the same steps in float64, and at last through differences with every point.
-
-The result is exact whatever the data, and the fast path is taken wherever it is safe.
-"""
+"""How a search is made: by a tree, by products or approximately; here or by workers."""
 
 import contextlib
 import dataclasses as dc
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from concurrent.futures import Executor
+from pathlib import Path
 
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
-from ..core.errors import ManifoldScaleError
+from ..core.errors import one_of
+from . import approximate, product, tree
+from .points import Rows, device_of
+from .product import Search
 
-if TYPE_CHECKING:
-    import torch
-
-PAD = 8  # candidates beyond k: room for errors of rank in the fast product
-BLOCK_BYTES = 1 << 23  # a block of products stays in cache
-TIE = 1e-9  # relative difference of distances below which two neighbours are equal
+KINDS = ("exact", "tree", "brute", "approximate")
+TASKS = 64  # blocks of queries at most: workers share them evenly
+MIN_TASK = 256  # queries of a task, so that a sweep over the points is worth its cost
 
 
 @dc.dataclass(frozen=True, eq=False)
-class _Points:
-    """The points twice: as given, for exact differences, and centred, for products.
+class Request:
+    """A search as it is sent to a worker.
 
-    `scale` is a power of two, so that dividing by it is exact, and squares neither
-    overflow nor vanish.
+    Attributes
+    ----------
+    points : the points, or where their file is.
+    rows : row numbers that take part, None for all; `own` are positions among them.
+    groups : a code for each of those rows.
     """
 
-    given: "torch.Tensor"
-    centred: "torch.Tensor"
-    scale: float
+    points: "Array | MapFile"
+    rows: Ints | None
+    own: Ints
+    k: int
+    kind: str
+    device: str | None
+    groups: Ints | None = None
+    tile_bytes: int | None = None
+    brain: bool | None = None
+
+    def search(self) -> Search:
+        points = self.points.open() if isinstance(self.points, MapFile) else self.points
+        rows = Rows.of(points, self.rows, self.device)
+        return Search.among(rows, self.own, self.k, self.groups, self.tile_bytes)
+
+
+@dc.dataclass(frozen=True)
+class MapFile:
+    """A memory map by its place on disk: a pickled memory map would be a copy."""
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    is_c: bool
 
     @classmethod
-    def of(cls, points: Array, device: str | None) -> "_Points":
-        import torch
+    def of(cls, points: np.memmap) -> "MapFile | None":
+        """None where the file cannot be named: views of a part, anonymous maps."""
+        owner = points.base if isinstance(points.base, np.memmap) else points
+        whole = owner.shape == points.shape and owner.strides == points.strides
+        path = points.filename
+        if path is None or not whole or owner.ctypes.data != points.ctypes.data:
+            return None
+        is_c = points.flags.c_contiguous
+        return cls(Path(path), points.dtype.str, points.shape, points.offset, is_c)
 
-        place = _place(device)
-        given = torch.from_numpy(np.array(points)).to(place)
-        centred = given.to(torch.float64, copy=True)
-        centred -= centred.mean(0)
-        reach = float(centred.abs().max())
-        scale = 2.0 ** np.floor(np.log2(reach)) if reach > 0 else 1.0
-        centred /= scale
-        return cls(given, centred, float(scale))
-
-    def squared(self, query: "torch.Tensor", others: "torch.Tensor") -> "torch.Tensor":
-        """Scaled squared distances by differences in float64."""
-        difference = self.given[others].double() - self.given[query].double()
-        return difference.div_(self.scale).square_().sum(-1)
+    def open(self) -> Array:
+        return np.memmap(
+            self.path,
+            dtype=np.dtype(self.dtype),
+            mode="r",
+            offset=self.offset,
+            shape=self.shape,
+            order="C" if self.is_c else "F",
+        )
 
 
-def _place(device: str | None) -> "torch.device":
-    import torch
-
-    try:
-        return torch.empty(0, device=device or "cpu").device
-    except (RuntimeError, AssertionError) as error:
-        raise ManifoldScaleError(f"`device` {device!r} cannot be used: {error}") from error
+def chosen(kind: str, features: int, device: str | None) -> str:
+    """The search that `kind` stands for: the quicker exact one for "exact"."""
+    one_of("search", kind, KINDS)
+    if kind != "exact":
+        return kind
+    few = features <= tree.FEATURES and device_of(device).type == "cpu"
+    return "tree" if few else "brute"
 
 
 def nearest(
-    points: Array,
-    queries: Ints,
-    k: int,
-    device: str | None = None,
-    block_bytes: int = BLOCK_BYTES,
-) -> tuple[Ints, Floats]:
-    """The `k` nearest other points of `points[queries]`.
-
-    Returns row numbers and distances, (queries x k) each, by rising distance. A query is
-    excluded from its own neighbours by its row number.
-    """
-    import torch
-
-    cloud = _Points.of(points, device)
-    place = cloud.centred.device
-    rows = torch.from_numpy(queries).to(place)
-    indices = torch.empty((len(rows), k), dtype=torch.int64, device=place)
-    distances = torch.empty((len(rows), k), dtype=torch.float64, device=place)
-    left = torch.arange(len(rows), device=place)
-    with _full_precision():
-        for dtype in (torch.float32, torch.float64):
-            left = _search(cloud, rows, left, indices, distances, dtype, block_bytes)
-    _search_directly(cloud, rows, left, indices, distances, block_bytes)
-    return indices.cpu().numpy(), distances.cpu().numpy() * cloud.scale
-
-
-def _search(
-    cloud: _Points,
-    rows: "torch.Tensor",
-    left: "torch.Tensor",
-    indices: "torch.Tensor",
-    distances: "torch.Tensor",
-    dtype: "torch.dtype",
-    block_bytes: int,
-) -> "torch.Tensor":
-    """Fill the results of the queries `left`; return those that are not certified."""
-    import torch
-
-    if not len(left):
-        return left
-    n, features = cloud.centred.shape
-    k = indices.shape[1]
-    n_candidates = min(k + PAD, n - 1)
-    narrow = cloud.centred.to(dtype)
-    squares = narrow.square().sum(1)
-    # |computed - true| <= gamma (|x| + |y|)^2, gamma_n = n u of a dot product (Higham,
-    # Accuracy and Stability, eq. 3.5), with room for the rounding of the casts.
-    gamma = (features + 8) * torch.finfo(dtype).eps
-    norms = cloud.centred.square().sum(1).sqrt()
-    bound = gamma * (norms + norms.max()).square()
-
-    n_queries = max(16, min(512, block_bytes // (8 * features * n_candidates)))
-    width = max(n_candidates, min(n, block_bytes // (n_queries * dtype.itemsize)))
-    buffer = torch.empty((n_queries, width), dtype=dtype, device=narrow.device)
-    failed = []
-    for part in torch.split(left, n_queries):
-        query = rows[part]
-        candidates, last = _candidates(narrow, squares, query, n_candidates, buffer)
-        found, squared = _rerank(cloud, query, candidates, k)
-        indices[part], distances[part] = found, squared.sqrt()
-        # `last` lacks |x|^2, which is the same for every point of a row.
-        outside = last.double() + norms[query].square() - bound[query]
-        certain = outside >= squared[:, -1] * (1 - TIE)
-        if n_candidates < n - 1:
-            failed.append(part[~certain])
-    return torch.cat(failed) if failed else left[:0]
+    request: Request, executor: Executor | None, rng: np.random.Generator
+) -> tuple[Ints, Floats, float]:
+    """Positions and distances (M x k) of the neighbours, and their recall."""
+    if request.kind == "approximate":
+        return approximate.nearest(request.search(), rng)
+    if executor is None:
+        return (*_nearest(request), 1.0)
+    if isinstance(request.points, np.memmap):
+        named = MapFile.of(request.points)
+        points = np.asarray(request.points) if named is None else named
+        request = dc.replace(request, points=points)
+    n_tasks = min(TASKS, max(1, len(request.own) // MIN_TASK))
+    parts = np.array_split(request.own, n_tasks)
+    tasks = [
+        executor.submit(_in_worker, dc.replace(request, own=part), os.getpid())
+        for part in parts
+    ]
+    try:
+        found = [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+    indices, distances = zip(*found, strict=True)
+    return np.concatenate(indices), np.concatenate(distances), 1.0
 
 
-def _candidates(
-    narrow: "torch.Tensor",
-    squares: "torch.Tensor",
-    query: "torch.Tensor",
-    count: int,
-    buffer: "torch.Tensor",
-) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """The `count` nearest by |y|^2 - 2 x.y, and that value of the farthest of them."""
-    import torch
-
-    inputs = narrow[query]
-    value = inputs.new_empty((len(query), 0))
-    index = query.new_empty((len(query), 0))
-    width = buffer.shape[1]
-    for start in range(0, len(narrow), width):
-        block = narrow[start : start + width]
-        values = buffer[: len(query), : len(block)]
-        torch.addmm(squares[start : start + width], inputs, block.T, alpha=-2.0, out=values)
-        own = query - start
-        here = ((own >= 0) & (own < len(block))).nonzero()[:, 0]
-        values[here, own[here]] = torch.inf
-        best, where = values.topk(min(count, len(block)), largest=False)
-        value = torch.cat([value, best], 1)
-        index = torch.cat([index, where + start], 1)
-        value, order = value.topk(min(count, value.shape[1]), largest=False)
-        index = index.gather(1, order)
-    return index, value[:, -1]
+def _nearest(request: Request) -> tuple[Ints, Floats]:
+    if request.kind == "tree":
+        return tree.nearest(request.search(), threads=_threads())
+    return product.nearest(request.search(), request.brain)
 
 
-def _rerank(
-    cloud: _Points, query: "torch.Tensor", candidates: "torch.Tensor", k: int
-) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """The `k` nearest candidates by exact differences, ties in order of row number."""
-    ordered = candidates.sort(dim=1).values
-    squared = cloud.squared(query[:, None], ordered)
-    squared, order = squared.sort(dim=1, stable=True)
-    return ordered.gather(1, order[:, :k]), squared[:, :k]
-
-
-def _search_directly(
-    cloud: _Points,
-    rows: "torch.Tensor",
-    left: "torch.Tensor",
-    indices: "torch.Tensor",
-    distances: "torch.Tensor",
-    block_bytes: int,
-) -> None:
-    """Differences with every point, for queries that no product can separate."""
-    import torch
-
-    n, features = cloud.centred.shape
-    everything = torch.arange(n, device=rows.device)
-    step = max(1, block_bytes // (8 * features))
-    for i in left.tolist():
-        own = rows[i]
-        blocks = torch.split(everything, step)
-        squared = torch.cat([cloud.squared(own, block) for block in blocks])
-        squared[own] = torch.inf
-        squared, order = squared.sort(stable=True)
-        indices[i] = order[: indices.shape[1]]
-        distances[i] = squared[: indices.shape[1]].sqrt()
+def _in_worker(request: Request, parent: int) -> tuple[Ints, Floats]:
+    with _one_thread() if os.getpid() != parent else contextlib.nullcontext():
+        return _nearest(request)
 
 
 @contextlib.contextmanager
-def _full_precision() -> Iterator[None]:
-    """float32 products in float32: no TF32, no bfloat16, whatever the process has set."""
+def _one_thread() -> Iterator[None]:
+    """In a worker process: several with several threads each mostly wait for another."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+
+
+def _threads() -> int:
     import torch
 
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    return torch.get_num_threads()

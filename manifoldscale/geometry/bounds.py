@@ -1,0 +1,196 @@
+"""Lower bounds of squared distances from one matrix product.
+
+|x - y|^2 = |x|^2 + |y|^2 - 2 x.y is one product, but it cancels: its error can exceed a
+small distance. So the product gives a *lower bound* of each distance instead: a bound of
+its error is subtracted, pair by pair. All that depends on x or on y alone is folded into
+a few more columns of the factors, so that the bound costs nothing.
+
+Let u be the unit roundoff and gamma_n = n u / (1 - n u) (Higham, Accuracy and Stability,
+ch. 3). x and y are centred and rounded (relative error u a coordinate: that moves
+|x - y| by at most u (|x| + |y|), and its square by 2 u (|x| + |y|)^2), multiplied and
+summed in any order (gamma_(F+3) times the sum of the absolute terms, at most
+(|x| + |y|)^2), and the columns of norms are rounded. Together
+
+    |x - y|^2  >=  (1 - g) (|x|^2 + |y|^2) - 2 x.y - 2 g |x||y|,   g = gamma_(F+16).
+"""
+
+import dataclasses as dc
+import functools
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from .points import Frame, Rows
+
+if TYPE_CHECKING:
+    import torch
+
+# Relative room for the rounding of float64 differences, (F + 4) 2^-53 each.
+SLACK = 1e-9
+BRAIN_FEATURES = 128  # below, selection costs more than the product
+
+
+def gamma(terms: int, roundoff: float) -> float:
+    """Higham's gamma_n; so large that no bound holds anything once n u nears 1."""
+    return terms * roundoff / (1 - terms * roundoff) if terms * roundoff < 0.5 else 1e9
+
+
+class Bounds(Protocol):
+    """Points made ready for products that give lower bounds."""
+
+    @property
+    def dtype(self) -> "torch.dtype": ...
+
+    def __len__(self) -> int: ...
+
+    def left(self, rows: "slice | torch.Tensor") -> object:
+        """Some of the points as queries."""
+        ...
+
+    def tile(self, left: object, start: int, stop: int, out: "torch.Tensor") -> None:
+        """Lower bounds of squared distances from the queries to points start:stop."""
+        ...
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Plain:
+    """Products in float32 or float64. The columns are x, (1 - g) |x|^2, 1, |x|."""
+
+    columns: "torch.Tensor"
+    g: float
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        return self.columns.dtype
+
+    @classmethod
+    def of(cls, frame: Frame, points: Rows, dtype: "torch.dtype") -> "Plain":
+        import torch
+
+        n, features = len(points), points.features
+        g = gamma(features + 16, torch.finfo(dtype).eps / 2)
+        columns = torch.empty((n, features + 3), dtype=dtype, device=points.place)
+        start = 0
+        for block in points.blocks():
+            centred = frame.centred(block, dtype)
+            norms = torch.linalg.vector_norm(centred, dim=1, dtype=torch.float64)
+            part = columns[start : start + len(block)]
+            part[:, :features] = centred
+            part[:, features] = (1 - g) * norms.square()
+            part[:, features + 1] = 1.0
+            part[:, features + 2] = norms
+            start += len(block)
+        return cls(columns, g)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def left(self, rows: "slice | torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        point, norm, one, root = torch.split(
+            self.columns[rows], [self.columns.shape[1] - 3, 1, 1, 1], dim=1
+        )
+        return torch.cat([-2 * point, one, norm, -2 * self.g * root], 1)
+
+    def tile(self, left: object, start: int, stop: int, out: "torch.Tensor") -> None:
+        import torch
+
+        assert isinstance(left, torch.Tensor)
+        torch.mm(left, self.columns[start:stop].T, out=out)
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Brain:
+    """Products in bfloat16 (unit roundoff 2^-8), sums in float32.
+
+    With X the rounded x, x.y - X.Y = (x - X).y + X.(y - Y). The worst case of the two
+    casts is (2 u + u^2) |x||y|; Cauchy-Schwarz with the measured |x - X| = e_x is
+    rigorous too and about 2.4 times tighter:
+
+        |x.y - X.Y|  <=  e_x |y| + |x| e_y + e_x e_y,
+
+    whose last term is at most 2^-8 e_x |y|. The products of bfloat16 are exact in
+    float32. The sum adds gamma_F |X||Y|; hardware may truncate where it adds, so that is
+    taken fourfold. Where only a bfloat16 result is to be had (CPU), its rounding adds
+    2^-8 |X||Y|. Norms stay in float32, of the points before they are rounded; their
+    columns are a second, narrow product in float32:
+
+        |x|^2 (1 - g), 1, |x|, 1.01 e_x,       as queries: 1, |x|^2 (1 - g), and both roots
+    """
+
+    rounded: "torch.Tensor"
+    columns: "torch.Tensor"
+    h: float
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        return self.columns.dtype
+
+    @classmethod
+    def of(cls, frame: Frame, points: Rows) -> "Brain":
+        import torch
+
+        single, brain = torch.float32, torch.bfloat16
+        n, features = len(points), points.features
+        u = torch.finfo(single).eps / 2
+        h = 1.02 * gamma(4 * (features + 16), u) + gamma(16, u)
+        h += 0.0 if points.place.type == "cuda" else 1.02 * 2.0**-8
+        rounded = torch.empty((n, features), dtype=brain, device=points.place)
+        columns = torch.empty((n, 4), dtype=single, device=points.place)
+        start = 0
+        for block in points.blocks():
+            centred = frame.centred(block, single)
+            rows = slice(start, start + len(block))
+            rounded[rows] = centred
+            error = centred - rounded[rows].float()
+            norms = torch.linalg.vector_norm(centred, dim=1, dtype=torch.float64)
+            columns[rows, 0] = (1 - gamma(32, u)) * norms.square()
+            columns[rows, 1] = 1.0
+            columns[rows, 2] = norms
+            columns[rows, 3] = 1.01 * torch.linalg.vector_norm(error, dim=1)
+            start += len(block)
+        return cls(rounded, columns, h)
+
+    def __len__(self) -> int:
+        return len(self.rounded)
+
+    def left(self, rows: "slice | torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+        import torch
+
+        norm, one, root, error = torch.split(self.columns[rows], 1, dim=1)
+        # Paired with the columns of the other side: |y|^2, 1, |y| and e_y.
+        narrow = torch.cat([one, norm, -2 * error - 2 * self.h * root, -2 * root], 1)
+        return self.rounded[rows], narrow
+
+    def tile(self, left: object, start: int, stop: int, out: "torch.Tensor") -> None:
+        import torch
+
+        assert isinstance(left, tuple)
+        wide, narrow = left
+        others = self.rounded[start:stop].T
+        if wide.device.type == "cuda":
+            torch.mm(wide, others, out_dtype=torch.float32, out=out)
+        else:
+            out.copy_(torch.mm(wide, others))
+        out.addmm_(narrow, self.columns[start:stop].T, beta=-2.0)
+
+
+@functools.cache
+def brain_is_fast(place: "torch.device") -> bool:
+    """Whether this device multiplies bfloat16 at least twice as fast as float32: one
+    tiny timing a process. The answer changes the time of a search, not its result.
+    """
+    import torch
+
+    def seconds(dtype: "torch.dtype") -> float:
+        left, right = (torch.ones(shape, dtype=dtype, device=place) for shape in shapes)
+        spent = []
+        for _ in range(3):
+            start = time.perf_counter()
+            float((left @ right)[0, 0])  # waits for the device
+            spent.append(time.perf_counter() - start)
+        return min(spent)
+
+    side = 4096 if place.type == "cuda" else 256
+    shapes = (side, side), (side, side)
+    return seconds(torch.bfloat16) < 0.5 * seconds(torch.float32)

@@ -1,0 +1,151 @@
+"""The best candidates of each query so far, from tiles of values that stream by.
+
+Sorting a tile costs more than computing it. So a value is compared with the limit first,
+the K-th best of its query so far, and only the few survivors are stored. They gather in a
+reservoir, which is sorted when it is full. Most tiles hold a survivor in few places:
+minima over groups of 8 columns are compared, which reads the tile once and at full
+speed.
+"""
+
+import dataclasses as dc
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+GROUP = 8  # tiles have sides that are multiples of it
+ROOM = 48  # of a reservoir beyond K
+EARLY = 16  # survivors after which a reservoir is sorted, though not full: limits fall
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Candidates:
+    """Reservoirs of the smallest values of m queries: `count` of them are wanted.
+
+    Attributes
+    ----------
+    value, index : (m x room) the survivors, in no order; inf and -1 where there is none.
+    filled : (m,) how many of them.
+    limit : (m,) only values below it are of interest.
+    """
+
+    count: int
+    value: "torch.Tensor"
+    index: "torch.Tensor"
+    filled: "torch.Tensor"
+    limit: "torch.Tensor"
+
+    @classmethod
+    def of(
+        cls, queries: int, count: int, dtype: "torch.dtype", place: "torch.device"
+    ) -> "Candidates":
+        import torch
+
+        room = (queries, count + ROOM)
+        return cls(
+            count,
+            torch.full(room, torch.inf, dtype=dtype, device=place),
+            torch.full(room, -1, dtype=torch.int32, device=place),
+            torch.zeros(queries, dtype=torch.int64, device=place),
+            torch.full((queries,), torch.inf, dtype=dtype, device=place),
+        )
+
+    def rows(self, start: int, stop: int) -> "Candidates":
+        """A view of the reservoirs of some queries."""
+        part = slice(start, stop)
+        return Candidates(
+            self.count,
+            self.value[part],
+            self.index[part],
+            self.filled[part],
+            self.limit[part],
+        )
+
+    def offer(self, tile: "torch.Tensor", first: int, *, columns: bool = False) -> None:
+        """Take what is of interest in a tile, whose rows are these queries and whose first
+        column is point `first`; with `columns`, its columns are these queries and its
+        first row is that point.
+
+        The tile is contiguous, its sides are multiples of GROUP, and what is no pair in
+        it is infinite.
+        """
+        import torch
+
+        unseen = bool(torch.isinf(self.limit).any())
+        breadth, step = tile.shape[0 if columns else 1], tile.stride(0 if columns else 1)
+        group = self._group(breadth) if unseen else GROUP
+        least = _minima(tile, group, columns)[: len(self.limit)]
+        if unseen and least.shape[1] >= self.count:
+            # The K-th least of the minima bounds the K-th least value from above.
+            bound = least.kthvalue(self.count, dim=1).values
+            above = torch.nextafter(bound, torch.full_like(bound, torch.inf))
+            torch.minimum(self.limit, above, out=self.limit)
+        row, place = (least < self.limit[:, None]).nonzero(as_tuple=True)
+        if not len(row):
+            return
+        members = torch.arange(0, breadth, least.shape[1], device=tile.device)
+        point = place[:, None] + members
+        where = row[:, None] * tile.stride(1 if columns else 0) + point * step
+        value = tile.view(-1).index_select(0, where.view(-1))
+        row = row.repeat_interleave(group)
+        below = (value < self.limit.index_select(0, row)).nonzero()[:, 0]
+        point = point.view(-1).index_select(0, below) + first
+        self._store(row.index_select(0, below), point, value.index_select(0, below))
+
+    def _group(self, width: int) -> int:
+        """A size of groups that leaves enough minima to bound an unknown limit with."""
+        group = GROUP
+        while group > 1 and width // group < 2 * self.count:
+            group //= 2
+        return group
+
+    def _store(
+        self, row: "torch.Tensor", point: "torch.Tensor", value: "torch.Tensor"
+    ) -> None:
+        """Append survivors, given by rising row; reservoirs that run full are sorted."""
+        import torch
+
+        room = self.value.shape[1]
+        while len(row):
+            fresh = torch.bincount(row, minlength=len(self.filled))
+            # A survivor goes to its rank among the new ones of its row, after the old.
+            shift = self.filled - (fresh.cumsum(0) - fresh)
+            slot = torch.arange(len(row), device=row.device) + shift.index_select(0, row)
+            fits = (slot < room).nonzero()[:, 0]
+            kept, into = row[fits], slot[fits]
+            self.value[kept, into] = value[fits]
+            self.index[kept, into] = point[fits].int()
+            self.filled.add_(torch.bincount(kept, minlength=len(self.filled)))
+            self._sort((self.filled >= self.count + EARLY).nonzero()[:, 0])
+            if len(fits) == len(row):
+                return
+            left = (slot >= room) & (value < self.limit[row])
+            row, point, value = row[left], point[left], value[left]
+
+    def _sort(self, rows: "torch.Tensor") -> None:
+        """Keep the best of some reservoirs; the worst kept is their new limit."""
+        import torch
+
+        best, order = self.value[rows].topk(self.count, largest=False)
+        index = self.index[rows].gather(1, order)
+        self.value[rows] = torch.inf
+        self.value[rows, : self.count] = best
+        self.index[rows, : self.count] = index
+        self.filled[rows] = self.count
+        self.limit[rows] = torch.minimum(self.limit[rows], best[:, -1])
+
+    def best(self) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """The candidates by rising value (m x count): values and row numbers; inf and -1
+        where there were fewer. Nothing else offered was below the last value.
+        """
+        value, order = self.value.topk(self.count, largest=False, sorted=True)
+        return value, self.index.gather(1, order).long()
+
+
+def _minima(tile: "torch.Tensor", group: int, columns: bool) -> "torch.Tensor":
+    """Minima over groups of points (queries x breadth / group): group i holds every
+    point whose number is i modulo their count. The tile is read in the order of memory.
+    """
+    if columns:
+        return tile.view(group, -1, tile.shape[1]).amin(0).T.contiguous()
+    return tile.view(len(tile), group, -1).amin(1)

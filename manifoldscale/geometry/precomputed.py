@@ -1,0 +1,233 @@
+"""Neighbour tables from distances that were computed elsewhere."""
+
+import dataclasses as dc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..core.arrays import Array, Bools, Floats, Ints, as_numpy, as_real
+from ..core.errors import ManifoldScaleError, one_of, require
+from .duplicates import POLICIES
+
+DEFAULT_K = 64
+ASYMMETRY = 1e-6  # of the largest distance: what rounding leaves
+BLOCK = 1 << 20  # numbers looked at together
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Table:
+    """What `Neighbors` holds of a search whose points are not known."""
+
+    queries: Ints
+    indices: Ints
+    distances: Floats
+    rows: Ints
+    n_duplicates: int
+    n_merged: int
+    n_rows: int
+
+
+def from_distances(matrix: Any, k: int | None, duplicates: str, tolerance: float) -> Table:
+    """See `Neighbors.from_distances`."""
+    one_of("duplicates", duplicates, POLICIES)
+    distances = _checked_matrix(matrix)
+    n = len(distances)
+    rows = _first_of_linked(_linked(distances, 0.0), n)
+    n_duplicates = n - len(rows)
+    _no_error(n_duplicates, n, duplicates)
+    n_merged = 0
+    if duplicates == "merge":
+        # The mean squared distance of all pairs is twice that from the mean.
+        spread = np.sqrt(sum(float(np.square(b).sum()) for _, b in _blocks(distances)) / 2)
+        links = _linked(distances, tolerance * float(spread) / n)
+        merged = _first_of_linked(links, n)
+        n_merged, rows = len(rows) - len(merged), merged
+    most = len(rows) - 1
+    wanted = min(DEFAULT_K, most) if k is None else k
+    require(
+        isinstance(wanted, int | np.integer) and 1 <= wanted <= most,
+        f"`k` must be an integer from 1 to {most}, for {len(rows)} distinct points; not "
+        f"{wanted!r}.",
+    )
+    step = max(1, BLOCK // n)
+    parts = [
+        _nearest(distances, rows[start : start + step], rows, int(wanted))
+        for start in range(0, len(rows), step)
+    ]
+    indices, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Table(rows, indices, near, rows, n_duplicates, n_merged, n)
+
+
+def _checked_matrix(matrix: Any) -> Floats:
+    """The matrix in float64, not copied where it is that already."""
+    array = as_real(matrix, "matrix")
+    require(
+        array.ndim == 2 and array.shape[0] == array.shape[1] and len(array) >= 2,
+        "`matrix` must hold the distances of all pairs, points x points; its shape is "
+        f"{array.shape}. For points use `Cloud(points).neighbors(k)`.",
+    )
+    distances = array.astype(np.float64, copy=False)
+    largest = float(distances.max())
+    for start, block in _blocks(distances):
+        column = distances[:, start : start + len(block)].T
+        require(float(block.min()) >= 0, "`matrix` holds negative distances.")
+        gap = float(np.abs(block - column).max())
+        require(
+            gap <= ASYMMETRY * largest,
+            f"`matrix` is not symmetric: d(i, j) and d(j, i) differ by up to {gap:.3g}. If "
+            "that is meant, pass `(matrix + matrix.T) / 2`.",
+        )
+    own = float(np.diag(distances).max())
+    require(
+        own <= ASYMMETRY * largest,
+        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}. If these are "
+        "similarities, turn them into distances.",
+    )
+    return distances
+
+
+def _blocks(matrix: Floats) -> Iterator[tuple[int, Floats]]:
+    step = max(1, BLOCK // len(matrix))
+    for start in range(0, len(matrix), step):
+        yield start, matrix[start : start + step]
+
+
+def _linked(matrix: Floats, radius: float) -> tuple[Ints, Ints]:
+    """The pairs of rows at most `radius` apart."""
+    found = []
+    for start, block in _blocks(matrix):
+        one, other = np.nonzero(block <= radius)
+        found.append((one + start, other))
+    one, other = (np.concatenate(part) for part in zip(*found, strict=True))
+    return one, other
+
+
+def _first_of_linked(links: tuple[Ints, Ints], n: int) -> Ints:
+    """The first row of each set of rows that are linked."""
+    graph = sparse.coo_array((np.ones(len(links[0])), links), shape=(n, n))
+    _, label = sparse.csgraph.connected_components(graph, directed=False)
+    return np.sort(np.unique(label, return_index=True)[1])
+
+
+def _no_error(n_duplicates: int, n: int, duplicates: str) -> None:
+    if n_duplicates and duplicates == "error":
+        raise ManifoldScaleError(
+            f"{n_duplicates:,} of {n:,} points are at distance zero from an earlier one; "
+            "remove them, or use duplicates='drop'."
+        )
+
+
+def _nearest(matrix: Floats, queries: Ints, rows: Ints, k: int) -> tuple[Ints, Floats]:
+    """The k nearest of `rows` to each query, ties in order of row number."""
+    part = matrix[np.ix_(queries, rows)]
+    part[queries[:, None] == rows] = np.inf
+    last = np.partition(part, k - 1, axis=1)[:, k - 1 : k]
+    row, column = np.nonzero(part <= last)  # by rising column: ties are in order
+    order = np.lexsort((part[row, column], row))
+    starts = np.searchsorted(row, np.arange(len(queries)))
+    chosen = order[starts[:, None] + np.arange(k)]
+    near = column[chosen]
+    return rows[near], np.take_along_axis(part, near, 1)
+
+
+def from_graph(graph: Any, duplicates: str) -> Table:
+    """See `Neighbors.from_graph`."""
+    one_of("duplicates", duplicates, ("drop", "error"))
+    indices, distances = _sparse(graph) if sparse.issparse(graph) else _pair(graph)
+    n = len(indices)
+    absent = _absent(indices, distances)
+    equal = ~absent & (distances == 0)
+    rows = _first_of_linked((np.nonzero(equal)[0], indices[equal]), n)
+    _no_error(n - len(rows), n, duplicates)
+    kept = np.zeros(n, dtype=bool)
+    kept[rows] = True
+    absent |= ~kept[indices]
+    k = int((~absent[rows]).sum(1).min()) if len(rows) else 0
+    require(
+        k >= 1,
+        "A point of `graph` has no neighbour but itself and its duplicates: build the "
+        "graph with more neighbours a point.",
+    )
+    distances = np.where(absent, np.inf, distances)[rows]
+    order = np.lexsort((indices[rows], distances), axis=1)[:, :k]
+    return Table(
+        queries=rows,
+        indices=np.take_along_axis(indices[rows], order, 1),
+        distances=np.take_along_axis(distances, order, 1),
+        rows=rows,
+        n_duplicates=n - len(rows),
+        n_merged=0,
+        n_rows=n,
+    )
+
+
+def _absent(indices: Ints, distances: Floats) -> Bools:
+    """Entries that are no neighbour: none was found, the point itself, a repetition."""
+    n = len(indices)
+    absent: Bools = (indices < 0) | np.isinf(distances)
+    absent |= indices == np.arange(n)[:, None]
+    order = np.argsort(indices, axis=1, kind="stable")
+    ordered = np.take_along_axis(indices, order, 1)
+    again = np.zeros_like(absent)
+    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    repeated = np.zeros_like(absent)
+    np.put_along_axis(repeated, order, again, 1)
+    return absent | repeated
+
+
+def _sparse(graph: Any) -> tuple[Ints, Floats]:
+    """Indices and distances (points x longest row), -1 and inf where a row is shorter."""
+    rows = graph.tocsr()
+    require(
+        rows.shape[0] == rows.shape[1],
+        f"`graph` must be square, points x points; its shape is {rows.shape}.",
+    )
+    lengths = np.diff(rows.indptr)
+    filled = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    indices = np.full(filled.shape, -1, dtype=np.int64)
+    distances = np.full(filled.shape, np.inf)
+    indices[filled], distances[filled] = rows.indices, rows.data
+    return indices, _checked_distances(distances)
+
+
+def _pair(graph: Any) -> tuple[Ints, Floats]:
+    """The two arrays of a pair, in either order: row numbers are integers."""
+    require(
+        isinstance(graph, tuple | list) and len(graph) == 2,
+        "`graph` must be a sparse matrix of distances, or (indices, distances) as "
+        f"`NearestNeighbors.kneighbors` gives; got {type(graph).__name__}.",
+    )
+    one, other = (as_numpy(part, "graph") for part in graph)
+    indices, distances = (one, other) if one.dtype.kind in "iu" else (other, one)
+    require(
+        indices.dtype.kind in "iu" and indices.ndim == 2,
+        "`graph` needs integer row numbers, points x neighbours; got dtypes "
+        f"{one.dtype} and {other.dtype}, shapes {one.shape} and {other.shape}.",
+    )
+    require(
+        indices.shape == distances.shape,
+        "The indices and distances of `graph` must have the same shape; they have "
+        f"{indices.shape} and {distances.shape}.",
+    )
+    require(
+        bool((indices < len(indices)).all()),
+        f"`graph` names row {indices.max()}, but has {len(indices)} rows: every point must "
+        "have a row of its own.",
+    )
+    return indices.astype(np.int64), _checked_distances(distances)
+
+
+def _checked_distances(distances: Array) -> Floats:
+    """Distances in float64; inf stands for a neighbour that was not found."""
+    require(
+        distances.dtype.kind in "fiu" and not bool((np.isnan(distances)).any()),
+        "The distances of `graph` must be real numbers without NaN.",
+    )
+    require(
+        bool((distances >= 0).all()),
+        "`graph` holds negative distances: with similarities or mode='connectivity' the "
+        "distances are not known.",
+    )
+    return distances.astype(np.float64)

@@ -1,0 +1,203 @@
+"""Exact neighbours among points that pass by once, in batches."""
+
+import dataclasses as dc
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array, Floats, Ints, as_numpy, as_points
+from ..core.errors import require
+from . import product
+from .duplicates import hashes
+from .neighbors import Neighbors
+from .points import Frame, Rows
+from .product import Search
+
+
+@dc.dataclass(frozen=True, eq=False)
+class _Batch:
+    """Points of one batch with their row numbers in the whole stream."""
+
+    points: Array
+    rows: Ints
+    groups: Array | None
+
+
+@dc.dataclass(eq=False)
+class _Counter:
+    """What a pass over the stream leaves behind.
+
+    `seen` holds 128-bit hashes of the points: two different points are taken for equal
+    with a probability of 1e-26 in a stream of a million.
+    """
+
+    n_rows: int = 0
+    kept: list[Ints] = dc.field(default_factory=list)
+    seen: set[bytes] = dc.field(default_factory=set)
+
+    def fresh(self, points: Array) -> Ints:
+        """Positions of the points that equal no earlier one of the stream."""
+        both = np.stack([hashes(points.astype(np.float64), seed) for seed in (0, 1)], 1)
+        positions = []
+        for position, key in enumerate(both.view("V16")[:, 0].tolist()):
+            if key not in self.seen:
+                self.seen.add(key)
+                positions.append(position)
+        return np.array(positions, dtype=np.int64)
+
+
+def stream_neighbors(
+    batches: Iterable[Any],
+    queries: Any,
+    k: int = 64,
+    *,
+    rows: Any = None,
+    groups: Any = None,
+    device: str | None = None,
+) -> Neighbors:
+    """The exact `k` nearest neighbours of some points in a stream that is read once.
+
+    The answer is that of `Cloud(all points).neighbors(k, anchors=rows)`: memory grows with
+    a batch and with the number of points (about 100 bytes each), not with the features.
+
+    >>> import numpy as np
+    >>> points = np.random.default_rng(0).standard_normal((1000, 20))
+    >>> near = stream_neighbors(np.split(points, 10), points[:50], k=5, rows=range(50))
+    >>> near
+    Neighbors(k=5, queries=50, points=1,000, duplicates=0)
+
+    Parameters
+    ----------
+    batches : arrays or tensors (points x features), as a loader yields them; row numbers
+        count through all of them. Of equal points the first takes part.
+    queries : the points, or the cloud of points, whose neighbours are wanted.
+    rows : their row numbers in the stream. Without them they are taken not to be in it,
+        and are numbered after its last row. A point that equals a query is never its
+        neighbour.
+    groups : groups of the queries, or None; then `batches` yields (points, groups), and
+        points of a query's group are not its neighbours.
+    device : where torch computes, "cpu" or "cuda".
+
+    Returns
+    -------
+    Neighbors : without a cloud, since the points are gone.
+
+    Raises
+    ------
+    ManifoldScaleError : batches of different width, or fewer than `k` neighbours.
+    """
+    require(
+        isinstance(k, int | np.integer) and k >= 1,
+        f"`k` must be a positive integer; not {k!r}.",
+    )
+    asked = as_points(getattr(queries, "points", queries), "queries")
+    own = None if rows is None else np.asarray(rows, dtype=np.int64)
+    require(
+        own is None or (own.shape == (len(asked),) and len(np.unique(own)) == len(own)),
+        f"`rows` must name a different row of the stream for each of the {len(asked)} "
+        "queries.",
+    )
+    about = None if groups is None else as_numpy(groups, "groups")
+    count = _Counter()
+    indices = np.full((len(asked), k), -1, dtype=np.int64)
+    squared = np.full((len(asked), k), np.inf)
+    scale = None
+    for batch in _fresh_batches(batches, asked.shape[1], about is not None, count):
+        search = _search(batch, asked, about, int(k) + 1, device)
+        scale = search.frame.scale if scale is None else scale
+        found, near = product.nearest_squared(search)
+        near = near * (search.frame.scale / scale) ** 2
+        found = batch.rows[found]
+        excluded = near == 0
+        if own is not None:
+            excluded |= found == own[:, None]
+        near[excluded] = np.inf
+        indices, squared = _merged((indices, squared), (found, near), int(k))
+    return _table(count, indices, squared, scale or 1.0, own, asked.shape[1])
+
+
+def _fresh_batches(
+    batches: Iterable[Any], features: int, grouped: bool, count: _Counter
+) -> Iterator[_Batch]:
+    """The batches without points that occurred before."""
+    for number, batch in enumerate(batches):
+        about = None
+        if grouped:
+            batch, about = batch
+            about = as_numpy(about, "groups")
+        points = as_points(batch, f"batch {number}")
+        require(
+            points.shape[1] == features,
+            f"Batch {number} has {points.shape[1]} features; the queries have {features}.",
+        )
+        fresh = count.fresh(points)
+        rows = fresh + count.n_rows
+        count.n_rows += len(points)
+        count.kept.append(rows)
+        if len(fresh):
+            chosen = None if about is None else about[fresh]
+            yield _Batch(
+                points if len(fresh) == len(points) else points[fresh], rows, chosen
+            )
+
+
+def _search(
+    batch: _Batch, asked: Array, groups: Array | None, k: int, device: str | None
+) -> Search:
+    """The search for the queries within one batch, themselves not excluded."""
+    import torch
+
+    points = Rows.of(batch.points, None, device)
+    query_codes = point_codes = None
+    if groups is not None and batch.groups is not None:
+        both = np.concatenate([groups, batch.groups])
+        codes = torch.from_numpy(np.unique(both, return_inverse=True)[1]).to(points.place)
+        query_codes, point_codes = codes[: len(groups)], codes[len(groups) :]
+    return Search(
+        queries=Rows.of(asked, None, device),
+        points=points,
+        frame=Frame.of(points),
+        k=min(k, len(batch.points)),
+        own=torch.full((len(asked),), -1, device=points.place),
+        query_groups=query_codes,
+        point_groups=point_codes,
+    )
+
+
+def _merged(
+    one: tuple[Ints, Floats], other: tuple[Ints, Floats], k: int
+) -> tuple[Ints, Floats]:
+    """The k nearest of two tables, ties in order of row number."""
+    indices = np.concatenate([one[0], other[0]], axis=1)
+    squared = np.concatenate([one[1], other[1]], axis=1)
+    order = np.lexsort((indices, squared), axis=1)[:, :k]
+    return np.take_along_axis(indices, order, 1), np.take_along_axis(squared, order, 1)
+
+
+def _table(
+    count: _Counter,
+    indices: Ints,
+    squared: Floats,
+    scale: float,
+    own: Ints | None,
+    features: int,
+) -> Neighbors:
+    n, k = count.n_rows, indices.shape[1]
+    kept = np.concatenate(count.kept) if count.kept else np.empty(0, dtype=np.int64)
+    require(
+        bool(np.isfinite(squared).all()),
+        f"{k} neighbours a query were asked for; the stream of {n:,} rows holds "
+        f"{len(kept):,} distinct points, and too few for a query.",
+    )
+    return Neighbors(
+        cloud=None,
+        queries=n + np.arange(len(indices)) if own is None else own,
+        indices=indices,
+        distances=np.sqrt(squared) * scale,
+        rows=kept,
+        n_duplicates=n - len(kept),
+        search="stream",
+        n_rows=n + (len(indices) if own is None else 0),
+        ambient_dim=features,
+    )

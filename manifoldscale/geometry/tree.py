@@ -1,0 +1,76 @@
+"""Exact neighbours by a k-d tree, for few features.
+
+SciPy's tree proposes candidates by float64 distances. They are measured and ordered as
+those of the product are, and a query with a tie at its last place is searched again
+within its radius, so that both ways agree to the last bit.
+"""
+
+import numpy as np
+from scipy import spatial
+
+from ..core.arrays import Floats, Ints
+from .bounds import SLACK
+from .product import Search
+
+# Where a tree beats a product: up to here whatever the data (measured on uniform
+# points; data of low dimension favour the tree more).
+FEATURES = 8
+QUERIES = 1 << 14  # asked together
+
+
+def nearest(search: Search, threads: int = 1) -> tuple[Ints, Floats]:
+    """The k nearest points of each query: positions and distances, (M x k) each."""
+    coordinates = np.concatenate(
+        [block.cpu().numpy().astype(np.float64) for block in search.points.blocks()]
+    )
+    # Not centred: differences need no centre, and subtracting one would round.
+    coordinates /= search.frame.scale
+    tree = spatial.cKDTree(coordinates)
+    indices = np.empty((len(search.queries), search.k), dtype=np.int64)
+    distances = np.empty(indices.shape)
+    for start in range(0, len(indices), QUERIES):
+        rows = np.arange(start, min(start + QUERIES, len(indices)))
+        indices[rows], distances[rows] = _ask(search, tree, rows, threads)
+    return indices, np.sqrt(distances) * search.frame.scale
+
+
+def _ask(
+    search: Search, tree: spatial.cKDTree, rows: Ints, threads: int
+) -> tuple[Ints, Floats]:
+    """Indices and squared distances of some queries; k + 2 candidates are asked for, and
+    twice as many for those that are not settled.
+    """
+    import torch
+
+    n, k = len(search.points), search.k
+    queries = search.queries.take(torch.from_numpy(rows)).cpu().numpy()
+    queries = queries.astype(np.float64) / search.frame.scale
+    indices = np.empty((len(rows), k), dtype=np.int64)
+    squared = np.empty((len(rows), k))
+    left, count = np.arange(len(rows)), min(k + 2, n)
+    while len(left):
+        reach, found = tree.query(queries[left], k=count, workers=threads)
+        exact = _measured(search, rows[left], found.reshape(len(left), count))
+        order = np.lexsort((found, exact), axis=1)[:, :k]
+        indices[left] = np.take_along_axis(found, order, 1)
+        squared[left] = np.take_along_axis(exact, order, 1)
+        # What the tree did not give lies no nearer than the last that it gave.
+        settled = np.square(reach[:, -1]) * (1 - SLACK) > squared[left, -1]
+        left = left[~settled & (count < n)]
+        count = min(2 * count, n)
+    return indices, squared
+
+
+def _measured(search: Search, rows: Ints, found: Ints) -> Floats:
+    """Squared distances of the candidates; inf for those that are no neighbours."""
+    import torch
+
+    place = search.points.place
+    query = torch.from_numpy(rows).to(place)
+    other = torch.from_numpy(found).to(place)
+    squared = search.exact.squared(query, other)
+    excluded = other == search.own[query][:, None]
+    if search.query_groups is not None and search.point_groups is not None:
+        excluded |= search.query_groups[query][:, None] == search.point_groups[other]
+    squared[excluded] = torch.inf
+    return squared.cpu().numpy()
