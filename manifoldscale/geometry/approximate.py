@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Floats, Ints
 from ..core.errors import ManifoldScaleError
 from . import product
 from .product import Search
@@ -78,7 +78,8 @@ def _refined(search: Search, found: Ints) -> tuple[Ints, Floats]:
     missing = max(search.k - squared.shape[1], 0)
     squared = torch.nn.functional.pad(squared, (0, missing), value=torch.inf)
     index = torch.nn.functional.pad(index.gather(1, order), (0, missing), value=-1)
-    distances: Array = squared[:, : search.k].sqrt().cpu().numpy() * search.frame.scale
+    # numpy's square root is correctly rounded, torch's is not.
+    distances = np.sqrt(squared[:, : search.k].cpu().numpy()) * search.frame.scale
     return index[:, : search.k].cpu().numpy(), distances
 
 

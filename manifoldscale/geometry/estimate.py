@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
-from ..core.errors import require
+from ..core.errors import ManifoldScaleError, require
 from ..core.method import Method
 from ..core.random import Rng
 from ..core.result import Result, Table
@@ -48,12 +48,24 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
             f"`method` must be a method value such as `ms.dimension.TwoNN()`; not {one!r}.",
         )
     near = on if isinstance(on, Neighbors) else _search(on, methods, rng)
-    results = tuple(one(near.first(one.n_neighbors)) for one in methods)
+    results = tuple(one(_share(near, one)) for one in methods)
     return results[0] if isinstance(method, Method) else Table(results)
 
 
 def _search(on: Any, methods: Sequence[Method[Any]], rng: Rng) -> Neighbors:
     wanted = [method.n_anchors for method in methods]
     anchors = None if None in wanted else max(n for n in wanted if n is not None)
+    cloud = as_cloud(on)
     k = max(method.n_neighbors for method in methods)
-    return as_cloud(on).neighbors(k, anchors=anchors, rng=rng)
+    fewest = max(method.min_neighbors for method in methods)
+    try:
+        return cloud.neighbors(k, anchors=anchors, rng=rng)
+    except ManifoldScaleError:
+        if fewest == k:
+            raise
+        return cloud.neighbors(fewest, anchors=anchors, rng=rng)
+
+
+def _share(near: Neighbors, method: Method[Any]) -> Neighbors:
+    """The columns of the table that the method wants, or as many as it can do with."""
+    return near.first(min(method.n_neighbors, max(near.k, method.min_neighbors)))

@@ -165,14 +165,15 @@ class Exact:
         import torch
 
         count, features = others.shape[1], self.points.features
-        out = torch.empty(others.shape, dtype=torch.float64, device=self.points.place)
+        place, given = self.points.place, self.points.given.dtype
+        out = torch.empty(others.shape, dtype=torch.float64, device=place)
         step = max(1, GATHER_BYTES // (8 * features * max(count, 1)))
         step = min(step, max(len(rows), 1))
-        shape = (step * count, features)
-        gathered = torch.empty(
-            shape, dtype=self.points.given.dtype, device=self.points.place
-        )
-        difference = torch.empty(shape, dtype=torch.float64, device=self.points.place)
+        # Room for two: torch splits the sum of a lone row among its threads, whose
+        # number would change the order of summation.
+        size = (max(step * count, 2), features)
+        gathered = torch.empty(size, dtype=given, device=place)
+        difference = torch.zeros(size, dtype=torch.float64, device=place)
         for start in range(0, len(rows), step):
             wanted = others[start : start + step].reshape(-1)
             here = self.points.take(wanted, gathered[: len(wanted)])
@@ -181,7 +182,8 @@ class Exact:
             torch.sub(here.view(apart.shape), query[:, None], out=apart)
             if self.scale != 1.0:
                 apart /= self.scale
-            out[start : start + step] = apart.square_().sum(-1)
+            squared = difference[: max(len(wanted), 2)].square_().sum(-1)
+            out[start : start + step] = squared[: len(wanted)].view(-1, count)
         return out
 
     def pairs(self, rows: "torch.Tensor", others: "torch.Tensor") -> "torch.Tensor":
