@@ -43,6 +43,47 @@ class Caveat(enum.Enum):
         "the estimate is close to the number of features: the points may fill space, "
         "through noise or because there is no lower-dimensional manifold"
     )
+    LINEAR = (
+        "a linear dimension: it counts the directions that the variance fills, not the "
+        "coordinates of a manifold, and a curved manifold has more of them"
+    )
+    BIASED_CONVENTION = (
+        "a published normalisation with a known bias: the value reproduces it, and the "
+        "interval reaches to the unbiased one"
+    )
+    INTEGER_VOTES = (
+        "a mean of whole numbers: the interval holds their scatter and half a vote, not "
+        "the bias of the rule"
+    )
+    MIXTURE = (
+        "the local dimensions scatter more than one dimension allows: there are parts of "
+        "different dimension, and the pooled value lies between them"
+    )
+    FIXED_POINT = "the iteration had not settled: the last value is given"
+    REPEATED_ROWS = (
+        "rows are repeated; each counts, because in discrete data repetition is information"
+    )
+    SCALE_DEPENDENT = (
+        "the estimate changes with the range of distances by more than its error: there is "
+        "no single dimension, and the value belongs to its scale only"
+    )
+    NOISE = (
+        "the dimension falls with scale towards a plateau: at the smallest scale, noise "
+        "fills more dimensions than the manifold has"
+    )
+    FOLDING = (
+        "the dimension rises with scale: at larger scale other sheets of the manifold come "
+        "near, or it bends into more directions"
+    )
+    NO_PLATEAU = (
+        "the dimension changes over all scales (noise, a steep density, or edges make it "
+        "fall, folds make it rise): quote it with its scale, or ask for the one that "
+        "matters, `AcrossScales(method, at_scale=n)`"
+    )
+    UNLIKE_REFERENCES = (
+        "distances and angles read as on none of the reference clouds: the correction for "
+        "a finite sample is that of simple shapes, and its interval may be too narrow"
+    )
     FLOOR_FORCED = (
         "a floor of zero was forced, but the losses bend towards a positive floor: "
         "the exponent is biased low; use floor='free' or a measured limit"
