@@ -1,0 +1,38 @@
+"""Intervals from a value and its standard error, on the scale where it is near normal."""
+
+import math
+
+from scipy import stats
+
+from ..core.interval import Interval
+
+LEVEL = 0.95
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+
+
+def log_interval(value: float, stderr: float, freedom: float = math.inf) -> Interval:
+    """The interval of a positive quantity whose logarithm is normal, or Student's t with
+    few degrees of freedom.
+    """
+    half = quantile(freedom) * stderr / value
+    return Interval(value * math.exp(-half), value * math.exp(half))
+
+
+def normal_interval(value: float, stderr: float, freedom: float = math.inf) -> Interval:
+    half = quantile(freedom) * stderr
+    return Interval(value - half, value + half)
+
+
+def share_interval(share: float, variance: float) -> Interval:
+    """The interval of a proportion: Jeffreys' Beta, with as many independent trials as
+    give this variance.
+    """
+    trials = share * (1 - share) / variance
+    hits, misses = share * trials + 0.5, (1 - share) * trials + 0.5
+    low, high = (float(stats.beta.ppf(tail, hits, misses)) for tail in TAILS)
+    return Interval(low, high)
+
+
+def quantile(freedom: float) -> float:
+    """How many standard errors the interval reaches to either side."""
+    return float(stats.t.ppf(TAILS[1], freedom))

@@ -1,0 +1,93 @@
+"""Methods that need the points themselves: reaching them, and the result they give."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.arrays import Array, Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import ManifoldScaleError, require
+from ..core.interval import Interval
+from ..geometry.neighbors import Neighbors
+from .dimension import Dimension, checked
+
+FEW = 100
+
+
+def distinct_points(method: object, near: Neighbors) -> Floats:
+    """The distinct points in float64, centred, the largest coordinate near 1.
+
+    The scale is a power of two, so that no digit changes, and squares neither overflow
+    nor vanish. `unit(near.cloud.points)` is that scale.
+    """
+    points = _scaled(method, near)
+    return points if near.n_points == near.n_rows else points[near.rows]
+
+
+def all_points(method: object, near: Neighbors) -> Floats:
+    """Every row of the cloud, duplicates too, centred and scaled likewise."""
+    return _scaled(method, near)
+
+
+def raw_points(method: object, near: Neighbors) -> Array:
+    """The points of the cloud as they are, or an error where there are none."""
+    if near.cloud is None:
+        raise ManifoldScaleError(
+            f"{method} needs the points; this table holds distances only. Pass the points, "
+            "or use a method on neighbour distances such as `TwoNN()`."
+        )
+    return near.cloud.points
+
+
+def unit(points: Array) -> float:
+    """The length that `distinct_points` and `all_points` are divided by."""
+    reach = float(np.abs(points - points.mean(axis=0, dtype=np.float64)).max())
+    return float(2.0 ** np.floor(np.log2(reach))) if reach > 0 else 1.0
+
+
+def _scaled(method: object, near: Neighbors) -> Floats:
+    given = raw_points(method, near)
+    points = np.asarray(given, dtype=np.float64)
+    return np.asarray((points - points.mean(axis=0)) / unit(given))
+
+
+def full_table(method: object, near: Neighbors) -> None:
+    """Raise unless every distinct point is a query."""
+    require(
+        near.n_queries == near.n_points,
+        f"{method} compares the neighbourhood of each point with those of its neighbours, "
+        f"so that every point must be a query; only {near.n_queries:,} are. "
+        "Build the table without `anchors`.",
+    )
+
+
+def dimension_of_points(
+    method: object,
+    near: Neighbors,
+    value: float,
+    stderr: float,
+    interval: Interval,
+    *,
+    raw: float | None = None,
+    scale: float = float("nan"),
+    n_points: int | None = None,
+    remarks: Sequence[Remark] = (),
+) -> Dimension:
+    """A `Dimension` of a method that uses points rather than neighbour distances."""
+    n = near.n_points if n_points is None else n_points
+    notes = [Caveat.FEW_POINTS(f"{n} points")] if n < FEW else []
+    if near.n_duplicates and n == near.n_points:
+        total = near.n_points + near.n_duplicates
+        notes.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+    dim = Dimension(
+        value=value,
+        interval=interval,
+        method=method,
+        n_points=n,
+        caveats=(*notes, *remarks),
+        stderr=stderr,
+        raw=value if raw is None else raw,
+        scale=scale,
+        n_queries=n,
+    )
+    return checked(dim, near)
