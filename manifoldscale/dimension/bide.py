@@ -1,0 +1,126 @@
+"""BIDE: how many of k neighbours are inside a smaller ball."""
+
+import dataclasses as dc
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.arrays import Floats, Ints
+from ..core.caveat import Remark
+from ..core.errors import require
+from ..core.method import Method
+from ..geometry.neighbors import Neighbors
+from .dimension import Dimension, pooled_dimension
+from .exponential import crowding, relative_error
+from .intervals import share_interval
+
+# The share inside that makes the error least: it minimises (1/p - 1) / (log p)^2.
+BEST_SHARE = 0.2032
+LARGEST_RATIO = 0.975
+
+
+@dc.dataclass(frozen=True)
+class BIDE(Method[Dimension]):
+    """The binomial estimator: d = log(share inside) / log(ratio).
+
+    In a locally uniform cloud of dimension d, each of the k - 1 neighbours that are nearer
+    than the k-th is inside `ratio` times its distance with probability ratio^d, so that
+    over M points (Denti et al. 2022; Macocco et al. 2023, PRL 130:067401)
+
+        d = log(sum of n_inner / (M (k - 1))) / log(ratio).
+
+    Because only counts enter, distances below the inner radius do not matter: noise that
+    is smaller is not seen. At a ratio chosen beforehand the count is binomial; the default
+    takes the ratio at which a fifth of the neighbours is expected inside, which makes the
+    error least, from the dimension that `MLE` reads. The interval is Jeffreys' for a
+    proportion, with the effective number of trials after shared neighbours. Bias as `MLE`
+    at the same k. At a radius fixed for all points it is `CorrelationDimension()`.
+
+    Parameters
+    ----------
+    k : neighbours in the outer ball, at least 3.
+    ratio : inner over outer radius, in (0, 1); None for the best.
+    """
+
+    k: int = 20
+    ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            isinstance(self.k, int) and self.k >= 3,
+            f"`k` must be an integer of at least 3; not {self.k!r}.",
+        )
+        require(
+            self.ratio is None or 0 < self.ratio < 1,
+            f"`ratio` must be above 0 and below 1; not {self.ratio}.",
+        )
+
+    @property
+    def n_neighbors(self) -> int:
+        return self.k
+
+    def __call__(self, near: Neighbors, /) -> Dimension:
+        ranks = np.full(near.n_queries, self.k)
+        ratio = best_ratio(spacing_rate(near, ranks)) if self.ratio is None else self.ratio
+        return binomial_dimension(self, near, ranks, ratio)
+
+
+def best_ratio(dim: float) -> float:
+    """The ratio with the least error in dimension `dim`."""
+    return float(min(LARGEST_RATIO, BEST_SHARE ** (1 / dim)))
+
+
+def spacing_sums(near: Neighbors, ranks: Ints) -> Floats:
+    """Sum over j < rank of log(r_rank / r_j), for each query."""
+    logs = np.log(near.distances)
+    last = np.take_along_axis(logs, ranks[:, None] - 1, axis=1)
+    inside = np.arange(near.k) < ranks[:, None]
+    return np.asarray(np.where(inside, last - logs, 0.0).sum(axis=1))
+
+
+def spacing_rate(near: Neighbors, ranks: Ints) -> float:
+    """The maximum-likelihood dimension within each query's own rank."""
+    total = float(spacing_sums(near, ranks).sum())
+    require(
+        total > 0,
+        "All neighbour distances of every point are tied: the points lie on a lattice; "
+        "use `I3D()` for integers.",
+    )
+    return float((ranks - 1).sum()) / total
+
+
+def inner_counts(near: Neighbors, ranks: Ints, ratio: float) -> Floats:
+    """Neighbours nearer than `ratio` times the distance of each query's own rank."""
+    reach = ratio * np.take_along_axis(near.distances, ranks[:, None] - 1, axis=1)
+    return np.asarray((near.distances < reach).sum(axis=1), dtype=np.float64)
+
+
+def binomial_dimension(
+    method: object,
+    near: Neighbors,
+    ranks: Ints,
+    ratio: float,
+    remarks: Sequence[Remark] = (),
+) -> Dimension:
+    """The pooled dimension from the counts within each query's own rank."""
+    inner, trials = inner_counts(near, ranks, ratio), (ranks - 1).astype(np.float64)
+    total = float(trials.sum())
+    share = float(inner.sum()) / total
+    require(
+        0 < share < 1,
+        f"{'No' if share == 0 else 'Every'} neighbour lies inside {ratio:.3g} times the "
+        f"outer radius: use a {'larger' if share == 0 else 'smaller'} `ratio`, or more "
+        "points or neighbours.",
+    )
+    value = math.log(share) / math.log(ratio)
+    slope = share * math.log(share)  # d(share) / d(log value)
+    independent = math.sqrt(share * (1 - share) / total) / abs(slope)
+    relative, linked = relative_error(
+        (inner - share * trials) / (total * slope), independent, near
+    )
+    interval = share_interval(share, (relative * slope) ** 2).map(
+        lambda p: math.log(p) / math.log(ratio)
+    )
+    notes = (*crowding(linked), *remarks)
+    return pooled_dimension(method, near, value, value * relative, interval, notes)
