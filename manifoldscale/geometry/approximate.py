@@ -52,7 +52,8 @@ def _graph(search: Search, rng: np.random.Generator) -> Ints:
         data, n_neighbors=count, random_state=int(rng.integers(2**31)), verbose=False
     )
     graph: Ints = np.asarray(index.neighbor_graph[0], dtype=np.int64)
-    return graph[search.own.cpu().numpy()]
+    found: Ints = graph[search.own.cpu().numpy()]
+    return found
 
 
 def _largest_group(search: Search) -> int:

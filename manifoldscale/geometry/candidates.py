@@ -10,6 +10,8 @@ speed.
 import dataclasses as dc
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     import torch
 
@@ -71,33 +73,43 @@ class Candidates:
         """
         import torch
 
-        unseen = bool(torch.isinf(self.limit).any())
         breadth, step = tile.shape[0 if columns else 1], tile.stride(0 if columns else 1)
-        group = self._group(breadth) if unseen else GROUP
-        least = _minima(tile, group, columns)[: len(self.limit)]
-        if unseen and least.shape[1] >= self.count:
-            # The K-th least of the minima bounds the K-th least value from above.
-            bound = least.kthvalue(self.count, dim=1).values
-            above = torch.nextafter(bound, torch.full_like(bound, torch.inf))
-            torch.minimum(self.limit, above, out=self.limit)
-        row, place = (least < self.limit[:, None]).nonzero(as_tuple=True)
-        if not len(row):
+        least = _minima(tile, GROUP, columns)[: len(self.limit)]
+        if bool(torch.isinf(self.limit).any()):
+            self._bound(tile, least, columns)
+        found = _where_below(least, self.limit[:, None])
+        if not len(found):
             return
+        row = torch.div(found, least.shape[1], rounding_mode="floor")
+        place = found - row * least.shape[1]
         members = torch.arange(0, breadth, least.shape[1], device=tile.device)
         point = place[:, None] + members
         where = row[:, None] * tile.stride(1 if columns else 0) + point * step
         value = tile.view(-1).index_select(0, where.view(-1))
-        row = row.repeat_interleave(group)
-        below = (value < self.limit.index_select(0, row)).nonzero()[:, 0]
+        row = row.repeat_interleave(GROUP)
+        below = _where_below(value, self.limit.index_select(0, row))
         point = point.view(-1).index_select(0, below) + first
         self._store(row.index_select(0, below), point, value.index_select(0, below))
 
-    def _group(self, width: int) -> int:
-        """A size of groups that leaves enough minima to bound an unknown limit with."""
-        group = GROUP
-        while group > 1 and width // group < 2 * self.count:
-            group //= 2
-        return group
+    def _bound(self, tile: "torch.Tensor", least: "torch.Tensor", columns: bool) -> None:
+        """Limits from the first tile that is seen: the K-th least of any minima over
+        disjoint groups bounds the K-th least value from above, and closely if they are a
+        few times K.
+        """
+        import torch
+
+        wide = tile[:, : len(self.limit)].T if columns else tile[: len(self.limit)]
+        minima = least if least.shape[1] >= 2 * self.count else wide
+        coarse = minima.shape[1] // (4 * self.count)
+        if coarse > 1:
+            usable = minima.shape[1] // coarse * coarse
+            rest = minima[:, usable:]
+            minima = minima[:, :usable].reshape(len(minima), coarse, -1).amin(1)
+            minima = torch.cat([minima, rest], 1)
+        if minima.shape[1] >= self.count:
+            bound = minima.kthvalue(self.count, dim=1).values
+            above = torch.nextafter(bound, torch.full_like(bound, torch.inf))
+            torch.minimum(self.limit, above, out=self.limit)
 
     def _store(
         self, row: "torch.Tensor", point: "torch.Tensor", value: "torch.Tensor"
@@ -111,15 +123,16 @@ class Candidates:
             # A survivor goes to its rank among the new ones of its row, after the old.
             shift = self.filled - (fresh.cumsum(0) - fresh)
             slot = torch.arange(len(row), device=row.device) + shift.index_select(0, row)
-            fits = (slot < room).nonzero()[:, 0]
-            kept, into = row[fits], slot[fits]
-            self.value[kept, into] = value[fits]
-            self.index[kept, into] = point[fits].int()
-            self.filled.add_(torch.bincount(kept, minlength=len(self.filled)))
+            fits = slot < room
+            everything = bool(fits.all())
+            where = (row, slot) if everything else (row[fits], slot[fits])
+            self.value[where] = value if everything else value[fits]
+            self.index[where] = (point if everything else point[fits]).int()
+            self.filled.add_(fresh).clamp_(max=room)
             self._sort((self.filled >= self.count + EARLY).nonzero()[:, 0])
-            if len(fits) == len(row):
+            if everything:
                 return
-            left = (slot >= room) & (value < self.limit[row])
+            left = ~fits & (value < self.limit[row])
             row, point, value = row[left], point[left], value[left]
 
     def _sort(self, rows: "torch.Tensor") -> None:
@@ -140,6 +153,18 @@ class Candidates:
         """
         value, order = self.value.topk(self.count, largest=False, sorted=True)
         return value, self.index.gather(1, order).long()
+
+
+def _where_below(values: "torch.Tensor", limit: "torch.Tensor") -> "torch.Tensor":
+    """Flat positions of the values below a limit. On a CPU, NumPy compares twice as fast
+    as torch, and finds the few that are true five times as fast.
+    """
+    import torch
+
+    if values.device.type != "cpu":
+        return (values < limit).view(-1).nonzero()[:, 0]
+    below = np.less(values.numpy(), limit.numpy())
+    return torch.from_numpy(np.flatnonzero(below))
 
 
 def _minima(tile: "torch.Tensor", group: int, columns: bool) -> "torch.Tensor":

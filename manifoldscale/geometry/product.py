@@ -27,12 +27,14 @@ from .points import Exact, Frame, Rows
 if TYPE_CHECKING:
     import torch
 
-TILE_BYTES = 1 << 22  # a tile of 512 x 2048 float32: large enough for the product
+TILE_BYTES = 1 << 23  # a tile of 1024 x 2048 float32: large enough for the product
 TILE_BYTES_CUDA = 1 << 28
 SWEEP_BYTES = 1 << 26  # of points made ready at once, where they are not all kept
 QUERIES = 1 << 14  # that a sweep over the points serves
 RESIDENT_BYTES = 1 << 31  # up to here a cloud that is all queries is kept in float32
-PAD = 4  # candidates beyond k: room for errors of rank
+PAYS = 300_000  # points x features above which halving the products is worth more sorting
+PAD = 4  # candidates beyond k: room for errors of rank, which grow with the features
+PAD_PER_FEATURE = 1 / 512
 BRAIN_PAD = 24  # and as many as k, for the looser bound
 
 
@@ -108,12 +110,14 @@ class Search:
     def is_all_pairs(self) -> bool:
         return self.queries is self.points
 
-    def sides(self, count: int) -> tuple[int, int]:
-        """Queries and points of a tile, multiples of GROUP."""
+    @property
+    def side(self) -> int:
+        """A tile of all pairs is side x 2 side, one of a sweep side / 2 x 4 side: wide,
+        because a query's first limit is the better the more points it is drawn from.
+        """
         on_cuda = self.points.place.type == "cuda"
         size = self.tile_bytes or (TILE_BYTES_CUDA if on_cuda else TILE_BYTES)
-        side = int((size / 16) ** 0.5) // GROUP * GROUP
-        return max(side, GROUP), max(4 * side, GROUP)
+        return max(int((size / 8) ** 0.5) // (2 * GROUP), 1) * 2 * GROUP
 
 
 def nearest(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:
@@ -153,11 +157,13 @@ def _propose(
     """Fill in what is found of the queries `left`; return those not certified."""
     import torch
 
-    pad = search.k + BRAIN_PAD if brain else PAD
+    pad = PAD + min(16, int(search.points.features * PAD_PER_FEATURE))
+    pad = search.k + BRAIN_PAD if brain else pad
     count = min(search.k + pad, len(search.points))
     size = len(search.points) * (4 * search.points.features + 16 * (count + 64))
     everything = search.is_all_pairs and len(left) == len(search.queries)
-    if everything and size <= RESIDENT_BYTES:
+    pays = len(search.points) * search.points.features >= PAYS
+    if everything and pays and size <= RESIDENT_BYTES:
         best = _all_pairs(search, count, brain)
         return _refine(search, left, best, found)
     failed = [
@@ -185,7 +191,7 @@ def _all_pairs(search: Search, count: int, brain: bool) -> Candidates:
     n = len(search.points)
     ready = _ready(search, search.points, brain)
     best = Candidates.of(n, count, ready.dtype, search.points.place)
-    height, width = search.sides(count)
+    height, width = search.side, 2 * search.side
     buffer = torch.empty(height * width, dtype=ready.dtype, device=search.points.place)
     for start in range(0, n, height):
         stop = min(start + height, n)
@@ -256,7 +262,7 @@ def _sweep(search: Search, part: "torch.Tensor", count: int, brain: bool) -> Can
     asking = dc.replace(search.queries, rows=_rows_of(search.queries, part))
     queries = _ready(search, asking, brain)
     best = Candidates.of(len(part), count, queries.dtype, place)
-    height, width = search.sides(count)
+    height, width = search.side // 2, 4 * search.side
     buffer = torch.empty(height * width, dtype=queries.dtype, device=place)
     for offset, ready in _blocks(search, brain):
         for start in range(0, len(part), height):
@@ -365,7 +371,7 @@ def _measure_all_near(search: Search, left: "torch.Tensor", found: Found) -> Non
     """
     import torch
 
-    height = search.sides(search.k)[0]
+    height = search.side // 4 or 1
     for rows in torch.split(left, height) if len(left) else ():
         asking = dc.replace(search.queries, rows=_rows_of(search.queries, rows))
         queries = Plain.of(search.frame, asking, torch.float64)
@@ -373,7 +379,7 @@ def _measure_all_near(search: Search, left: "torch.Tensor", found: Found) -> Non
         limit = found[1][rows, -1]
         pairs = [
             _pairs_within(search, rows, query, limit, first)
-            for first in range(0, len(search.points), 4 * height)
+            for first in range(0, len(search.points), search.side)
         ]
         row, index, squared = (
             torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True)
@@ -396,7 +402,7 @@ def _pairs_within(
     """The pairs within `limit` of a block of points: query, point, squared distance."""
     import torch
 
-    points = _part(search.points, first, first + 4 * search.sides(search.k)[0])
+    points = _part(search.points, first, first + search.side)
     ready = Plain.of(search.frame, points, torch.float64)
     tile = torch.empty((len(rows), len(ready)), dtype=torch.float64, device=rows.device)
     ready.tile(query, 0, len(ready), tile)

@@ -1,0 +1,225 @@
+"""How fast is the exact neighbour search, and what do the estimators add?
+
+    python benchmarks/speed.py                    # hours on two cores
+    python benchmarks/speed.py --quick            # minutes
+    python benchmarks/speed.py --sizes 5000 20000 --features 3 32 --threads 1
+
+All times are of one run, interleaved, best of several; what counts are their ratios. The
+yardstick of a search is the bare float32 product of all pairs in blocks that stay in
+cache. Rivals run where they are installed: scikit-learn (the best of its algorithms),
+FAISS (IndexFlatL2; it returns the point itself too, and float32 distances).
+
+Prints tables and writes benchmarks/speed.json.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+import manifoldscale as ms
+
+SIZES, FEATURES = (5_000, 20_000, 50_000), (3, 32, 512, 2048)
+QUICK = (5_000,), (3, 32, 512)
+BUDGET = 20.0  # seconds of repetitions of a case
+TREES = 40  # features above which scikit-learn's tree is not tried: it takes minutes
+
+Times = dict[str, float]
+
+
+def best_of(functions: dict[str, Callable[[], object]]) -> Times:
+    """Best time of each, taken in turns, so that a busy moment hits all alike."""
+    times: Times = {}
+    start = time.perf_counter()
+    for _ in range(7):
+        for name, function in functions.items():
+            begin = time.perf_counter()
+            function()
+            spent = time.perf_counter() - begin
+            times[name] = min(spent, times.get(name, spent))
+        if time.perf_counter() - start > BUDGET:
+            break
+    return times
+
+
+def product(points: np.ndarray, height: int = 512, width: int = 2048) -> None:
+    """All products x.y in blocks, into one buffer."""
+    tensor = torch.from_numpy(points)
+    buffer = torch.empty(height * width)
+    for start in range(0, len(tensor), height):
+        rows = tensor[start : start + height]
+        for first in range(0, len(tensor), width):
+            columns = tensor[first : first + width]
+            shape = (len(rows), len(columns))
+            out = buffer[: shape[0] * shape[1]].view(shape)
+            torch.mm(rows, columns.T, out=out)
+
+
+def sklearn(
+    points: np.ndarray, k: int, algorithm: str, threads: int
+) -> Callable[[], object]:
+    search = NearestNeighbors(n_neighbors=k, algorithm=algorithm, n_jobs=threads)
+    return lambda: search.fit(points).kneighbors()
+
+
+def faiss(points: np.ndarray, k: int, threads: int) -> Callable[[], object] | None:
+    try:
+        import faiss as library
+    except ImportError:
+        return None
+    library.omp_set_num_threads(threads)
+
+    def search() -> object:
+        index = library.IndexFlatL2(points.shape[1])
+        index.add(points)
+        return index.search(points, k + 1)
+
+    return search
+
+
+def search_case(n: int, features: int, k: int, threads: int) -> dict[str, object]:
+    points = np.random.default_rng(0).standard_normal((n, features)).astype(np.float32)
+    cloud = ms.Cloud(points)
+    functions: dict[str, Callable[[], object] | None] = {
+        "ours": lambda: cloud.neighbors(k),
+        "product": lambda: product(points),
+        "sklearn brute": sklearn(points, k, "brute", threads),
+        "sklearn tree": sklearn(points, k, "kd_tree", threads)
+        if features < TREES
+        else None,
+        "faiss": faiss(points, k, threads),
+    }
+    torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        times = best_of({name: f for name, f in functions.items() if f is not None})
+    trees = [time for name, time in times.items() if name.startswith("sklearn")]
+    times["sklearn"] = min(trees)
+    ratios = {
+        f"ours / {name}": times["ours"] / times[name] for name in RIVALS & times.keys()
+    }
+    case = {"points": n, "features": features, "k": k, "threads": threads}
+    return {**case, "search": cloud.neighbors(1, anchors=1).search, **times, **ratios}
+
+
+RIVALS = {"product", "sklearn", "faiss"}
+
+
+def estimator_case(n: int, features: int) -> dict[str, object]:
+    """Every estimator that runs on a table, together, over the one search."""
+    cloud = ms.manifolds.Sphere(4).sample(n, ambient=features)
+    near = cloud.neighbors(64)
+    methods = [ms.dimension.TwoNN(), ms.dimension.MLE(k=10), ms.dimension.MLE(k=20)]
+    for name in ("Gride", "ABIDE"):
+        if hasattr(ms.dimension, name):
+            methods.append(getattr(ms.dimension, name)())
+    functions: dict[str, Callable[[], object]] = {
+        "search": lambda: cloud.neighbors(64),
+        "together": lambda: ms.estimate(near, methods),
+    }
+    for method in methods:
+        functions[str(method)] = lambda method=method: ms.estimate(near, method)
+    functions["search + TwoNN"] = lambda: ms.estimate(cloud, ms.dimension.TwoNN())
+    functions.update(_skdim(cloud.points))
+    times = best_of(functions)
+    return {
+        "points": n,
+        "features": features,
+        **times,
+        "together / search": times["together"] / times["search"],
+    }
+
+
+def _skdim(points: np.ndarray) -> dict[str, Callable[[], object]]:
+    try:
+        import skdim
+    except ImportError:
+        return {}
+    return {
+        "skdim TwoNN": lambda: skdim.id.TwoNN().fit(points),
+        "skdim MLE": lambda: skdim.id.MLE(K=20).fit(points),
+    }
+
+
+def disk_case(n: int, features: int, anchors: int) -> dict[str, object]:
+    """A cloud in a file, searched by a process of its own: time and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "points.npy"
+        shape = (n, features)
+        points = np.lib.format.open_memmap(path, "w+", dtype=np.float32, shape=shape)
+        rng = np.random.default_rng(0)
+        for start in range(0, n, 1 << 16):
+            part = points[start : start + (1 << 16)]
+            part[:] = rng.standard_normal(part.shape, dtype=np.float32)
+        points.flush()
+        command = [sys.executable, __file__, "--on-disk", str(path), str(anchors)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {
+        "points": n,
+        "features": features,
+        "anchors": anchors,
+        **json.loads(done.stdout),
+    }
+
+
+def on_disk(path: str, anchors: int) -> None:
+    start = time.perf_counter()
+    ms.Cloud(np.load(path, mmap_mode="r")).neighbors(10, anchors=anchors)
+    spent = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": spent, "peak_rss_gib": peak}))
+
+
+def show(title: str, rows: list[dict[str, object]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*names, title=title)
+    for row in rows:
+        values = (row.get(name, "") for name in names)
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in values))
+    Console(width=220).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--features", type=int, nargs="+")
+    parser.add_argument("--threads", type=int, nargs="+")
+    parser.add_argument("--on-disk", nargs=2, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.on_disk:
+        on_disk(chosen.on_disk[0], int(chosen.on_disk[1]))
+        return
+    sizes, features = QUICK if chosen.quick else (SIZES, FEATURES)
+    sizes, features = chosen.sizes or sizes, chosen.features or features
+    threads = chosen.threads or sorted({1, torch.get_num_threads()})
+    cases = [(n, f, 10, t) for t in threads for f in features for n in sizes]
+    cases.append((min(sizes), max(features), 64, threads[0]))
+    results: dict[str, list[dict[str, object]]] = {"search": []}
+    for case in cases:
+        results["search"].append(search_case(*case))
+        print(*case, flush=True)
+    show("Exact search: seconds, and ratios", results["search"])
+    torch.set_num_threads(threads[-1])
+    results["estimators"] = [estimator_case(min(sizes), 64)]
+    show("Estimators over one search with k = 64: seconds", results["estimators"])
+    shape = (60_000, 64, 500) if chosen.quick else (1_000_000, 256, 2_000)
+    results["on disk"] = [disk_case(*shape)]
+    show("A cloud on disk", results["on disk"])
+    text = json.dumps(results, indent=2) + "\n"
+    Path(__file__).with_suffix(".json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
