@@ -36,8 +36,8 @@ class Caveat(enum.Enum):
         "interval does not include the bias of a finite sample"
     )
     CROWDED = (
-        "most pairs of neighbourhoods meet: the points are too few for this k, and the "
-        "standard error is a guess"
+        "a large share of all pairs are neighbours: the points are too few for this k, and "
+        "the standard error is a guess"
     )
     NEAR_AMBIENT = (
         "the estimate is close to the number of features: the points may fill space, "

@@ -21,6 +21,11 @@ class Method(abc.ABC, Generic[R]):
         """How many neighbours a point the method needs."""
 
     @property
+    def min_neighbors(self) -> int:
+        """How few it can work with, where the points or the table have no more."""
+        return self.n_neighbors
+
+    @property
     def n_anchors(self) -> int | None:
         """How many query points are enough; None asks for all of them."""
         return None

@@ -29,6 +29,9 @@ class Dimension(Quantity):
         calibration; NaN where the method is not calibrated.
     raw : the value before calibration; `value` itself where there is none.
     scale : median distance to the farthest neighbour used, in the units of the cloud.
+    gof_p : p-value of the fit of the distances to one uniform dimension; NaN where the
+        method has no such test.
+    basis : what a method that chooses has chosen, in words.
     n_points : distinct points; n_queries : those at which the estimate was made.
     """
 
@@ -37,8 +40,14 @@ class Dimension(Quantity):
     raw: float = float("nan")
     scale: float = float("nan")
     n_queries: int = 0
+    gof_p: float = float("nan")
+    basis: str = ""
 
     name = "dimension"
+
+    def __str__(self) -> str:
+        head, *notes = super().__str__().split("\n")
+        return "\n".join([head, *([f"  = {self.basis}"] if self.basis else []), *notes])
 
     def row(self) -> dict[str, Any]:
         row = super().row()
@@ -49,6 +58,7 @@ class Dimension(Quantity):
             "systematic": self.systematic,
             "raw": self.raw,
             "scale": self.scale,
+            "gof_p": self.gof_p,
             "caveats": notes,
         }
 
@@ -94,8 +104,8 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
 
 def checked(dim: Dimension, near: Neighbors) -> Dimension:
     """The estimate with a caveat where it comes close to the number of features."""
-    features = near.cloud.ambient_dim
+    features = near.ambient_dim
     kept = [note for note in dim.caveats if note.caveat is not Caveat.NEAR_AMBIENT]
-    if features > 1 and dim.value > 0.9 * features:
+    if features is not None and features > 1 and dim.value > 0.9 * features:
         kept.append(Caveat.NEAR_AMBIENT(f"{features} features"))
     return dc.replace(dim, caveats=tuple(kept))

@@ -7,32 +7,47 @@ maximum-likelihood rate m / S, and (m - 1) / S is unbiased.
 Points near each other share neighbours, so their log-ratios are dependent, and the
 independent standard error d / sqrt(m) is too small (on a flat torus by a factor of 1.1
 to 1.4, growing with k and d). The standard error here is the sandwich over the graph of
-shared neighbours: with scores u_i of mean zero, Var(sum u) is estimated by the sum of
-u_i u_j over the pairs whose neighbourhoods meet.
+neighbours: with scores u_i of mean zero, Var(sum u) is estimated by the sum of u_i u_j
+over the pairs of which one is a neighbour of the other.
 """
 
+import dataclasses as dc
 import math
 
 import numpy as np
 from scipy import sparse, stats
 
 from ..core.arrays import Floats
-from ..core.caveat import Caveat
+from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 
-ROWS = 4096
 CROWDED = 0.3  # share of linked pairs above which their correction is a guess
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Rate:
+    """A fitted rate: its value, each query's influence on its logarithm (they sum to
+    zero), and the information on the logarithm, which is the number of spacings.
+    """
+
+    value: float
+    influence: Floats
+    information: float
 
 
 def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -> Dimension:
     """The dimension from each query's sum of log-ratios and number of spacings.
 
-    The interval is that of a Gamma pivot whose number of independent spacings is the
-    effective one, (value / stderr)^2; for independent spacings it is exact.
+    For independent spacings the interval is exact.
     """
+    return rate_dimension(method, near, pool(sums, counts))
+
+
+def pool(sums: Floats, counts: Floats) -> Rate:
+    """The unbiased rate of all spacings together."""
     total, spacings = float(sums.sum()), float(counts.sum())
     require(
         total > 0,
@@ -45,23 +60,69 @@ def pooled_rate(method: object, near: Neighbors, sums: Floats, counts: Floats) -
         "anchors or a larger k.",
     )
     value = (spacings - 1) / total
-    variance, linked = shared_variance(counts - value * sums, near)
-    remarks = [Caveat.CROWDED(f"{linked:.0%} of pairs")] if linked > CROWDED else []
-    # Negative dependence between neighbours is possible in the estimate of the
-    # variance, never in the truth: the independent variance is the floor.
-    relative = math.sqrt(max(variance, spacings)) / spacings
+    return Rate(value, (counts - value * sums) / spacings, spacings)
+
+
+def censored(logs: Floats, trim: float) -> tuple[Floats, Floats]:
+    """Sums and counts of log-ratios of which the largest share `trim` is censored at the
+    largest that is kept.
+    """
+    kept = max(2, len(logs) - int(trim * len(logs)))
+    last = np.partition(logs, kept - 1)[kept - 1]
+    uncensored = np.zeros(len(logs))
+    uncensored[np.argsort(logs, kind="stable")[:kept]] = 1.0
+    return np.minimum(logs, last), uncensored
+
+
+def rate_dimension(method: object, near: Neighbors, rate: Rate) -> Dimension:
+    """A fitted rate as a `Dimension`, with the error of shared neighbours."""
+    relative, linked = relative_error(rate.influence, rate.information**-0.5, near)
+    return pooled_dimension(
+        method,
+        near,
+        rate.value,
+        rate.value * relative,
+        rate_interval(rate.value, relative),
+        crowding(linked),
+    )
+
+
+def relative_error(
+    influence: Floats, independent: float, near: Neighbors
+) -> tuple[float, float]:
+    """Relative standard error of a rate from each query's influence on its logarithm, and
+    the share of linked pairs.
+
+    Negative dependence between neighbours is possible in the estimate of the variance,
+    never in the truth: the `independent` error is the floor.
+    """
+    variance, linked = shared_variance(influence, near)
+    return math.sqrt(max(variance, independent**2)), linked
+
+
+def rate_interval(value: float, relative: float) -> Interval:
+    """95 % interval of a rate with this relative error, by the Gamma pivot of as many
+    independent spacings as have that error.
+    """
     effective = 1 / relative**2
     low, high = (
         float(stats.gamma.ppf(share, effective)) / effective * value
         for share in (0.025, 0.975)
     )
-    interval = Interval(low, high)
-    return pooled_dimension(method, near, value, value * relative, interval, remarks)
+    return Interval(low, high)
+
+
+def crowding(linked: float) -> list[Remark]:
+    """The caveat where too many pairs are neighbours to tell them from the rest."""
+    return [Caveat.CROWDED(f"{linked:.0%} of pairs")] if linked > CROWDED else []
 
 
 def shared_variance(scores: Floats, near: Neighbors) -> tuple[float, float]:
-    """Variance of the sum of the scores, u_i u_j over the pairs of queries whose
-    neighbourhoods meet; and the share of such pairs.
+    """Variance of the sum of the scores, u_i u_j over the pairs of queries of which one is
+    a neighbour of the other; and the share of such pairs.
+
+    Points further apart share neighbours too, but depend so weakly that counting their
+    pairs adds more noise to the estimate than it removes bias.
 
     The scores are residuals: they sum to zero, because the dimension was fitted to them.
     Each linked pair is therefore short by Var / n^2, and the sum by the share of pairs
@@ -69,17 +130,13 @@ def shared_variance(scores: Floats, near: Neighbors) -> tuple[float, float]:
     independent points. Where most pairs are linked it would be a guess, and is left out.
     """
     n, k = near.indices.shape
-    members = np.column_stack([near.queries, near.indices])
-    pointers = np.arange(0, members.size + 1, k + 1)
-    ones = np.ones(members.size, dtype=np.float32)
-    shape = (n, len(near.cloud))
-    hood = sparse.csr_array((ones, members.ravel(), pointers), shape=shape)
-    transposed = hood.T.tocsr()
-    total, linked = 0.0, 0
-    for start in range(0, n, ROWS):  # in blocks: the product is wide
-        meets = hood[start : start + ROWS] @ transposed
-        meets.data[:] = 1.0
-        linked += meets.nnz
-        total += float(scores[start : start + ROWS] @ (meets.astype(np.float64) @ scores))
-    share = linked / n**2
-    return float(total / (1 - share if share <= CROWDED else 1)), share
+    position = np.full(near.n_rows, -1)
+    position[near.queries] = np.arange(n)
+    to = position[near.indices].ravel()
+    of = np.repeat(np.arange(n), k)[to >= 0]
+    links = sparse.csr_array((np.ones(len(of)), (of, to[to >= 0])), shape=(n, n))
+    links = links + links.T + sparse.eye_array(n)
+    links.data[:] = 1.0
+    share = links.nnz / n**2
+    total = float(scores @ (links @ scores))
+    return total / (1 - share if share <= CROWDED else 1), share

@@ -1,18 +1,67 @@
 """Every dimension method on every manifold: the truth is inside, and what must not
 matter does not.
 
-A method is added by one row of METHODS.
+A method is added by one row of METHODS. Where it cannot do what a test asks, a row of OFF,
+RANDOM, PADDED, ALL_POINTS or NO_TIES says why, and the test then demands that it indeed
+cannot: an exception that is no longer needed fails.
 """
+
+import functools
+import html
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import manifoldscale as ms
-from manifoldscale.dimension import MLE, Auto, Calibrated, TwoNN
+from manifoldscale.dimension import (
+    ABIDE,
+    BIDE,
+    I3D,
+    MLE,
+    AcrossScales,
+    Auto,
+    Calibrated,
+    CorrelationDimension,
+    Gride,
+    Hamming,
+    LocalPCA,
+    NearestNeighborScaling,
+    ParticipationRatio,
+    PersistentHomology,
+    Skdim,
+    TwoNN,
+)
 from manifoldscale.geometry.neighbors import find_neighbors
 
-METHODS = [TwoNN(), TwoNN(trim=0.0), MLE(k=5), MLE(k=20), Calibrated(TwoNN()), Auto()]
+METHODS = [
+    TwoNN(),
+    TwoNN(trim=0.0),
+    TwoNN(algorithm="linear"),
+    MLE(k=5),
+    MLE(k=20),
+    MLE(k=10, convention="levina-bickel"),
+    MLE(k=20, convention="sharma-kaplan"),
+    MLE(k=20, convention="pope"),
+    BIDE(),
+    ABIDE(k_max=20),
+    CorrelationDimension(),
+    CorrelationDimension(algorithm="takens"),
+    LocalPCA(),
+    LocalPCA(rule="fo"),
+    LocalPCA(k=19, rule="ca"),
+    LocalPCA(rule="fan"),
+    NearestNeighborScaling(),
+    ParticipationRatio(),
+    PersistentHomology(blocks=4, n_max=2000),
+    Skdim("TwoNN", blocks=4),
+    Calibrated(TwoNN()),
+    Gride(),
+    Gride(4, 8),
+    AcrossScales(Gride(), octaves=2),
+    AcrossScales(TwoNN(), octaves=1, fewest=200),
+    Auto(),
+]
 MANIFOLDS = [
     ms.manifolds.Sphere(2),
     ms.manifolds.Sphere(5),
@@ -25,14 +74,66 @@ MANIFOLDS = [
 ]
 methods = pytest.mark.parametrize("method", METHODS, ids=str)
 
+CURVED = ["Sphere(dim=2", "Sphere(dim=5", "FlatTorus(dim=2", "FlatTorus(dim=4", "SwissRoll"]
+SHORT = ["Sphere(dim=5", "Ball(dim=3", "SwissRoll", "Affine(dim=3"]
+OFF = [
+    (ParticipationRatio(), CURVED, "linear: it counts the directions that a curve fills"),
+    (
+        LocalPCA(rule="fan"),
+        [str(manifold) for manifold in MANIFOLDS],
+        "80 % of the variance is reached before the last equal direction; and where there "
+        "is one, its gaps are of rounding",
+    ),
+    (LocalPCA(), ["FlatTorus(dim=4"], "folded: the normal directions hold variance"),
+    (LocalPCA(rule="fo"), ["FlatTorus(dim=4"], "folded, likewise"),
+    (MLE(k=20, convention="pope"), SHORT, "its normalisation reads 5 % low"),
+    (
+        MLE(k=20, convention="sharma-kaplan"),
+        ["FlatTorus(dim=4"],
+        "its normalisation reads 6 % high, on top of folding",
+    ),
+]
+ORDER = "its random parts depend on the order of the rows"
+RANDOM = {
+    NearestNeighborScaling(): ORDER,
+    PersistentHomology(blocks=4, n_max=2000): ORDER,
+    Skdim("TwoNN", blocks=4): "the error alone depends on the order of the rows",
+    AcrossScales(TwoNN(), octaves=1, fewest=200): ORDER,
+}
+PADDED = {LocalPCA(rule="fan"): "its noise is a mean over the features, zeros included"}
+ALL_POINTS = {
+    ParticipationRatio(): "a covariance is of all points, whichever are queries",
+    PersistentHomology(blocks=4, n_max=2000): "a tree is of all points",
+    Skdim("TwoNN", blocks=4): "scikit-dimension gets all points",
+}
+NO_TIES = {
+    ParticipationRatio(): "a covariance does not mind a lattice",
+    Skdim("TwoNN", blocks=4): "it sees points only, and not what is done with them",
+}
+
+
+@functools.cache
+def table_of(manifold: ms.manifolds.Manifold) -> ms.Neighbors:
+    """One search serves every method."""
+    return manifold.sample(4000, ambient=20, rng=11).neighbors(64)
+
+
+def reason(method: object, manifold: object) -> str | None:
+    """Why the method is off on this manifold, where it is known to be."""
+    for one, cases, why in OFF:
+        if method == one and str(manifold).startswith(tuple(cases)):
+            return why
+    return None
+
 
 @methods
 @pytest.mark.parametrize("manifold", MANIFOLDS, ids=str)
 def test_truth_within_three_standard_errors_and_five_per_cent(
     method: object, manifold: ms.manifolds.Manifold
 ) -> None:
-    dim = ms.estimate(manifold.sample(4000, ambient=20, rng=11), method)
-    assert abs(dim.value - manifold.dim) < 3 * dim.stderr + 0.05 * manifold.dim
+    dim = ms.estimate(table_of(manifold), method)
+    is_near = abs(dim.value - manifold.dim) < 3 * dim.stderr + 0.05 * manifold.dim
+    assert is_near == (reason(method, manifold) is None)
     low, high = dim.interval
     assert low < dim.value < high
     assert dim.n_points == 4000 and dim.method == method
@@ -57,15 +158,20 @@ def test_similarities_padding_and_order_change_nothing(
     moved = (CLOUD.points @ rotation + shift) * scale
     assert value(moved, method) == pytest.approx(reference, rel=1e-6)
     padded = np.hstack([CLOUD.points, np.zeros((600, 5))])
-    assert value(padded, method) == pytest.approx(reference, rel=1e-9)
+    close = 1e-2 if method in PADDED else 1e-9
+    assert value(padded, method) == pytest.approx(reference, rel=close)
     shuffled = CLOUD.points[rng.permutation(600)]
-    assert value(shuffled, method) == pytest.approx(reference, rel=1e-9)
+    if method in RANDOM:
+        error = ms.estimate(CLOUD, method).stderr
+        assert abs(value(shuffled, method) - reference) < 5 * error
+    else:
+        assert value(shuffled, method) == pytest.approx(reference, rel=1e-9)
 
 
 @methods
 def test_block_size_and_precision_change_nothing(method: object) -> None:
     small, large = (
-        ms.estimate(find_neighbors(CLOUD, 20, block_bytes=size), method)
+        ms.estimate(find_neighbors(CLOUD, 64, block_bytes=size), method)
         for size in (1 << 10, 1 << 24)
     )
     assert small.value == pytest.approx(large.value, rel=1e-12)
@@ -87,7 +193,7 @@ def test_results_print_tabulate_and_save(method: object, tmp_path: object) -> No
     dim = ms.estimate(CLOUD, method)
     assert str(dim).startswith(f"dimension {dim.value:.2f} [")
     assert dim.to_frame().loc[0, "dimension"] == dim.value
-    assert str(method) in dim._repr_html_()
+    assert html.escape(str(method)) in dim._repr_html_()
     text = dim.to_json(tmp_path / "dim.json")
     assert (tmp_path / "dim.json").read_text() == text
     assert f'"value": {dim.value!r}' in text
@@ -121,7 +227,8 @@ def test_one_query_is_too_few_or_flagged(method: object) -> None:
         dim = ms.estimate(near, method)
     except ms.ManifoldScaleError:
         return
-    assert any(note.caveat.name == "FEW_POINTS" for note in dim.caveats)
+    flagged = any(note.caveat.name == "FEW_POINTS" for note in dim.caveats)
+    assert flagged == (method not in ALL_POINTS)
 
 
 @methods
@@ -130,4 +237,11 @@ def test_integers_and_booleans_are_numbers(method: object) -> None:
     integers = rng.integers(0, 10**6, (400, 3))
     assert value(integers, method) == value(integers.astype(float), method)
     dim = ms.estimate(rng.random((400, 40)) < 0.5, method)
-    assert any(note.caveat.name == "DISCRETE" for note in dim.caveats)
+    flagged = any(note.caveat.name == "DISCRETE" for note in dim.caveats)
+    assert flagged == (method not in NO_TIES)
+
+
+@pytest.mark.parametrize("method", [I3D(), Hamming()], ids=str)
+def test_methods_for_discrete_data_refuse_other_data(method: object) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=r"Use|use"):
+        ms.estimate(CLOUD, method)

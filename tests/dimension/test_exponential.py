@@ -1,12 +1,14 @@
 """The pooled exponential likelihood, on spacings whose law is exact."""
 
+import itertools
+
 import numpy as np
 import pytest
 import skdim
 from scipy import stats
 
 import manifoldscale as ms
-from manifoldscale.dimension import MLE, TwoNN
+from manifoldscale.dimension import MLE, Gride, TwoNN
 from manifoldscale.dimension.exponential import shared_variance
 from manifoldscale.geometry.neighbors import Neighbors
 
@@ -22,7 +24,16 @@ def independent_table(dim: float, n: int, k: int, rng: np.random.Generator) -> N
     return Neighbors(cloud, np.arange(n), indices, volumes ** (1 / dim), np.arange(n))
 
 
-METHODS = [TwoNN(), TwoNN(trim=0.0), TwoNN(trim=0.5), MLE(k=5), MLE(k=20)]
+METHODS = [
+    TwoNN(),
+    TwoNN(trim=0.0),
+    TwoNN(trim=0.5),
+    MLE(k=5),
+    MLE(k=20),
+    Gride(),
+    Gride(2, 4),
+    Gride(8, 16),
+]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
@@ -60,7 +71,11 @@ def test_shared_variance_against_a_double_loop() -> None:
     near = ms.manifolds.Ball(2).sample(80).neighbors(3, anchors=50, rng=1)
     scores = np.random.default_rng(4).standard_normal(50)
     hoods = [{q, *row} for q, row in zip(near.queries, near.indices.tolist(), strict=True)]
-    pairs = [(i, j) for i in range(50) for j in range(50) if hoods[i] & hoods[j]]
+    pairs = [
+        (i, j)
+        for i, j in itertools.product(range(50), repeat=2)
+        if near.queries[i] in hoods[j] or near.queries[j] in hoods[i]
+    ]
     expected = sum(scores[i] * scores[j] for i, j in pairs) / (1 - len(pairs) / 50**2)
     variance, linked = shared_variance(scores, near)
     assert linked == len(pairs) / 50**2

@@ -1,0 +1,340 @@
+"""Dimension against scale: where it is constant, and what bends it elsewhere."""
+
+import dataclasses as dc
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.method import Method
+from ..core.random import generator
+from ..core.result import Table
+from ..geometry.cloud import Cloud
+from ..geometry.neighbors import Neighbors
+from .dimension import Dimension
+from .exponential import rate_interval
+from .gride import Gride
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_BLOCKS = 16  # disjoint parts of a cloud that are searched at one scale
+FLAT = 1.03  # a plateau: values within this ratio beyond their errors,
+CLOSE = 1.1  # and within this ratio at all
+CLEAR = 1.1  # a trend: beyond this ratio, and intervals apart
+BY_RANK = Gride()  # one table serves all scales
+SHORTEST = 3  # scales, a factor of two apart, that a plateau needs
+
+
+@dc.dataclass(frozen=True)
+class ScaleCurve(Dimension):
+    """A dimension with its dependence on scale.
+
+    A scale is given as the number of training examples that resolve it: among that many
+    points of the same distribution, nearest neighbours are as far apart.
+
+    Attributes
+    ----------
+    value : the dimension on the plateau; without one, at the smallest scale; at
+        `at_scale` examples where that was asked for.
+    curve : the estimates, from the smallest scale to the largest.
+    examples : for each of them, how many examples resolve its scale.
+    plateau : (first, last) position of the longest run of constant dimension, or None.
+    trend : "flat", "noise" (falls towards a plateau at larger scale: at the smallest,
+        noise fills more dimensions), "folding" (rises: at larger scale, other sheets come
+        near, or curvature bends into more directions), "noise and folding", "falling"
+        (without a plateau: edges, density, or noise at all scales), or "unclear".
+    """
+
+    curve: tuple[Dimension, ...] = ()
+    examples: tuple[float, ...] = ()
+    plateau: tuple[int, int] | None = None
+    trend: str = "unclear"
+
+    def headline(self) -> str:
+        fine, coarse = (f"{round(self.examples[end]):,}" for end in (0, -1))
+        if len(self.curve) == 1:
+            return f"{super().headline()} at the resolution of {fine} examples"
+        return f"{super().headline()}; {self.trend} from {fine} to {coarse} examples"
+
+    def scales(self) -> Table:
+        """Every estimate of the curve, a row each, with its number of examples."""
+        labels = tuple({"examples": n} for n in self.examples)
+        return Table(self.curve, labels)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Dimension against the number of examples; the plateau as a band."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        values = np.array([dim.value for dim in self.curve])
+        ends = np.array([tuple(dim.interval) for dim in self.curve])
+        reach = np.abs(ends - values[:, None]).T
+        ax.errorbar(self.examples, values, reach, fmt="o-", capsize=2)
+        if self.plateau is not None:
+            first, last = self.plateau
+            ax.fill_between(
+                [self.examples[last], self.examples[first]], *self.interval, alpha=0.2, lw=0
+            )
+        ax.set(xscale="log", xlabel="examples that resolve the scale", ylabel="dimension")
+        return ax
+
+
+@dc.dataclass(frozen=True)
+class AcrossScales(Method[ScaleCurve]):
+    """A method at a range of scales, each twice as coarse as the one before.
+
+    `Gride` goes to higher ranks: r_n among N points is about the nearest distance among
+    N / n, so one neighbour table serves all scales. Every other method is applied to
+    disjoint parts of the cloud with N, N/2, N/4, ... points, and 1/d is averaged over
+    the parts.
+
+    Parameters
+    ----------
+    method : the method to apply.
+    at_scale : the number of training examples at whose resolution the dimension is
+        wanted, at most N: the method is applied to disjoint parts of that many points.
+        A prediction then uses the dimension that a sweep over dataset sizes resolves.
+    octaves : how many times the scale doubles, as far as the points reach.
+    fewest : points below which a part of a cloud is not used.
+    seed : of the division into parts.
+
+    Raises
+    ------
+    ManifoldScaleError : fewer points than `at_scale`, or too few for two scales.
+    """
+
+    method: Method[Dimension] = BY_RANK
+    at_scale: int | None = None
+    octaves: int = 5
+    fewest: int = 250
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.octaves >= 1, f"`octaves` must be positive; not {self.octaves}.")
+        require(
+            self.at_scale is None or self.at_scale >= self.n_neighbors + 2,
+            f"`at_scale` must be a number of examples above {self.n_neighbors + 1}; not "
+            f"{self.at_scale}.",
+        )
+
+    @property
+    def n_neighbors(self) -> int:
+        if isinstance(self.method, Gride) and self.at_scale is None:
+            return self.method.last << self.octaves
+        return self.method.n_neighbors
+
+    @property
+    def n_anchors(self) -> int | None:
+        return self.method.n_anchors
+
+    def __call__(self, near: Neighbors, /) -> ScaleCurve:
+        if self.at_scale is not None:
+            return self._at(near, self.at_scale)
+        if isinstance(self.method, Gride):
+            curve, examples = _by_rank(self.method, near, self.octaves)
+        else:
+            curve, examples = self._by_decimation(near)
+        return summarise(self, near, curve, examples)
+
+    def _by_decimation(self, near: Neighbors) -> tuple[list[Dimension], list[float]]:
+        sizes = [near.n_points >> j for j in range(self.octaves + 1)]
+        sizes = [n for n in sizes if n >= self.fewest]
+        require(
+            len(sizes) >= 2,
+            f"{near.n_points} points make only one scale of at least {self.fewest}; use "
+            "more points or a smaller `fewest`.",
+        )
+        curve = [self.method(near.first(self.method.n_neighbors))]
+        curve += [pooled_over_parts(self.method, near, n, self.seed) for n in sizes[1:]]
+        return curve, [float(n) for n in sizes]
+
+    def _at(self, near: Neighbors, n: int) -> ScaleCurve:
+        require(
+            n <= near.n_points,
+            f"`at_scale` is {n:,} examples, and the cloud has {near.n_points:,} points: it "
+            "does not resolve that scale. Use more points, or a smaller `at_scale`.",
+        )
+        dim = pooled_over_parts(self.method, near, n, self.seed)
+        return _curve(dc.replace(dim, method=self), [dim], [float(n)], None, "unclear")
+
+
+def _by_rank(
+    method: Gride, near: Neighbors, octaves: int
+) -> tuple[list[Dimension], list[float]]:
+    ranks = [
+        Gride(method.n1 << j, method.last << j)
+        for j in range(octaves + 1)
+        if method.last << j <= near.k
+    ]
+    curve = [rank(near.first(rank.n_neighbors)) for rank in ranks]
+    return curve, [near.n_points / rank.n1 for rank in ranks]
+
+
+def pooled_over_parts(
+    method: Method[Dimension], near: Neighbors, n: int, seed: int
+) -> Dimension:
+    """The method on disjoint random parts of `n` points; the mean of 1 / d.
+
+    The parts are independent samples, so that the variance of the mean is that of one
+    part over their number.
+    """
+    require(
+        near.cloud is not None,
+        f"{method} at another scale needs the points, to search parts of the cloud; this "
+        "table holds distances only. `AcrossScales(Gride())` does not.",
+    )
+    assert near.cloud is not None
+    order = generator(seed).permutation(near.rows)
+    parts = [order[i * n : (i + 1) * n] for i in range(min(len(order) // n, MAX_BLOCKS))]
+    found = [_on_part(method, near.cloud.take(part)) for part in parts]
+    value = 1 / float(np.mean([1 / dim.value for dim in found]))
+    relative = math.sqrt(sum((dim.stderr / dim.value) ** 2 for dim in found)) / len(found)
+    first = found[0]
+    interval = first.interval
+    if len(found) > 1:  # the systematic part of the first interval does not average out
+        spread = rate_interval(value, relative) if relative > 0 else Interval(value, value)
+        beyond = [_beyond(dim) for dim in found]
+        low, high = (float(np.median([ends[side] for ends in beyond])) for side in (0, 1))
+        interval = Interval(spread.low * low, spread.high * high)
+    return dc.replace(
+        first,
+        value=value,
+        interval=interval,
+        stderr=value * relative,
+        raw=1 / float(np.mean([1 / dim.raw for dim in found])),
+        scale=float(np.mean([dim.scale for dim in found])),
+        n_queries=sum(dim.n_queries for dim in found),
+        gof_p=math.nan,
+    )
+
+
+def _on_part(method: Method[Dimension], cloud: Cloud) -> Dimension:
+    return method(cloud.neighbors(method.n_neighbors, anchors=method.n_anchors))
+
+
+def _beyond(dim: Dimension) -> tuple[float, float]:
+    """By which factors the interval reaches beyond the statistical one: (<= 1, >= 1)."""
+    relative = dim.stderr / dim.value
+    statistical = rate_interval(dim.value, relative)
+    return (
+        min(dim.interval.low / statistical.low, 1.0),
+        max(dim.interval.high / statistical.high, 1.0),
+    )
+
+
+def summarise(
+    method: object, near: Neighbors, curve: Sequence[Dimension], examples: Sequence[float]
+) -> ScaleCurve:
+    """The curve's plateau and trend, and the dimension that they stand for."""
+    plateau = find_plateau(curve)
+    trend = find_trend(curve, plateau)
+    chosen = curve[0] if plateau is None else _on_plateau(curve[slice_of(plateau)])
+    notes = list(chosen.caveats) + _notes(trend, curve, examples, plateau)
+    chosen = dc.replace(chosen, method=method, caveats=tuple(notes), gof_p=curve[0].gof_p)
+    return _curve(chosen, curve, examples, plateau, trend)
+
+
+def slice_of(plateau: tuple[int, int]) -> slice:
+    return slice(plateau[0], plateau[1] + 1)
+
+
+def find_plateau(curve: Sequence[Dimension]) -> tuple[int, int] | None:
+    """The longest run of scales whose dimension is constant, within 3 per cent beyond its
+    error and within a tenth; the one at the smallest scale where two are as long.
+    """
+    best: tuple[int, int] | None = None
+    for first in range(len(curve)):
+        for last in range(first + SHORTEST - 1, len(curve)):
+            run = curve[first : last + 1]
+            top = max(dim.interval.low for dim in run)
+            bottom = min(dim.interval.high for dim in run)
+            values = [dim.value for dim in run]
+            close = max(values) <= CLOSE * min(values)
+            longer = best is None or last - first > best[1] - best[0]
+            if close and top <= FLAT * bottom and longer:
+                best = first, last
+    return best
+
+
+def find_trend(curve: Sequence[Dimension], plateau: tuple[int, int] | None) -> str:
+    """What the curve does outside its plateau: see `ScaleCurve`."""
+    if plateau is None:
+        steps = list(itertools.pairwise(curve))
+        if any(_above(fine, coarse) for fine, coarse in steps) or _above(
+            curve[0], curve[-1]
+        ):
+            falls = all(fine.value >= coarse.value for fine, coarse in steps)
+            return "falling" if falls else "noise and folding"
+        return "folding" if _above(curve[-1], curve[0]) else "unclear"
+    inside = curve[slice_of(plateau)]
+    level = min(inside, key=lambda dim: dim.stderr)
+    words = []
+    if any(_above(dim, level) for dim in curve[: plateau[0]]):
+        words.append("noise")
+    if any(_above(dim, level) for dim in curve[plateau[1] + 1 :]) or any(
+        _above(level, dim) for dim in curve[: plateau[0]]
+    ):
+        words.append("folding")
+    return " and ".join(words) or "flat"
+
+
+def _above(one: Dimension, other: Dimension) -> bool:
+    return one.interval.low > other.interval.high and one.value > CLEAR * other.value
+
+
+def _on_plateau(run: Sequence[Dimension]) -> Dimension:
+    """The precision-weighted mean; the estimates share points, so its error is that of
+    the best of them. Edges and curvature pull the larger scales by less than a plateau's
+    tolerance: the interval reaches to every value, and holds that at the smallest scale.
+    """
+    weights = np.array([(dim.value / dim.stderr) ** 2 for dim in run])
+    value = float(1 / np.average([1 / dim.value for dim in run], weights=weights))
+    best = min(run, key=lambda dim: dim.stderr / dim.value)
+    ends = rate_interval(value, best.stderr / best.value)
+    lows = [ends.low, run[0].interval.low, *(dim.value for dim in run)]
+    highs = [ends.high, run[0].interval.high, *(dim.value for dim in run)]
+    return dc.replace(
+        best,
+        value=value,
+        raw=value if best.raw == best.value else best.raw,
+        interval=Interval(min(lows), max(highs)),
+    )
+
+
+def _notes(
+    trend: str,
+    curve: Sequence[Dimension],
+    examples: Sequence[float],
+    plateau: tuple[int, int] | None,
+) -> list[Remark]:
+    ends = f"{number(curve[0].value)} at {number(examples[0])} examples, " + (
+        f"{number(curve[-1].value)} at {number(examples[-1])}"
+    )
+    notes = []
+    if "noise" in trend:
+        notes.append(Caveat.NOISE(ends))
+    if "folding" in trend:
+        notes.append(Caveat.FOLDING(ends))
+    if plateau is None:
+        notes.append(Caveat.NO_PLATEAU(ends))
+    return notes
+
+
+def _curve(
+    dim: Dimension,
+    curve: Sequence[Dimension],
+    examples: Sequence[float],
+    plateau: tuple[int, int] | None,
+    trend: str,
+) -> ScaleCurve:
+    fields: dict[str, Any] = {f.name: getattr(dim, f.name) for f in dc.fields(Dimension)}
+    return ScaleCurve(
+        **fields, curve=tuple(curve), examples=tuple(examples), plateau=plateau, trend=trend
+    )
