@@ -4,9 +4,10 @@
     python benchmarks/accuracy.py --peers --seeds 1     # beside scikit-dimension: an hour
 
 Every method has one fixed default for all manifolds (`BenchmarkManifolds`, 2,500 points),
-in the same run and on the same points. None of ours was tuned on these manifolds: `Auto`
-rests on the clouds of `benchmarks/reference_clouds.py`. The mean percentage error, by true
-dimension, is printed and written to accuracy.json, with every estimate.
+in the same run and on the same points. No parameter of ours was tuned on these manifolds:
+`Auto` rests on the clouds of `benchmarks/reference_clouds.py`, which says how they were
+chosen. The mean percentage error, by true dimension, is printed and written to
+accuracy.json, with every estimate.
 """
 
 import json

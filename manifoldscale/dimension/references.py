@@ -22,7 +22,7 @@ from ..core.arrays import Floats, Ints
 from .signature import READINGS, Signature
 
 FILE = Path(__file__).with_name("reference_clouds.npz")
-NEAREST = 80  # reference clouds that make an estimate
+NEAREST = 100  # reference clouds that make an estimate
 DAMPING = 0.3  # ridge on the standardised slopes
 SPACING = {"nearest": 0.15, "log n": 1.5}  # units of likeness; the others: 0.7 sd
 RELATIVE = {"middle", "far", "angle", "spread", "extent"}  # read against `nearest`
@@ -37,7 +37,8 @@ class Match:
     ----------
     log_dim : the predicted log d.
     gradient : (F,) its change with each reading.
-    residuals, weights : log d minus its prediction for the clouds that were used.
+    residuals, weights : log d minus its prediction for the clouds that were used, widened
+        to what it is for a cloud that was not.
     dims : (low, high) dimensions of those clouds.
     is_like : whether they are as close as reference clouds are to each other.
     """
@@ -116,6 +117,7 @@ class References:
         excess = self.log_dims[used] - self.coordinates[used, 0]
         level, slopes = _ridge(offsets, excess, weights)
         residuals = excess - level - offsets @ slopes
+        residuals *= _unseen(weights, 1 + len(slopes))
         slopes = slopes / self.units
         slopes[0] += 1.0
         return Match(
@@ -159,6 +161,12 @@ def _ridge(offsets: Floats, values: Floats, weights: Floats) -> tuple[float, Flo
     moments = weighted.T @ design + penalty
     solution = np.asarray(np.linalg.solve(moments, weighted.T @ values), dtype=np.float64)
     return float(solution[0]), solution[1:]
+
+
+def _unseen(weights: Floats, parameters: int) -> float:
+    """How much wider a new residual is than a fitted one: sqrt((n + p) / (n - p))."""
+    n = float(weights.sum() ** 2 / np.square(weights).sum())
+    return float(np.sqrt((n + parameters) / (n - parameters)))
 
 
 @functools.cache

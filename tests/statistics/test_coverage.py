@@ -26,22 +26,53 @@ def test_exponents(
     assert 0.90 <= np.mean(held) <= 0.98
 
 
-@pytest.mark.parametrize(
-    "method", [ms.dimension.TwoNN(), ms.dimension.MLE(k=5), ms.dimension.MLE(k=10)], ids=str
-)
-@pytest.mark.parametrize("anchors", [None, 200])
-def test_dimension_on_the_flat_torus(
-    method: ms.dimension.TwoNN, anchors: int | None
-) -> None:
-    """d = 2 at 3,000 points, where the curvature of the embedding biases by less than a
-    fifth of the error. 1,000 draws: within four of their standard errors.
+def periodic(dim: int, n: int, seed: int) -> ms.Neighbors:
+    """Points of a flat torus with its own distance: no edge, no curvature, no embedding."""
+    points = np.random.default_rng([seed, dim]).random((n, dim))
+    squared = np.zeros((n, n))
+    for column in points.T:
+        step = np.abs(column[:, None] - column)
+        squared += np.square(np.minimum(step, 1 - step))
+    return ms.Neighbors.from_distances(np.sqrt(squared), k=64)
+
+
+METHODS = [
+    ms.dimension.TwoNN(),
+    ms.dimension.MLE(k=5),
+    ms.dimension.MLE(k=10),
+    ms.dimension.Gride(),
+    ms.dimension.Gride(2, 4),
+    ms.dimension.Gride(4, 8),
+]
+
+
+@pytest.mark.parametrize("dim", [2, 5])
+def test_dimension_on_the_flat_torus(dim: int) -> None:
+    """1,000 draws of 1,000 points: raw methods hold the truth in 93 to 97 %. The default
+    adds a systematic error, which is nil here, so that it holds it more often.
+    """
+    default = ms.dimension.Auto()
+    held: dict[str, list[bool]] = {str(method): [] for method in [*METHODS, default]}
+    for draw in range(1000):
+        near = periodic(dim, 1000, draw)
+        for method in [*METHODS, default]:
+            held[str(method)].append(dim in ms.estimate(near, method).interval)
+    covered = {name: float(np.mean(one)) for name, one in held.items()}
+    assert covered.pop(str(default)) >= 0.95
+    assert all(0.93 <= share <= 0.97 for share in covered.values()), covered
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_dimension_at_anchors_of_an_embedded_torus(method: ms.dimension.TwoNN) -> None:
+    """d = 2 at 200 of 3,000 points, where the curvature of the embedding biases by less
+    than a fifth of the error. 1,000 draws.
     """
     torus = ms.manifolds.FlatTorus(2)
     held = []
     for draw in range(1000):
-        near = torus.sample(3000, rng=draw).neighbors(method.n_neighbors, anchors=anchors)
+        near = torus.sample(3000, rng=draw).neighbors(method.n_neighbors, anchors=200)
         held.append(2 in ms.estimate(near, method).interval)
-    assert abs(np.mean(held) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 1000)
+    assert 0.93 <= np.mean(held) <= 0.97
 
 
 @pytest.mark.parametrize("dim", [3, 6, 12, 20, 30])
