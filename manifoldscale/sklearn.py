@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from .core.errors import require
 from .core.method import Method
-from .dimension import Auto, Dimension
+from .dimension import Auto, Dimension, LocalDimension
 from .geometry.estimate import estimate
 
 
@@ -18,6 +19,9 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
     >>> DimensionEstimator().fit(Sphere(2).sample(1000).points).dimension_.round()
     np.float64(2.0)
 
+    A method is one parameter: search over methods as over any other setting, with
+    `{"method": [ms.dimension.MLE(k=5), ms.dimension.MLE(k=20)]}`.
+
     Parameters
     ----------
     method : a method value, such as `ms.dimension.MLE(k=20)`; `Auto()` where None.
@@ -25,14 +29,18 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
 
     Attributes
     ----------
-    dimension_ : the estimate.
+    dimension_ : the estimate; for `Local`, that of all points together.
     interval_ : its (low, high).
-    result_ : the whole `Dimension`, with its caveats.
+    result_ : the whole result, with its caveats.
+    dimension_pw_ : (n_samples,) for `Local` only, the estimate at each row; NaN at a row
+        that equals an earlier one.
     n_features_in_ : features seen in `fit`.
     """
 
     def __init__(
-        self, method: Method[Dimension] | None = None, random_state: int = 0
+        self,
+        method: Method[Dimension] | Method[LocalDimension] | None = None,
+        random_state: int = 0,
     ) -> None:
         self.method = method
         self.random_state = random_state
@@ -40,8 +48,21 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
     def fit(self, X: Any, y: Any = None) -> Self:
         """Estimate the dimension of X, (n_samples, n_features); y is ignored."""
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=4)
-        method = Auto() if self.method is None else self.method
-        self.result_ = estimate(X, method, rng=self.random_state)
-        self.dimension_ = np.float64(self.result_.value)
-        self.interval_ = tuple(self.result_.interval)
+        method: Any = Auto() if self.method is None else self.method
+        result = estimate(X, method, rng=self.random_state)
+        require(
+            isinstance(result, Dimension | LocalDimension),
+            f"`method` must estimate a dimension, as `ms.dimension.TwoNN()` does; {method} "
+            f"gives a {type(result).__name__}.",
+        )
+        # An earlier fit with `Local` must not show through.
+        vars(self).pop("dimension_pw_", None)
+        pooled = result
+        if isinstance(result, LocalDimension):
+            pooled = result.pooled
+            self.dimension_pw_ = np.full(len(X), np.nan)
+            self.dimension_pw_[result.rows] = result.values
+        self.result_ = result
+        self.dimension_ = np.float64(pooled.value)
+        self.interval_ = tuple(pooled.interval)
         return self

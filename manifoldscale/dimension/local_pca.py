@@ -176,12 +176,12 @@ def fan(values: Floats, _: Floats) -> Floats:
     order = np.arange(values.shape[1])
     tail = order >= (shares > 0.95).argmax(1)[:, None]
     rest = values - (values * tail).sum(1, keepdims=True) / tail.sum(1, keepdims=True)
+    reached = np.ones(values.shape, dtype=bool)  # at the last one, whatever it is
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = rest[:, :-1] / rest[:, 1:] > 10
         full = rest.cumsum(1) / rest.sum(1, keepdims=True) > 0.8
-    full[:, -1] = True
-    first_gap = np.where(gaps.any(1), gaps.argmax(1), len(order))
-    return np.asarray(1.0 + np.minimum(first_gap, full.argmax(1)))
+    reached[:, :-1] = gaps | full[:, :-1]
+    return np.asarray(1.0 + reached.argmax(1))
 
 
 def curvature_adjusted(values: Floats, squared_radii: Floats) -> Floats:

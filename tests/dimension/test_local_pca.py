@@ -94,3 +94,9 @@ def test_settings_that_cannot_work() -> None:
         LocalPCA(rule="kaiser")
     with pytest.raises(ms.ManifoldScaleError, match="`k`"):
         LocalPCA(k=4)
+
+
+@pytest.mark.parametrize("rule", ["participation", "fo", "fan", "ca"])
+def test_one_feature_has_one_dimension(rule: str) -> None:
+    points = np.random.default_rng(0).random((60, 1))
+    assert ms.estimate(points, LocalPCA(k=5, rule=rule)).value == pytest.approx(1)
