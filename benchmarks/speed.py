@@ -34,7 +34,7 @@ import manifoldscale as ms
 SIZES, FEATURES = (5_000, 20_000, 50_000), (3, 32, 512, 2048)
 QUICK = (5_000,), (3, 32, 512)
 BUDGET = 20.0  # seconds of repetitions of a case
-TREES = 40  # features above which scikit-learn's tree is not tried: it takes minutes
+TREES = 16  # features above which the tree of scikit-learn is not tried: it takes minutes
 
 Times = dict[str, float]
 
