@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         manifolds as manifolds,
         sklearn as sklearn,
         sweeps as sweeps,
+        testing as testing,
     )
     from .core.interval import Interval as Interval
     from .core.learning_curve import LearningCurve as LearningCurve
@@ -51,5 +52,6 @@ __getattr__, __dir__ = attach(
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
         "sweeps": ".sweeps",
+        "testing": ".testing",
     },
 )

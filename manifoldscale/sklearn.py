@@ -55,8 +55,7 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
             f"`method` must estimate a dimension, as `ms.dimension.TwoNN()` does; {method} "
             f"gives a {type(result).__name__}.",
         )
-        # An earlier fit with `Local` must not show through.
-        vars(self).pop("dimension_pw_", None)
+        self.__dict__.pop("dimension_pw_", None)  # of an earlier fit with `Local`
         pooled = result
         if isinstance(result, LocalDimension):
             pooled = result.pooled

@@ -14,7 +14,7 @@ FLOORS = [
     {"networks", "theory"},
     {"scaling", "sweeps"},
     # The top floor is ordered too: a study probes, a report shows a study.
-    {"probe", "sklearn", "views"},
+    {"probe", "sklearn", "testing", "views"},
     {"study"},
     {"report"},
     {"cli"},
