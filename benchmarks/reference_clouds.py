@@ -1,6 +1,6 @@
 """Make the reference clouds that calibrate `dimension.Auto`.
 
-    python benchmarks/reference_clouds.py --count 4000 --workers 2    # half an hour
+    python benchmarks/reference_clouds.py --count 4100 --workers 2    # half an hour
     python benchmarks/reference_clouds.py --check                     # the table on itself
 
 Every cloud has a random dimension, number of points, density and shape, and its signature
@@ -249,7 +249,7 @@ def check(stride: int) -> None:
 
 
 @click.command()
-@click.option("--count", default=4000, help="Clouds to make.")
+@click.option("--count", default=4100, help="Clouds to make.")
 @click.option("--workers", default=2, help="Processes of one thread each.")
 @click.option("--check", "only_check", is_flag=True, help="Check the table instead.")
 def main(count: int, workers: int, only_check: bool) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .geometry.cloud import Cloud as Cloud
     from .geometry.estimate import estimate as estimate
     from .geometry.neighbors import Neighbors as Neighbors
+    from .geometry.stream import stream_neighbors as stream_neighbors
     from .networks.extract import extract as extract, sites as sites
     from .scaling.compare import compare as compare
     from .scaling.exponent import predict_exponent as predict_exponent
@@ -51,6 +52,7 @@ __getattr__, __dir__ = attach(
         "predict_exponent": ".scaling.exponent",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
+        "stream_neighbors": ".geometry.stream",
         "sweeps": ".sweeps",
         "testing": ".testing",
     },

@@ -14,6 +14,14 @@ class Caveat(enum.Enum):
         "exact duplicates were dropped before the search; if they are not an artefact, "
         "the data are not a sample of a smooth density"
     )
+    NEAR_DUPLICATES = (
+        "points nearer to an earlier one than the tolerance were merged into it: the "
+        "dimension is that of scales above the tolerance"
+    )
+    MISSED_NEIGHBORS = (
+        "the approximate search missed neighbours: a missed neighbour stretches the "
+        "distances, and dimensions from their ratios are off; use search='exact'"
+    )
     DISCRETE = (
         "many neighbour distances are tied, as on a lattice; estimators that use ratios "
         "of distances assume a continuous density"

@@ -12,6 +12,7 @@ from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
 
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
+MISSED = 0.99  # recall below which missed neighbours move an estimate
 TIED = 0.01  # share of tied nearest distances that a continuous density never shows
 
 
@@ -91,6 +92,10 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
     if near.n_duplicates:
         total = near.n_points + near.n_duplicates
         remarks.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+    if near.n_merged:
+        remarks.append(Caveat.NEAR_DUPLICATES(f"{near.n_merged:,} points"))
+    if near.recall < MISSED:
+        remarks.append(Caveat.MISSED_NEIGHBORS(f"recall {near.recall:.1%}"))
     if near.k > 1:
         tied = float((near.distances[:, 0] == near.distances[:, 1]).mean())
         if tied > TIED:

@@ -41,8 +41,8 @@ def _graph(search: Search, rng: np.random.Generator) -> Ints:
         import pynndescent  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise ManifoldScaleError(
-            "search='approximate' needs pynndescent: `pip install pynndescent`, or use "
-            "search='exact'."
+            "search='approximate' needs pynndescent: "
+            "`pip install manifoldscale[approximate]`, or use search='exact'."
         ) from error
     points = search.points
     centred = [search.frame.centred(block, torch.float32) for block in points.blocks()]

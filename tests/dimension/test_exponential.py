@@ -64,7 +64,15 @@ def test_independent_points_have_the_independent_variance() -> None:
     scores = np.random.default_rng(3).standard_normal(500)
     variance, linked = shared_variance(scores, near)
     assert linked == 1 / 500
-    assert variance == pytest.approx((scores**2).sum() / (1 - 1 / 500))
+    caution = 0.5 * np.sqrt(2 * (scores**4).sum())
+    assert variance == pytest.approx(((scores**2).sum() + caution) / (1 - 1 / 500))
+
+
+def test_far_points_are_not_linked() -> None:
+    """Points on a line: those within k steps, and those that share a close neighbour."""
+    near = ms.Cloud(np.arange(200.0)[:, None] + 1e-3).neighbors(10)
+    _, linked = shared_variance(np.ones(200), near)
+    assert linked == pytest.approx(11 / 200, rel=0.15)
 
 
 def test_shared_variance_against_a_double_loop() -> None:
@@ -74,9 +82,11 @@ def test_shared_variance_against_a_double_loop() -> None:
     pairs = [
         (i, j)
         for i, j in itertools.product(range(50), repeat=2)
-        if near.queries[i] in hoods[j] or near.queries[j] in hoods[i]
+        if hoods[i] & hoods[j]  # k = 3: a shared one is among the four nearest
     ]
-    expected = sum(scores[i] * scores[j] for i, j in pairs) / (1 - len(pairs) / 50**2)
+    products = np.array([scores[i] * scores[j] for i, j in pairs])
+    caution = 0.5 * np.sqrt(2 * np.square(products).sum())
+    expected = (products.sum() + caution) / (1 - len(pairs) / 50**2)
     variance, linked = shared_variance(scores, near)
     assert linked == len(pairs) / 50**2
     assert variance == pytest.approx(expected)

@@ -63,7 +63,9 @@ def test_groups_are_kept_apart(descent: type[Graph]) -> None:
 
 def test_without_the_package_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynndescent", None)
-    with pytest.raises(ms.ManifoldScaleError, match="pip install pynndescent"):
+    with pytest.raises(
+        ms.ManifoldScaleError, match=r"pip install manifoldscale\[approximate\]"
+    ):
         CLOUD.neighbors(6, search="approximate")
 
 
