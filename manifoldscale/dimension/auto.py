@@ -12,7 +12,7 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .calibrated import Calibrated
-from .dimension import Dimension, checked
+from .dimension import Dimension, capped
 from .exponential import shared_variance
 from .references import Match, References, load_references
 from .signature import N_NEIGHBORS, Signature, signature
@@ -119,7 +119,7 @@ def _corrected(
         ),
         caveats=tuple(remarks),
     )
-    return checked(dim, near)
+    return capped(dim, near)
 
 
 def _reference_queries(near: Neighbors) -> int:

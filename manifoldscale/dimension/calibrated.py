@@ -31,7 +31,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension, checked
+from .dimension import Dimension, capped
 
 TABLE = "finite_sample.npz"
 FOLDED = "torus"
@@ -122,7 +122,7 @@ class Calibrated(Method[Dimension]):
             f"The calibration begins at {table.sizes[0]:.0f} points; the cloud has "
             f"{near.n_points}. Use the raw `{self.method}`.",
         )
-        return checked(calibrate(self.method(near), table, self), near)
+        return capped(calibrate(self.method(near), table, self), near)
 
 
 def calibrate(raw: Dimension, table: CalibrationTable, method: object) -> Dimension:

@@ -1,6 +1,7 @@
 """The result of a dimension estimate."""
 
 import dataclasses as dc
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..geometry.neighbors import Neighbors
 
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
 MISSED = 0.99  # recall below which missed neighbours move an estimate
+ON_LATTICE = "use `I3D()` for counts, `Hamming()` for bits."  # where distances are tied
 TIED = 0.01  # share of tied nearest distances that a continuous density never shows
 
 
@@ -96,13 +98,14 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
         remarks.append(Caveat.NEAR_DUPLICATES(f"{near.n_merged:,} points"))
     if near.recall < MISSED:
         remarks.append(Caveat.MISSED_NEIGHBORS(f"recall {near.recall:.1%}"))
+    tied = 0.0
     if near.k > 1:
         tied = float((near.distances[:, 0] == near.distances[:, 1]).mean())
-        if tied > TIED:
-            remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
+    if tied > TIED:
+        remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
     if near.n_queries < 100:
         remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
-    if value > HIGH_DIM:
+    if value > HIGH_DIM and tied <= TIED:  # its advice is for real numbers
         remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
     return remarks
 
@@ -114,3 +117,11 @@ def checked(dim: Dimension, near: Neighbors) -> Dimension:
     if features is not None and features > 1 and dim.value > 0.9 * features:
         kept.append(Caveat.NEAR_AMBIENT(f"{features} features"))
     return dc.replace(dim, caveats=tuple(kept))
+
+
+def capped(dim: Dimension, near: Neighbors) -> Dimension:
+    """A corrected estimate and its interval, at most the number of features."""
+    top = math.inf if near.ambient_dim is None else float(near.ambient_dim)
+    low, high = dim.interval
+    ends = Interval(min(low, top), min(high, top), dim.interval.level)
+    return checked(dc.replace(dim, value=min(dim.value, top), interval=ends), near)

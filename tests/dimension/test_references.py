@@ -157,3 +157,10 @@ def test_distances_alone_are_enough() -> None:
     dim = ms.estimate(near, Auto())
     assert 2 in dim.interval and dim.value == pytest.approx(2, rel=0.1)
     assert ms.estimate(near, MLE(k=10)).value == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize("method", [Auto(), Calibrated(TwoNN())], ids=str)
+def test_no_more_dimensions_than_features(method: object) -> None:
+    for dim in (1, 8):
+        found = ms.estimate(ms.manifolds.Affine(dim).sample(800, rng=dim), method)
+        assert found.value <= dim and found.interval.high == dim >= found.interval.low
