@@ -24,7 +24,7 @@ from .signature import READINGS, Signature
 FILE = Path(__file__).with_name("reference_clouds.npz")
 NEAREST = 100  # reference clouds that make an estimate
 DAMPING = 0.3  # ridge on the standardised slopes
-SPACING = {"nearest": 0.15, "log n": 1.5}  # units of likeness; the others: 0.7 sd
+SPACING = {"nearest": 0.08, "log n": 1.5}  # units of likeness; the others: 0.7 sd
 RELATIVE = {"middle", "far", "angle", "spread", "extent"}  # read against `nearest`
 UNLIKE = 0.99  # share of reference clouds that have their likes within the radius
 
