@@ -24,7 +24,8 @@ class Caveat(enum.Enum):
     )
     DISCRETE = (
         "many neighbour distances are tied, as on a lattice; estimators that use ratios "
-        "of distances assume a continuous density"
+        "of distances assume a continuous density: use `I3D()` for counts, `Hamming()` "
+        "for bits"
     )
     FEW_POINTS = "few points: the interval is wide and the bias is not known"
     FINITE_SAMPLE_BIAS = (
@@ -82,6 +83,10 @@ class Caveat(enum.Enum):
     FOLDING = (
         "the dimension rises with scale: at larger scale other sheets of the manifold come "
         "near, or it bends into more directions"
+    )
+    CLUSTERED = (
+        "the dimension drops to less than half at larger scale: the cloud is in parts that "
+        "lie apart, such as classes, and the value is that within a part"
     )
     NO_PLATEAU = (
         "the dimension changes over all scales (noise, a steep density, or edges make it "

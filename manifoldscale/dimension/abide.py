@@ -11,7 +11,7 @@ from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .bide import best_ratio, binomial_dimension, inner_counts, spacing_rate, spacing_sums
-from .dimension import Dimension
+from .dimension import ON_LATTICE, Dimension
 from .points import full_table
 
 FIRST = 4  # the first rank that is tested; the one before is accepted untested
@@ -83,8 +83,8 @@ class ABIDE(Method[Dimension]):
             share = inner / float((ranks - 1).sum())
             require(
                 0 < share < 1,
-                "The neighbour distances are tied or too few to tell a dimension; use "
-                "`I3D()` for integers, or more points.",
+                "The neighbour distances are tied or too few to tell a dimension: use more "
+                f"points, or, on a lattice, {ON_LATTICE}",
             )
             dim = float(np.log(share) / np.log(ratio))
             if abs(dim / before - 1) < SETTLED:

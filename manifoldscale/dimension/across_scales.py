@@ -28,6 +28,7 @@ FLAT = 1.03  # a plateau: values within this ratio beyond their errors,
 CLOSE = 1.1  # and within this ratio at all
 CLEAR = 1.1  # a trend: beyond this ratio, and intervals apart
 BY_RANK = Gride()  # one table serves all scales
+DROP = 0.5  # edges make the dimension fall too, but not to less than this share
 SHORTEST = 3  # scales, a factor of two apart, that a plateau needs
 
 
@@ -47,8 +48,10 @@ class ScaleCurve(Dimension):
     plateau : (first, last) position of the longest run of constant dimension, or None.
     trend : "flat", "noise" (falls towards a plateau at larger scale: at the smallest,
         noise fills more dimensions), "folding" (rises: at larger scale, other sheets come
-        near, or curvature bends into more directions), "noise and folding", "falling"
-        (without a plateau: edges, density, or noise at all scales), or "unclear".
+        near, or curvature bends into more directions), "clusters" (drops to less than
+        half: at larger scale, the cloud is in parts that lie apart), several of these
+        with "and" between them, "falling" (without a plateau: edges, density, or noise at
+        all scales), or "unclear".
     """
 
     curve: tuple[Dimension, ...] = ()
@@ -282,6 +285,11 @@ def find_trend(curve: Sequence[Dimension], plateau: tuple[int, int] | None) -> s
         _above(level, dim) for dim in curve[: plateau[0]]
     ):
         words.append("folding")
+    if any(
+        dim.interval.high < level.interval.low and dim.value < DROP * level.value
+        for dim in curve[plateau[1] + 1 :]
+    ):
+        words.append("clusters")
     return " and ".join(words) or "flat"
 
 
@@ -322,6 +330,8 @@ def _notes(
         notes.append(Caveat.NOISE(ends))
     if "folding" in trend:
         notes.append(Caveat.FOLDING(ends))
+    if "clusters" in trend:
+        notes.append(Caveat.CLUSTERED(ends))
     if plateau is None:
         notes.append(Caveat.NO_PLATEAU(ends))
     return notes

@@ -11,7 +11,7 @@ from ..core.caveat import Remark
 from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension, pooled_dimension
+from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
 from .intervals import share_interval
 
@@ -85,7 +85,7 @@ def spacing_rate(near: Neighbors, ranks: Ints) -> float:
     require(
         total > 0,
         "All neighbour distances of every point are tied: the points lie on a lattice; "
-        "use `I3D()` for integers.",
+        f"{ON_LATTICE}",
     )
     return float((ranks - 1).sum()) / total
 

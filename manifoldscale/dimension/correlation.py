@@ -9,7 +9,7 @@ from ..core.arrays import Floats, Ints
 from ..core.errors import one_of, require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension, pooled_dimension
+from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import rate_interval
 from .pairs import blocks_of_distances, pair_variance
 from .points import distinct_points, raw_points, unit
@@ -65,7 +65,8 @@ class CorrelationDimension(Method[Dimension]):
         require(
             ends[0] < ends[1],
             f"The {self.k_low}-th and the {self.k_high}-th neighbour are equally far at "
-            "the median: the points lie on a lattice; use a wider range, or `I3D()`.",
+            "the median: the points lie on a lattice; use a wider range, or "
+            f"{ON_LATTICE}",
         )
         points = distinct_points(self, near)
         # A radius may be the distance of a pair: rounding must not decide if it counts.

@@ -14,6 +14,7 @@ from ..geometry.neighbors import Neighbors
 
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
 MISSED = 0.99  # recall below which missed neighbours move an estimate
+LOCAL = 6  # points a neighbour below which a neighbourhood reaches across the cloud
 ON_LATTICE = "use `I3D()` for counts, `Hamming()` for bits."  # where distances are tied
 TIED = 0.01  # share of tied nearest distances that a continuous density never shows
 
@@ -105,6 +106,8 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
         remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
     if near.n_queries < 100:
         remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
+    elif near.n_points < LOCAL * near.k:
+        remarks.append(Caveat.FEW_POINTS(f"{near.k} neighbours of {near.n_points}"))
     if value > HIGH_DIM and tied <= TIED:  # its advice is for real numbers
         remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
     return remarks

@@ -22,7 +22,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension, pooled_dimension
+from .dimension import ON_LATTICE, Dimension, pooled_dimension
 
 CLOSE = 4
 CAUTION = 0.5
@@ -54,7 +54,8 @@ def pool(sums: Floats, counts: Floats) -> Rate:
     require(
         total > 0,
         "All neighbour distances of every point are tied (r1 = rk): the points lie on a "
-        "lattice, and the dimension at this scale is not identifiable from distances.",
+        "lattice, and the dimension at this scale is not identifiable from distances: "
+        f"{ON_LATTICE}",
     )
     require(
         spacings >= 2,

@@ -11,7 +11,7 @@ from ..core.arrays import Floats, Ints
 from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension
+from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, rate_dimension
 
 GOF_SIZES = (400, 200, 100, 50, 25, 12)  # numbers of queries, so that nulls are reused
@@ -85,7 +85,7 @@ def fit_beta(logs: Floats, n1: int, n2: int) -> Rate:
         total > 0,
         f"The distances to neighbours {n1} and {n2} are tied at every point: the points "
         "lie on a lattice, and the dimension at this scale is not identifiable from "
-        "distances.",
+        f"distances: {ON_LATTICE}",
     )
     require(len(logs) >= 2, f"Gride needs at least 2 query points; there is {len(logs)}.")
     start = math.log(_mean_log(n1, n2) * len(logs) / total)

@@ -133,9 +133,15 @@ def _solve(
     """The dimension whose lattice gives the share inside, and its standard error."""
     inside, total = float(cumulative[inner]), float(cumulative[outer])
     require(
-        0 < inside < total,
-        f"{'No' if inside == 0 else 'Every'} pair of rows within city-block distance "
-        f"{outer} is within {inner}: give other radii, or more rows.",
+        inside < total,
+        f"Every pair of rows within city-block distance {outer} is within {inner}: give "
+        "smaller radii.",
+    )
+    require(
+        inside > 0,
+        f"No pair of rows within city-block distance {outer} is within {inner}: the rows "
+        "are sparse, as where counting noise fills many features. Give an `inner` nearer "
+        "to `outer`, or take the counts for real numbers: `AcrossScales()`.",
     )
     share = inside / total
 

@@ -13,10 +13,11 @@ from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension, pooled_dimension
+from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
 from .intervals import normal_interval
 
+FAR = 0.5  # share of a mean distance that no single point may have
 SMALLEST_BLOCK = 20
 
 
@@ -98,13 +99,19 @@ class NearestNeighborScaling(Method[ScalingDimension]):
         tables = list(self._decimated(near))
         distances = np.stack([table[:, -1] for _, table in tables], axis=1)
         means = distances.mean(axis=0)
+        most = float((distances.max(axis=0) / means).max()) / len(distances)
+        require(
+            most < FAR or len(distances) < SMALLEST_BLOCK,
+            "One point lies so far away that it makes most of the mean distance: remove "
+            "it, or use a method on ratios such as `TwoNN()`.",
+        )
         logs = np.log(counts)
         weights = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
         slope = float(weights @ np.log(means))
         require(
             slope < 0,
             "The nearest distance does not fall with the number of points: the cloud has "
-            "a lattice or clumps at this scale.",
+            f"clumps, or is a lattice: {ON_LATTICE}",
         )
         influence = (distances / means) @ weights / len(distances)
         everyone = dc.replace(

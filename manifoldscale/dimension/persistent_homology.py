@@ -16,6 +16,7 @@ from .intervals import normal_interval
 from .points import dimension_of_points, distinct_points
 
 HALVINGS = 2
+FAR = 0.5  # share of all distances from the median that no single point may have
 SMALLEST = 12  # points of the smallest tree
 
 
@@ -71,6 +72,12 @@ class PersistentHomology(Method[Dimension]):
             len(shuffled) >= least,
             f"{len(shuffled)} points are too few for {self.blocks} blocks of trees: at "
             f"least {least} are needed. Use fewer `blocks`, or `TwoNN()`.",
+        )
+        away = np.linalg.norm(shuffled - np.median(shuffled, axis=0), axis=1)
+        require(
+            float(away.max()) < FAR * float(away.sum()),
+            "One point lies so far away that it makes most of the length of the tree: "
+            "remove it, or use a method on ratios such as `TwoNN()`.",
         )
         slope = self._slope(shuffled)
         parts = np.array_split(shuffled, self.blocks)

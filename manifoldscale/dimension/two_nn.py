@@ -8,7 +8,7 @@ from ..core.arrays import Floats
 from ..core.errors import one_of, require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
-from .dimension import Dimension
+from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, censored, pooled_rate, rate_dimension
 
 
@@ -83,7 +83,7 @@ def line(logs: Floats, trim: float) -> Rate:
     require(
         square > 0,
         "All nearest distances are tied (r1 = r2): the points lie on a lattice, and the "
-        "dimension at this scale is not identifiable from distances.",
+        f"dimension at this scale is not identifiable from distances: {ON_LATTICE}",
     )
     influence = np.empty(n)
     weighted = (
