@@ -24,7 +24,7 @@ from .signature import READINGS, Signature
 FILE = Path(__file__).with_name("reference_clouds.npz")
 NEAREST = 100  # reference clouds that make an estimate
 DAMPING = 0.3  # ridge on the standardised slopes
-SPACING = {"nearest": 0.08, "log n": 1.5}  # units of likeness; the others: 0.7 sd
+SPACING = {"nearest": 0.15, "log n": 1.5}  # units of likeness; the others: 0.7 sd
 RELATIVE = {"middle", "far", "angle", "spread", "extent"}  # read against `nearest`
 UNLIKE = 0.99  # share of reference clouds that have their likes within the radius
 
@@ -83,7 +83,9 @@ class References:
     def of(
         cls, names: tuple[str, ...], readings: Floats, sizes: Ints, dims: Ints
     ) -> "References":
+        between = _between_whole_numbers(dims)
         coordinates = _coordinates(names, readings, np.log(sizes))
+        coordinates[:, 0] += between
         units = 0.7 * coordinates.std(axis=0)
         units[0], units[1] = SPACING["nearest"], SPACING["log n"]
         scaled = coordinates / units
@@ -92,7 +94,7 @@ class References:
         return cls(
             names=names,
             coordinates=coordinates,
-            log_dims=np.log(dims),
+            log_dims=np.log(dims) + between,
             units=units,
             radius=float(np.quantile(radii, UNLIKE)),
             sizes=(float(sizes.min()), float(sizes.max())),
@@ -131,6 +133,18 @@ class References:
             ),
             is_like=bool(radius <= self.radius),
         )
+
+
+def _between_whole_numbers(dims: Ints) -> Floats:
+    """Shifts of log d, and of the readings with it, that fill the gaps between the whole
+    dimensions of the clouds, evenly in d.
+
+    The dimension of a manifold is a whole number; that of noise, of a mixture, or at a
+    scale is not. Without the shifts, everything near 2 would be called 2.00 +- 0.01.
+    """
+    golden = (np.sqrt(5) - 1) / 2
+    steps = np.mod(np.arange(len(dims)) * golden, 1) - 0.5
+    return np.asarray(np.log1p(steps / dims))
 
 
 def _coordinates(names: tuple[str, ...], readings: Floats, log_sizes: Floats) -> Floats:

@@ -81,26 +81,22 @@ def test_the_shipped_table_predicts_itself() -> None:
     the truth about as often.
     """
     table = load_references(READINGS)
+    with np.load(FILE) as stored:
+        readings, sizes, dims = (stored[name] for name in ("readings", "sizes", "dims"))
     errors, raw, held = [], [], []
-    for i in range(0, len(table.log_dims), 13):
-        if table.log_dims[i] > np.log(70):
+    for i in range(0, len(dims), 13):
+        if dims[i] > 70:
             continue
-        values = _readings(i)
-        n = round(float(np.exp(table.coordinates[i, 1])))
-        match = table.match(values, n, leave_out=i)
-        off = table.log_dims[i] - match.log_dim
+        values, log_dim = readings[i].astype(float), np.log(dims[i])
+        match = table.match(values, int(sizes[i]), leave_out=i)
+        off = log_dim - match.log_dim
         low, high = match.quantiles(0.025, 0.975)
         errors.append(abs(np.expm1(-off)))
-        raw.append(abs(np.exp(values[0] - table.log_dims[i]) - 1))
+        raw.append(abs(np.exp(values[0] - log_dim) - 1))
         held.append(low <= off <= high)
     assert len(errors) > 100
     assert np.mean(errors) < 0.5 * np.mean(raw)
     assert 0.90 <= np.mean(held) <= 0.99
-
-
-def _readings(i: int) -> np.ndarray:
-    with np.load(FILE) as stored:
-        return stored["readings"][i].astype(float)
 
 
 def test_the_gradient_is_the_change_of_the_prediction() -> None:
@@ -164,3 +160,20 @@ def test_no_more_dimensions_than_features(method: object) -> None:
     for dim in (1, 8):
         found = ms.estimate(ms.manifolds.Affine(dim).sample(800, rng=dim), method)
         assert found.value <= dim and found.interval.high == dim >= found.interval.low
+
+
+def test_dimensions_between_whole_numbers_are_not_rounded() -> None:
+    """A reading half-way between those of 2 and 3 is half-way, not either of them, and
+    the estimate rises steadily.
+    """
+    table = load_references(READINGS)
+    two, three = (
+        signature(ms.manifolds.Ball(d).sample(4000, rng=1).neighbors(64)).values
+        for d in (2, 3)
+    )
+    found = [
+        np.exp(table.match(two + share * (three - two), 4000).log_dim)
+        for share in np.linspace(0, 1, 11)
+    ]
+    assert (np.diff(found) > 0).all()
+    assert 2.2 < found[5] < 2.8
