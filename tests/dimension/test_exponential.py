@@ -37,20 +37,20 @@ METHODS = [
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-@pytest.mark.parametrize("dim", [1.0, 2.5, 30.0])
+@pytest.mark.parametrize("dim", [2.5, 30.0])
 def test_unbiased_and_covering_on_the_exact_law(method: object, dim: float) -> None:
-    """400 tables of 100 points: the mean is within 4 standard errors of the truth, and
+    """200 tables of 100 points: the mean is within 4 standard errors of the truth, and
     the share of intervals that hold it within 4 of 95 %.
     """
     rng = np.random.default_rng(0)
     results = [
         ms.estimate(independent_table(dim, 100, method.n_neighbors, rng), method)
-        for _ in range(400)
+        for _ in range(200)
     ]
     values = np.array([result.value for result in results])
-    assert abs(values.mean() - dim) < 4 * values.std() / np.sqrt(400)
+    assert abs(values.mean() - dim) < 4 * values.std() / np.sqrt(200)
     covered = np.mean([dim in result.interval for result in results])
-    assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 400)
+    assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)
 
 
 def test_the_normalisation_is_that_of_pooling() -> None:

@@ -34,7 +34,7 @@ BY_DISTANCE = [
     ABIDE(),
     CorrelationDimension(),
     NearestNeighborScaling(),
-    PersistentHomology(blocks=4),
+    PersistentHomology(blocks=4, n_max=800),
     Calibrated(TwoNN()),
     AcrossScales(),
     Auto(),
