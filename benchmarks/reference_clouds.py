@@ -36,6 +36,7 @@ DIMS = (1, 150)
 SIZES = (200, 32_000)
 ANCHORS = 2500
 CHUNK = 100
+WHOLE = 10  # every tenth cloud is a product of whole circles, the extreme of folding
 
 
 def log_uniform(rng: Random, low: float, high: float) -> float:
@@ -123,6 +124,17 @@ def circles(x: Array, rng: Random) -> Array:
     return np.hstack([np.cos(angles), np.sin(angles)])
 
 
+def whole_circles(n: int, d: int, rng: Random) -> Array:
+    """Uniform on a product of circles, of one radius or of several; a part of the
+    coordinates may be flat.
+    """
+    angles = rng.uniform(-np.pi, np.pi, (n, d))
+    radii = np.exp(rng.uniform(0, 0.7) * rng.standard_normal(d) * rng.integers(0, 2))
+    flat = rng.random(d) < rng.uniform(0, 0.6) * rng.integers(0, 2)
+    wound = np.hstack([np.cos(angles[:, ~flat]), np.sin(angles[:, ~flat])])
+    return np.hstack([wound * np.tile(radii[~flat], 2), radii[flat] * angles[:, flat]])
+
+
 def waves(x: Array, rng: Random) -> Array:
     """Random Fourier features: a kernel's feature space."""
     m = x.shape[1]
@@ -179,6 +191,8 @@ def cloud(number: int) -> tuple[Array, int, str, str]:
     """The points of a reference cloud, its dimension, density and shape."""
     rng = keyed(0, "reference cloud", number)
     dim, n = (round(log_uniform(rng, *ends)) for ends in (DIMS, SIZES))
+    if number % WHOLE == 0:
+        return whole_circles(n, dim, rng), dim, "uniform", "whole circles"
     density = str(rng.choice([*DENSITIES]))
     if dim == 1 and density == "cube surface":
         density = "cube"
@@ -238,7 +252,7 @@ def check(stride: int) -> None:
         "d <= 6": dims <= 6,
         "7 to 30": (dims > 6) & (dims <= 30),
         "31 to 70": (dims > 30) & (dims <= 70),
-        **{str(shape): (shapes == shape) & (dims <= 70) for shape in SHAPES},
+        **{shape: (shapes == shape) & (dims <= 70) for shape in (*SHAPES, "whole circles")},
     }
     print(f"{'':14s}     n   error   TwoNN   covered   like a reference")
     for name, own in groups.items():

@@ -44,7 +44,7 @@ for offset, (name, family) in enumerate(FAMILIES.items()):
                 color=f"C{offset}",
                 label=label,
             )
-for axis, title in ((left, "TwoNN"), (right, "Auto: calibrated TwoNN")):
+for axis, title in ((left, "TwoNN"), (right, "Auto: corrected for number and shape")):
     axis.plot([0, 21], [0, 21], color="0.6", lw=1, zorder=0)
     axis.set(xlabel="true dimension", title=title, xlim=(0, 21), ylim=(0, 42))
 left.set_ylabel(f"estimated dimension, N = {N:,}")

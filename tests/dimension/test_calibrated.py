@@ -53,14 +53,16 @@ def test_the_calibrated_interval_holds_the_truth(
     assert dim.systematic > 0 and dim.stderr > 0
 
 
-def test_folding_is_told_from_dimension() -> None:
-    """Circles of radius 1 with neighbours at 1.2: the nearest distances read high, and
-    more with scale.
+@pytest.mark.parametrize("dim", [6, 12, 20])
+def test_folding_is_told_from_dimension(dim: int) -> None:
+    """Circles of radius 1 with neighbours at 1.2 and more: TwoNN reads high. The interval
+    holds the truth, and up to d = 12 the value is nearer than that of simple shapes.
     """
-    cloud = ms.manifolds.FlatTorus(6).sample(3000, rng=7)
-    dim = ms.estimate(cloud, Auto())
-    assert dim.raw > 6.2 and 6 in dim.interval
-    assert abs(dim.value - 6) < abs(ms.estimate(cloud, Calibrated(TwoNN())).value - 6)
+    cloud = ms.manifolds.FlatTorus(dim).sample(3000, rng=7)
+    found = ms.estimate(cloud, Auto())
+    assert found.raw > 1.04 * dim and dim in found.interval
+    simple = ms.estimate(cloud, Calibrated(TwoNN())).value
+    assert dim == 20 or abs(found.value - dim) < abs(simple - dim)
 
 
 def test_anchors_change_the_error_bar_and_hardly_the_value() -> None:
