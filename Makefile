@@ -11,3 +11,5 @@ slow:
 	$(PYTHON) -m pytest -m slow
 bench:
 	$(PYTHON) benchmarks/packs.py
+	$(PYTHON) benchmarks/accuracy.py
+	$(PYTHON) benchmarks/speed.py --quick
