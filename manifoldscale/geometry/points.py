@@ -178,8 +178,9 @@ class Exact:
             wanted = others[start : start + step].reshape(-1)
             here = self.points.take(wanted, gathered[: len(wanted)])
             query = self.queries.take(rows[start : start + step]).double()
-            apart = difference[: len(wanted)].view(-1, count, features)
-            torch.sub(here.view(apart.shape), query[:, None], out=apart)
+            # Widened first: a difference of two types is not vectorised.
+            apart = difference[: len(wanted)].copy_(here).view(-1, count, features)
+            apart -= query[:, None]
             if self.scale != 1.0:
                 apart /= self.scale
             squared = difference[: max(len(wanted), 2)].square_().sum(-1)
