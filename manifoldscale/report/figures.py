@@ -1,13 +1,11 @@
 """Figures for print, with Matplotlib: PNG and PDF."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from ..study import StudyResult
 from .series import (
@@ -17,20 +15,11 @@ from .series import (
     Mark,
     dimension_marks,
     exponent_marks,
-    log_ticks,
     loss_series,
 )
+from .style import HEIGHT, STYLE, WIDTH, log_axes, save_figure
 
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "legend.frameon": False,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,
-}
-WIDTH, HEIGHT = 3.5, 2.7  # inches: one column
+KINDS = ("png", "pdf")
 
 
 def save_figures(result: StudyResult, folder: str | Path) -> list[Path]:
@@ -47,15 +36,7 @@ def save_figures(result: StudyResult, folder: str | Path) -> list[Path]:
             axes = figure.subplots(1, len(drawers), squeeze=False)[0]
             for drawer, ax in zip(drawers, axes, strict=True):
                 drawer(result, ax)
-            paths += _save(figure, folder / name)
-    return paths
-
-
-def _save(figure: Figure, stem: Path) -> list[Path]:
-    paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
-    figure.savefig(paths[0])
-    # No date in the file: the same study gives the same bytes.
-    figure.savefig(paths[1], metadata={"CreationDate": None})
+            paths += [save_figure(figure, folder / f"{name}.{kind}") for kind in KINDS]
     return paths
 
 
@@ -67,11 +48,8 @@ def draw_loss(result: StudyResult, ax: Axes) -> None:
     ax.plot(s.grid, s.curve, color=ORANGE, lw=1.2, label=law)
     ax.plot(s.run_sizes, s.run_losses, ".", color=BLUE, alpha=0.35, ms=4, mew=0)
     ax.plot(s.sizes, s.means, "o", color=BLUE, ms=4, label="mean of the runs")
-    ax.set(xscale="log", yscale="log", xlabel=s.x_label, ylabel=s.y_label)
-    for axis, values in ((ax.xaxis, s.sizes), (ax.yaxis, s.run_losses)):
-        axis.set_major_locator(FixedLocator(log_ticks(values)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_locator(NullLocator())
+    ax.set(xlabel=s.x_label, ylabel=s.y_label)
+    log_axes(ax, s.sizes, s.run_losses)
     ax.legend()
 
 
