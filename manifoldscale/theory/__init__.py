@@ -1,0 +1,17 @@
+"""Exactly solvable models of large width: kernels, learning curves, dynamics."""
+
+from .empirical_spectrum import (
+    EmpiricalSpectrum as EmpiricalSpectrum,
+    empirical_spectrum as empirical_spectrum,
+)
+from .kernel_regression import kernel_regression_curve as kernel_regression_curve
+from .learning_curve import (
+    KernelLearningCurve as KernelLearningCurve,
+    kernel_learning_curve as kernel_learning_curve,
+)
+from .power_law_spectrum import (
+    PowerLawAsymptote as PowerLawAsymptote,
+    PowerLawSpectrum as PowerLawSpectrum,
+    power_law_asymptote as power_law_asymptote,
+    power_law_spectrum as power_law_spectrum,
+)
