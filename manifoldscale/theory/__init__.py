@@ -15,3 +15,10 @@ from .power_law_spectrum import (
     power_law_asymptote as power_law_asymptote,
     power_law_spectrum as power_law_spectrum,
 )
+from .random_features import (
+    RandomFeatureCurve as RandomFeatureCurve,
+    linear_random_features as linear_random_features,
+)
+from .simulated_features import (
+    simulate_linear_random_features as simulate_linear_random_features,
+)

@@ -126,23 +126,33 @@ def solve_kappa(poles: Floats, residues: Floats, sizes: Floats) -> Floats:
     for block in blocks(len(sizes), len(poles)):
         rows = np.flatnonzero(rooted[block]) + block.start
         if len(rows):
-            target = sizes[rows, None]
-            lower = np.max(poles[positive] * (counts / target - 1), axis=1, initial=0)
-            lower = np.maximum(lower, ridge / target[:, 0])
+            lower = lower_bound(poles[positive], counts, sizes[rows])
+            lower = np.maximum(lower, ridge / sizes[rows])
             kappa[rows] = _root(poles, residues, sizes[rows], lower)
     return kappa
+
+
+def lower_bound(poles: Floats, counts: Floats, sizes: Floats) -> Floats:
+    """The largest pole_j (C_j / size - 1), with C_j cumulative `counts`: a kappa at which
+    the sum still exceeds the size; 0 where there is none.
+    """
+    return np.asarray(np.max(poles * (counts / sizes[:, None] - 1), axis=1, initial=0.0))
+
+
+def resolvent_sum(poles: Floats, residues: Floats, kappa: Floats) -> tuple[Floats, Floats]:
+    """sum_i residues_i / (poles_i + kappa), and its slope in log kappa."""
+    missed = poles + kappa[:, None]  # built in place: the table is large
+    np.divide(kappa[:, None], missed, out=missed)
+    value = missed @ residues / kappa
+    return value, -(np.square(missed, out=missed) @ residues) / kappa
 
 
 def _root(poles: Floats, residues: Floats, sizes: Floats, lower: Floats) -> Floats:
     upper = residues.sum() / sizes
 
     def function(log_ratio: Floats) -> tuple[Floats, Floats]:
-        kappa = upper * np.exp(log_ratio)
-        missed = poles + kappa[:, None]  # built in place: the table is large
-        np.divide(kappa[:, None], missed, out=missed)
-        value = missed @ residues
-        slope = -(np.square(missed, out=missed) @ residues) / value
-        return np.log(value / (kappa * sizes)), slope
+        value, slope = resolvent_sum(poles, residues, upper * np.exp(log_ratio))
+        return np.log(value / sizes), slope / value
 
     # Rounding may leave the true root a hair below the bound: widen by a few ulps.
     low = np.minimum(np.log(lower / upper) - 1e-14, 0)
