@@ -141,11 +141,9 @@ def linear_random_features(
     """
     modes = Modes.of(eigenvalues, degeneracies)
     delta, variance = not_negative("ridge", ridge), not_negative("noise", noise)
-    N, n = (
-        np.atleast_1d(as_sizes(sizes, name, infinite=True)).ravel()
-        for sizes, name in ((features, "features"), (samples, "samples"))
-    )
-    pairs = _Pairs.of(*(side.ravel() for side in np.meshgrid(N, n, indexing="ij")), delta)
+    N = np.atleast_1d(as_sizes(features, "features", infinite=True)).ravel()
+    n = np.atleast_1d(as_sizes(samples, "samples", infinite=True)).ravel()
+    pairs = _Pairs.of(np.repeat(N, len(n)), np.tile(n, len(N)), delta)
     gamma = _solve_gamma(modes, pairs)
     error = _loss(modes, pairs, gamma, variance)
     peaks = bool(np.isinf(error).any())
