@@ -1,10 +1,21 @@
-"""Exactly solvable models of large width: kernels, learning curves, dynamics."""
+"""Exactly solvable models: what infinite width gives in closed form, in float64."""
 
+from .activations import (
+    GELU as GELU,
+    Activation as Activation,
+    Erf as Erf,
+    LeakyReLU as LeakyReLU,
+    Linear as Linear,
+    ReLU as ReLU,
+    Tanh as Tanh,
+)
 from .empirical_spectrum import (
     EmpiricalSpectrum as EmpiricalSpectrum,
     empirical_spectrum as empirical_spectrum,
 )
+from .kernel import Kernel as Kernel
 from .kernel_regression import kernel_regression_curve as kernel_regression_curve
+from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
 from .learning_curve import (
     KernelLearningCurve as KernelLearningCurve,
     kernel_learning_curve as kernel_learning_curve,
@@ -22,3 +33,4 @@ from .random_features import (
 from .simulated_features import (
     simulate_linear_random_features as simulate_linear_random_features,
 )
+from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
