@@ -13,6 +13,7 @@ from .empirical_spectrum import (
     EmpiricalSpectrum as EmpiricalSpectrum,
     empirical_spectrum as empirical_spectrum,
 )
+from .feature_regression import random_feature_regression as random_feature_regression
 from .kernel import Kernel as Kernel
 from .kernel_regression import kernel_regression_curve as kernel_regression_curve
 from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk

@@ -64,7 +64,7 @@ def kernel_regression_curve(
     """
     matrix = as_gram(gram)
     labels = as_targets(targets, len(matrix))
-    counts = sorted({whole(size, "sizes") for size in np.ravel(as_sizes(sizes, "sizes"))})
+    counts = sorted({whole(size, "sizes") for size in as_sizes(sizes, "sizes").flat})
     delta, variance = not_negative("ridge", ridge), not_negative("noise", noise)
     n_test = len(matrix) - counts[-1] if n_test is None else n_test
     require(
@@ -78,17 +78,34 @@ def kernel_regression_curve(
         train, test = order[: counts[-1]], order[-n_test:]
         scale = np.sqrt(variance / labels.shape[1])
         noisy = labels[train] + scale * stream.standard_normal(labels[train].shape)
-        factor = _cholesky(matrix[np.ix_(train, train)], delta)
-        between = matrix[np.ix_(train, test)]
-        for size, prediction in zip(
-            counts, _predictions(factor, between, noisy, counts), strict=True
-        ):
+        inner, between = (matrix[np.ix_(train, rows)] for rows in (train, test))
+        nested = nested_predictions(inner, between, noisy, counts, delta)
+        for size, prediction in zip(counts, nested, strict=True):
             loss = ((prediction - labels[test]) ** 2).sum(1)
             stderr = loss.std() / np.sqrt(n_test)
             runs.append(Run(float(loss.mean()), size, seed=seed, loss_stderr=float(stderr)))
     return LearningCurve(
         tuple(runs), loss="mse", shared_data=True, task="kernel regression"
     )
+
+
+def nested_predictions(
+    gram: Floats, between: Floats, labels: Floats, sizes: list[int], ridge: float
+) -> Iterator[Floats]:
+    """(test x outputs) predictions of the first n training points, for rising sizes n.
+
+    Parameters
+    ----------
+    gram : (train x train), which is overwritten; between : (train x test).
+    labels : (train x outputs).
+    """
+    factor = _cholesky(gram, ridge)
+    both = linalg.solve_triangular(factor, np.hstack([between, labels]), lower=True)
+    inputs, outputs = both[:, : between.shape[1]], both[:, between.shape[1] :]
+    prediction = np.zeros((between.shape[1], labels.shape[1]))
+    for start, stop in itertools.pairwise([0, *sizes]):
+        prediction = prediction + inputs[start:stop].T @ outputs[start:stop]
+        yield prediction
 
 
 def _cholesky(gram: Floats, ridge: float) -> Floats:
@@ -103,15 +120,3 @@ def _cholesky(gram: Floats, ridge: float) -> Floats:
             f"{ridge:g}: there are repeated points, or fewer modes than points. Use a "
             f"ridge of at least {1e-12 * len(gram) * scale:.0e}."
         ) from error
-
-
-def _predictions(
-    factor: Floats, between: Floats, labels: Floats, sizes: list[int]
-) -> Iterator[Floats]:
-    """(test x outputs) after each of the sizes, which rise."""
-    both = linalg.solve_triangular(factor, np.hstack([between, labels]), lower=True)
-    inputs, outputs = both[:, : between.shape[1]], both[:, between.shape[1] :]
-    prediction = np.zeros((between.shape[1], labels.shape[1]))
-    for start, stop in itertools.pairwise([0, *sizes]):
-        prediction = prediction + inputs[start:stop].T @ outputs[start:stop]
-        yield prediction

@@ -10,7 +10,6 @@ import dataclasses as dc
 from typing import Any
 
 import numpy as np
-from scipy import linalg
 
 from ..core.arrays import Floats
 from ..core.errors import require
@@ -18,6 +17,7 @@ from ..core.learning_curve import LearningCurve, Run
 from ..core.random import Rng, generator
 from .curve import as_sizes, whole
 from .modes import Modes, not_negative
+from .readout import readout
 
 
 def simulate_linear_random_features(
@@ -51,8 +51,8 @@ def simulate_linear_random_features(
     require(draws >= 1, f"`draws` must be a positive whole number; not {draws!r}.")
     grid = [
         (whole(N, "features"), whole(n, "samples"))
-        for N in np.ravel(as_sizes(features, "features"))
-        for n in np.ravel(as_sizes(samples, "samples"))
+        for N in as_sizes(features, "features").flat
+        for n in as_sizes(samples, "samples").flat
     ]
     streams = generator(rng).spawn(len(grid) * draws)
     runs = [
@@ -88,7 +88,7 @@ class _Model:
     ) -> "_Model":
         inputs = rng.standard_normal((n, len(eigenvalues))) * np.sqrt(eigenvalues)
         features = rng.standard_normal((N, len(eigenvalues)))
-        solution = _readout(inputs @ features.T, N * ridge)
+        solution = readout(inputs @ features.T, np.eye(n), N * ridge)
         return cls(eigenvalues, inputs, features, solution)
 
     def loss(self, noise: float, rng: np.random.Generator | None) -> float:
@@ -108,15 +108,3 @@ class _Model:
         bias = self.eigenvalues.sum() - 2 * learned
         bias += np.sum(spread * (self.inputs @ self.inputs.T))
         return float(bias + noise * np.trace(spread))
-
-
-def _readout(design: Floats, ridge: float) -> Floats:
-    """(features x samples): labels to coefficients, by the smaller of two systems."""
-    n_samples, n_features = design.shape
-    if ridge == 0:
-        return np.asarray(linalg.pinv(design))
-    if n_samples <= n_features:
-        gram = design @ design.T + ridge * np.eye(n_samples)
-        return np.asarray(linalg.solve(gram, design, assume_a="pos").T)
-    gram = design.T @ design + ridge * np.eye(n_features)
-    return np.asarray(linalg.solve(gram, design.T, assume_a="pos"))
