@@ -9,18 +9,24 @@ from .activations import (
     ReLU as ReLU,
     Tanh as Tanh,
 )
+from .empirical_ntk import empirical_ntk as empirical_ntk
 from .empirical_spectrum import (
     EmpiricalSpectrum as EmpiricalSpectrum,
     empirical_spectrum as empirical_spectrum,
 )
 from .feature_regression import random_feature_regression as random_feature_regression
 from .kernel import Kernel as Kernel
+from .kernel_change import (
+    kernel_alignment as kernel_alignment,
+    kernel_drift as kernel_drift,
+)
 from .kernel_regression import kernel_regression_curve as kernel_regression_curve
 from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
 from .learning_curve import (
     KernelLearningCurve as KernelLearningCurve,
     kernel_learning_curve as kernel_learning_curve,
 )
+from .ntk_mlp import NTKLinear as NTKLinear, ntk_mlp as ntk_mlp
 from .power_law_spectrum import (
     PowerLawAsymptote as PowerLawAsymptote,
     PowerLawSpectrum as PowerLawSpectrum,
