@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         sklearn as sklearn,
         sweeps as sweeps,
         testing as testing,
+        theory as theory,
     )
     from .core.interval import Interval as Interval
     from .core.learning_curve import LearningCurve as LearningCurve
@@ -55,5 +56,6 @@ __getattr__, __dir__ = attach(
         "stream_neighbors": ".geometry.stream",
         "sweeps": ".sweeps",
         "testing": ".testing",
+        "theory": ".theory",
     },
 )

@@ -143,6 +143,14 @@ class Caveat(enum.Enum):
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"
     )
+    FINITE_RANK = (
+        "the kernel has no more modes than there are examples, and no ridge: all modes are "
+        "learned, and a target beyond them never is"
+    )
+    INTERPOLATION_PEAK = (
+        "without ridge the loss is infinite where examples and modes or features are equal "
+        "in number, the peak of double descent: add a ridge, or leave that size out"
+    )
 
     def __call__(self, detail: str = "") -> "Remark":
         """This caveat with the facts of the case.

@@ -1,0 +1,43 @@
+"""Exactly solvable models: what infinite width gives in closed form, in float64."""
+
+from .activations import (
+    GELU as GELU,
+    Activation as Activation,
+    Erf as Erf,
+    LeakyReLU as LeakyReLU,
+    Linear as Linear,
+    ReLU as ReLU,
+    Tanh as Tanh,
+)
+from .empirical_ntk import empirical_ntk as empirical_ntk
+from .empirical_spectrum import (
+    EmpiricalSpectrum as EmpiricalSpectrum,
+    empirical_spectrum as empirical_spectrum,
+)
+from .feature_regression import random_feature_regression as random_feature_regression
+from .kernel import Kernel as Kernel
+from .kernel_change import (
+    kernel_alignment as kernel_alignment,
+    kernel_drift as kernel_drift,
+)
+from .kernel_regression import kernel_regression_curve as kernel_regression_curve
+from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
+from .learning_curve import (
+    KernelLearningCurve as KernelLearningCurve,
+    kernel_learning_curve as kernel_learning_curve,
+)
+from .ntk_mlp import NTKLinear as NTKLinear, ntk_mlp as ntk_mlp
+from .power_law_spectrum import (
+    PowerLawAsymptote as PowerLawAsymptote,
+    PowerLawSpectrum as PowerLawSpectrum,
+    power_law_asymptote as power_law_asymptote,
+    power_law_spectrum as power_law_spectrum,
+)
+from .random_features import (
+    RandomFeatureCurve as RandomFeatureCurve,
+    linear_random_features as linear_random_features,
+)
+from .simulated_features import (
+    simulate_linear_random_features as simulate_linear_random_features,
+)
+from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern

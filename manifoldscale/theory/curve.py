@@ -1,0 +1,57 @@
+"""What the exact curves share: a table of rows, and the way to a `LearningCurve`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.arrays import Floats
+from ..core.errors import require
+from ..core.result import Result, write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Curve(Result):
+    """A result of many rows, one a size or a time. A concrete curve gives `rows`."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def row(self) -> dict[str, Any]:
+        """The last row: the largest size, or the latest time."""
+        return self.rows()[-1]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a size or a time."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def to_csv(self, path: str | Path) -> None:
+        write_csv(Path(path), self.rows())
+
+
+def whole(value: float, name: str) -> int:
+    """A size as a `LearningCurve` counts it."""
+    require(
+        float(value).is_integer(),
+        f"A LearningCurve counts in whole numbers; one of the `{name}` is {value:g}: use "
+        f"`np.unique(np.round({name}))`.",
+    )
+    return int(value)
+
+
+def as_sizes(data: Any, name: str, *, infinite: bool = False) -> Floats:
+    """Positive sizes of any shape, scalars included; with `infinite`, np.inf as well."""
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.array([])
+    most, also = (np.inf, " or np.inf") if infinite else (np.finfo(float).max, "")
+    require(
+        array.size > 0 and bool(np.all((array > 0) & (array <= most))),
+        f"`{name}` must be positive numbers{also}; not {data!r}.",
+    )
+    return array

@@ -1,0 +1,113 @@
+"""What every kernel is: a frozen value that is called on points."""
+
+import abc
+import dataclasses as dc
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.errors import require
+from .inputs import Angles, Inputs, as_inputs
+
+BLOCK = 256  # rows and columns of a block: its dozen temporaries stay in cache
+
+
+@dc.dataclass(frozen=True)
+class Kernel(abc.ABC):
+    """A positive semidefinite function of two points, invariant under rotations.
+
+    A concrete kernel gives its values at a block of pairs, and on the diagonal.
+    """
+
+    @abc.abstractmethod
+    def at(self, angles: Angles) -> Tensor:
+        """Values at a block of pairs, (n1, n2)."""
+
+    @abc.abstractmethod
+    def on_diagonal(self, norms: Tensor, n_features: int) -> Tensor:
+        """k(x, x) at points of these norms."""
+
+    @property
+    @abc.abstractmethod
+    def smoothness(self) -> float:
+        """nu, where k = smooth + const (1 - cos)^nu at equal norms; infinite if smooth."""
+
+    def exponent(self, dim: int) -> float:
+        """alpha_K = 2 nu / dim: eigenvalues on a manifold of dimension `dim` fall like
+        i^-(1 + alpha_K); infinite where they fall faster than any power.
+        """
+        return 2 * self.smoothness / dim
+
+    def __call__(
+        self, x1: Any, x2: Any | None = None, *, device: str | None = None
+    ) -> Tensor:
+        """The matrix of k(x, x') in float64.
+
+        Parameters
+        ----------
+        x1, x2 : (n1, features) and (n2, features), arrays, tensors or a `Cloud`; the Gram
+            matrix of `x1` where `x2` is None, symmetric to the last bit.
+        device : where torch computes; None leaves tensors where they are.
+
+        Returns
+        -------
+        (n1, n2) tensor. Beyond it, memory is that of the points and of a few blocks.
+
+        Raises
+        ------
+        ManifoldScaleError : points that are not 2-D, not finite, or of different features.
+        """
+        first, second = as_inputs(x1, x2, device)
+        result = torch.empty(
+            (len(first), len(second)), dtype=torch.float64, device=first.norms.device
+        )
+        for rows, columns in _blocks(len(first), len(second), symmetric=x2 is None):
+            values = self.at(Angles.between(first[rows], second[columns]))
+            if x2 is None:
+                result[columns, rows] = values.T
+            result[rows, columns] = values
+        if x2 is None:
+            _mirror(result)
+            result.diagonal().copy_(self._diagonal(first))
+        return result
+
+    def diagonal(self, x: Any, *, device: str | None = None) -> Tensor:
+        """k(x, x) of each point, (n,), without the matrix."""
+        return self._diagonal(as_inputs(x, None, device)[0])
+
+    def _diagonal(self, points: Inputs) -> Tensor:
+        return self.on_diagonal(points.norms[:, 0], points.n_features)
+
+    def of_angle(
+        self, theta: Tensor, *, n_features: int = 1, radius: float = 1.0
+    ) -> Tensor:
+        """Values at pairs of points of norm `radius` with this angle between them."""
+        theta = torch.as_tensor(theta, dtype=torch.float64)
+        return self.at(Angles.on_sphere(theta, n_features, radius))
+
+    def of_cosine(self, t: Tensor, *, n_features: int = 1, radius: float = 1.0) -> Tensor:
+        """Values at pairs of points of norm `radius` whose angle has the cosine `t`.
+
+        Networks divide by the number of features: on the sphere of dimension d pass
+        n_features=d + 1 for what the kernel itself gives there; 1 gives
+        K0 = bias_variance + weight_variance t.
+        """
+        t = torch.as_tensor(t, dtype=torch.float64)
+        require(bool((t.abs() <= 1).all()), "`t` must hold cosines, between -1 and 1.")
+        return self.of_angle(torch.acos(t), n_features=n_features, radius=radius)
+
+
+def _blocks(n1: int, n2: int, symmetric: bool) -> Iterator[tuple[slice, slice]]:
+    """Blocks that tile the matrix; the upper triangle alone where it is symmetric."""
+    for i in range(0, n1, BLOCK):
+        for j in range(i if symmetric else 0, n2, BLOCK):
+            yield slice(i, i + BLOCK), slice(j, j + BLOCK)
+
+
+def _mirror(matrix: Tensor) -> None:
+    """Copy the upper triangle of each diagonal block onto its lower one."""
+    for start in range(0, len(matrix), BLOCK):
+        block = matrix[start : start + BLOCK, start : start + BLOCK]
+        block.copy_(block.triu() + block.triu(1).T)

@@ -1,0 +1,218 @@
+"""Kernels of infinitely wide fully connected networks: NNGP and NTK."""
+
+import dataclasses as dc
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from ..core.errors import one_of, require
+from .activations import Activation, as_activation
+from .inputs import Angles
+from .kernel import Kernel
+from .pair import Pair
+
+DEPTH, ACTIVATION, WEIGHT_VARIANCE, BIAS_VARIANCE = 3, "relu", 2.0, 0.0
+
+
+@dc.dataclass(frozen=True)
+class NetworkKernel(Kernel):
+    """A kernel of a network with `depth` hidden layers, in the NTK parametrisation.
+
+    The pre-activations of the first layer have the covariance
+    K0 = bias_variance + weight_variance x.x' / n_features; each hidden layer makes
+    K <- bias_variance + weight_variance E[phi(u) phi(v)] of it, the read-out included.
+
+    Parameters
+    ----------
+    depth : number of hidden layers, at least 1.
+    activation : "relu", "leaky_relu", "erf", "gelu", "tanh", "linear", or a value such as
+        `LeakyReLU(0.1)`.
+    weight_variance, bias_variance : variances of weights (times fan-in) and biases.
+    """
+
+    depth: int = DEPTH
+    activation: Activation | str = ACTIVATION
+    weight_variance: float = WEIGHT_VARIANCE
+    bias_variance: float = BIAS_VARIANCE
+
+    def __post_init__(self) -> None:
+        check_depth(self.depth)
+        check_variances(self.weight_variance, self.bias_variance)
+        object.__setattr__(self, "activation", as_activation(self.activation))
+
+    @property
+    def phi(self) -> Activation:
+        return as_activation(self.activation)
+
+    def advance(self, pair: Pair) -> tuple[Pair, Tensor]:
+        """The next pre-activations, and weight_variance E[phi' phi'] between the two."""
+        hidden, slope = self.phi.propagate(pair)
+        following = hidden.affine(self.weight_variance, self.bias_variance)
+        return following, self.weight_variance * slope
+
+    def first(self, angles: Angles) -> Pair:
+        """The pre-activations of the first layer."""
+        return angles.pair.affine(self.weight_variance, self.bias_variance)
+
+    def variances(self, norms: Tensor, n_features: int) -> Iterator[Tensor]:
+        """The variance of the pre-activations of each layer, the first and the read-out
+        included.
+        """
+        q = self.bias_variance + self.weight_variance * (norms**2 / n_features)
+        yield q
+        for _ in range(self.depth):
+            q = self.bias_variance + self.weight_variance * self.phi.second_moment(q)
+            yield q
+
+
+@dc.dataclass(frozen=True)
+class NNGP(NetworkKernel):
+    """The Gaussian process that a network is before training (Lee et al. 2018).
+
+    >>> k = NNGP(depth=1)([[1.0, 0.0], [0.0, 1.0]])
+    >>> round(float(k[0, 0]), 12), round(float(k[0, 1]) * math.pi, 12)
+    (1.0, 1.0)
+    """
+
+    @property
+    def smoothness(self) -> float:
+        return math.inf if self.phi.is_smooth else 1.5
+
+    def at(self, angles: Angles) -> Tensor:
+        pair = self.first(angles)
+        for _ in range(self.depth):
+            pair, _ = self.advance(pair)
+        return pair.covariance
+
+    def on_diagonal(self, norms: Tensor, n_features: int) -> Tensor:
+        *_, last = self.variances(norms, n_features)
+        return last
+
+
+@dc.dataclass(frozen=True)
+class NTK(NetworkKernel):
+    """The tangent kernel that gradient descent on a wide network follows
+    (Jacot et al. 2018): Theta0 = K0, Theta <- K + weight_variance E[phi' phi'] Theta.
+
+    >>> theta = NTK(depth=1)([[1.0, 0.0], [0.0, 1.0]])
+    >>> round(float(theta[0, 0]), 12), round(float(theta[0, 1]) * math.pi, 12)
+    (2.0, 1.0)
+    """
+
+    @property
+    def smoothness(self) -> float:
+        return math.inf if self.phi.is_smooth else 0.5
+
+    def at(self, angles: Angles) -> Tensor:
+        pair = self.first(angles)
+        theta = pair.covariance
+        for _ in range(self.depth):
+            pair, growth = self.advance(pair)
+            theta = torch.addcmul(pair.covariance, growth, theta)
+        return theta
+
+    def on_diagonal(self, norms: Tensor, n_features: int) -> Tensor:
+        variances = list(self.variances(norms, n_features))
+        theta = variances[0]
+        for before, after in itertools.pairwise(variances):
+            slope = self.phi.derivative_moment(before)
+            theta = after + self.weight_variance * slope * theta
+        return theta
+
+
+@dc.dataclass(frozen=True)
+class Sensitivity(Kernel):
+    """The derivative of a network kernel in one of its variances, as a kernel.
+
+    By forward-mode differentiation of the recursion itself, block by block.
+    """
+
+    kernel: NetworkKernel
+    parameter: str
+
+    def __post_init__(self) -> None:
+        one_of("parameter", self.parameter, ("weight_variance", "bias_variance"))
+
+    @property
+    def smoothness(self) -> float:
+        return self.kernel.smoothness
+
+    def at(self, angles: Angles) -> Tensor:
+        return self._derivative(lambda kernel: kernel.at(angles))
+
+    def on_diagonal(self, norms: Tensor, n_features: int) -> Tensor:
+        return self._derivative(lambda kernel: kernel.on_diagonal(norms, n_features))
+
+    def _derivative(self, of: Callable[[NetworkKernel], Tensor]) -> Tensor:
+        with warnings.catch_warnings(), forward_ad.dual_level():
+            # torch compiles rules of its own on first use, by what it deprecates itself.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            value = torch.tensor(getattr(self.kernel, self.parameter), dtype=torch.float64)
+            dual = forward_ad.make_dual(value, torch.ones_like(value))  # type: ignore[no-untyped-call]
+            kernel = dc.replace(self.kernel, **{self.parameter: dual})
+            tangent: Tensor = forward_ad.unpack_dual(of(kernel)).tangent  # type: ignore[no-untyped-call]
+            return tangent
+
+
+def nngp(
+    x1: Any,
+    x2: Any | None = None,
+    depth: int = DEPTH,
+    activation: Activation | str = ACTIVATION,
+    weight_variance: float = WEIGHT_VARIANCE,
+    bias_variance: float = BIAS_VARIANCE,
+    *,
+    device: str | None = None,
+) -> Tensor:
+    """The NNGP kernel matrix, (n1, n2) in float64: `NNGP(...)` called on points.
+
+    >>> import manifoldscale as ms
+    >>> ms.theory.nngp(ms.manifolds.Sphere(2).sample(50), depth=2).shape
+    torch.Size([50, 50])
+
+    Parameters, result and errors are those of `NNGP` and of calling a kernel.
+    """
+    kernel = NNGP(depth, activation, weight_variance, bias_variance)
+    return kernel(x1, x2, device=device)
+
+
+def ntk(
+    x1: Any,
+    x2: Any | None = None,
+    depth: int = DEPTH,
+    activation: Activation | str = ACTIVATION,
+    weight_variance: float = WEIGHT_VARIANCE,
+    bias_variance: float = BIAS_VARIANCE,
+    *,
+    device: str | None = None,
+) -> Tensor:
+    """The NTK matrix, (n1, n2) in float64: `NTK(...)` called on points.
+
+    Parameters, result and errors are those of `NTK` and of calling a kernel.
+    """
+    kernel = NTK(depth, activation, weight_variance, bias_variance)
+    return kernel(x1, x2, device=device)
+
+
+def check_depth(depth: int) -> None:
+    require(
+        isinstance(depth, int) and not isinstance(depth, bool) and depth >= 1,
+        f"`depth` must be a positive integer, the number of hidden layers; not {depth!r}.",
+    )
+
+
+def check_variances(weight_variance: float, bias_variance: float) -> None:
+    require(
+        0 < weight_variance < math.inf,
+        f"`weight_variance` must be positive and finite; not {weight_variance!r}.",
+    )
+    require(
+        0 <= bias_variance < math.inf,
+        f"`bias_variance` must be at least 0 and finite; not {bias_variance!r}.",
+    )

@@ -1,0 +1,75 @@
+"""Pairs of correlated Gaussians: what a layer of infinite width is at two inputs."""
+
+import dataclasses as dc
+import functools
+
+import torch
+from torch import Tensor
+
+TINY = 1e-300  # keeps the derivative of a root finite where its argument is zero
+
+
+@dc.dataclass(frozen=True)
+class Pair:
+    """Gaussians u, v of mean zero, as standard deviations and what their angle leaves.
+
+    E[uv] = std1 std2 - gap. Near a duplicate the gap falls like the square of the
+    distance, and 1 - cos from a covariance would be rounding error: the gap is therefore
+    what is handed from layer to layer, and the covariance is read from it.
+
+    Parameters
+    ----------
+    std1, std2 : standard deviations of u and v, tensors that broadcast against `gap`.
+    gap : std1 std2 - E[uv], at least 0.
+    opposite : std1 std2 + E[uv], where the caller knows it better than as a difference:
+        near antipodes it is what the gap is near duplicates.
+    """
+
+    std1: Tensor
+    std2: Tensor
+    gap: Tensor
+    opposite: Tensor | None = None
+
+    @classmethod
+    def of_covariance(cls, covariance: Tensor, var1: Tensor, var2: Tensor) -> "Pair":
+        product = (var1 * var2).sqrt()  # of equal variances the root is exact
+        opposite = (product + covariance).clamp_min(0.0)
+        gap = (product - covariance).clamp_min(0.0)
+        return cls(var1.sqrt(), var2.sqrt(), gap, opposite)
+
+    @functools.cached_property
+    def product(self) -> Tensor:
+        """std1 std2."""
+        return self.std1 * self.std2
+
+    @functools.cached_property
+    def covariance(self) -> Tensor:
+        """E[uv]."""
+        return self.product - self.gap
+
+    @property
+    def minor(self) -> Tensor:
+        """E[u^2] E[v^2] - E[uv]^2, the determinant of the covariance matrix."""
+        if self.opposite is None:
+            return self.gap * torch.sub((2 * self.std1) * self.std2, self.gap)
+        return self.gap * self.opposite
+
+    def affine(self, weight: float | Tensor, bias: float | Tensor) -> "Pair":
+        """sqrt(weight) u + sqrt(bias) z with one z for both: the next pre-activations.
+
+        Where the variances differ the bias itself opens the gap, by
+        sqrt((b + w s^2)(b + w t^2)) - (b + w s t), written without the subtraction.
+        """
+        if not isinstance(bias, Tensor) and bias == 0:
+            root = weight**0.5
+            opposite = None if self.opposite is None else weight * self.opposite
+            return Pair(root * self.std1, root * self.std2, weight * self.gap, opposite)
+        std1, std2 = (safe_sqrt(bias + weight * s**2) for s in (self.std1, self.std2))
+        squared = (bias * weight) * (self.std1 - self.std2) ** 2
+        opened = squared / (std1 * std2 + (bias + (weight * self.std1) * self.std2))
+        return Pair(std1, std2, opened + weight * self.gap)
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """The root of x >= 0, whose derivative is zero and not infinite at zero."""
+    return x.clamp_min(TINY).sqrt()

@@ -1,0 +1,98 @@
+"""Kernels of the distance alone: Laplace, Matern, Gaussian."""
+
+import abc
+import dataclasses as dc
+import math
+
+import torch
+from scipy import special
+from torch import Tensor
+
+from ..core.errors import require
+from .inputs import Angles
+from .kernel import Kernel
+
+
+@dc.dataclass(frozen=True)
+class Stationary(Kernel):
+    """k(x, x') = f(|x - x'| / length_scale) with f(0) = 1."""
+
+    length_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.length_scale < math.inf,
+            f"`length_scale` must be positive and finite; not {self.length_scale!r}.",
+        )
+
+    @abc.abstractmethod
+    def of_distance(self, distance: Tensor) -> Tensor:
+        """f, at distances in units of `length_scale`."""
+
+    def at(self, angles: Angles) -> Tensor:
+        return self.of_distance(angles.squared_distance.sqrt() / self.length_scale)
+
+    def on_diagonal(self, norms: Tensor, n_features: int) -> Tensor:
+        return torch.ones_like(norms)
+
+
+@dc.dataclass(frozen=True)
+class Laplace(Stationary):
+    """exp(-|x - x'| / length_scale): Matern with nu = 1/2."""
+
+    @property
+    def smoothness(self) -> float:
+        return 0.5
+
+    def of_distance(self, distance: Tensor) -> Tensor:
+        return torch.exp(-distance)
+
+
+@dc.dataclass(frozen=True)
+class Gaussian(Stationary):
+    """exp(-|x - x'|^2 / (2 length_scale^2))."""
+
+    @property
+    def smoothness(self) -> float:
+        return math.inf
+
+    def of_distance(self, distance: Tensor) -> Tensor:
+        return torch.exp(-(distance**2) / 2)
+
+
+@dc.dataclass(frozen=True)
+class Matern(Stationary):
+    """2^(1 - nu) / Gamma(nu) s^nu K_nu(s) with s = sqrt(2 nu) |x - x'| / length_scale.
+
+    A polynomial times an exponential for nu = 1/2, 3/2, 5/2; a Bessel function, computed
+    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14).
+    """
+
+    nu: float = 1.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            0 < self.nu < math.inf,
+            f"`nu` must be positive and finite; not {self.nu!r}. For the limit of large nu "
+            "use `Gaussian()`.",
+        )
+
+    @property
+    def smoothness(self) -> float:
+        return self.nu
+
+    def of_distance(self, distance: Tensor) -> Tensor:
+        s = math.sqrt(2 * self.nu) * distance
+        if self.nu in (0.5, 1.5, 2.5):
+            terms = [torch.ones_like(s), s, s**2 / 3][: int(self.nu + 0.5)]
+            return sum(terms[1:], terms[0]) * torch.exp(-s)
+        return self._bessel(s)
+
+    def _bessel(self, s: Tensor) -> Tensor:
+        x = s.cpu().numpy()
+        with_scale = special.kve(self.nu, x)  # exp(x) K_nu(x), which does not underflow
+        constant = (1 - self.nu) * math.log(2) - special.gammaln(self.nu)
+        log = torch.as_tensor(special.xlogy(self.nu, x) - x + constant)
+        values = torch.exp(log) * torch.as_tensor(with_scale)
+        return torch.where(torch.isfinite(values), values, 1.0).to(s.device)
