@@ -117,7 +117,7 @@ def binomial_dimension(
     slope = share * math.log(share)  # d(share) / d(log value)
     independent = math.sqrt(share * (1 - share) / total) / abs(slope)
     relative, linked = relative_error(
-        (inner - share * trials) / (total * slope), independent, near
+        (inner - share * trials) / (total * slope), independent, near, near.k
     )
     interval = share_interval(share, (relative * slope) ** 2).map(
         lambda p: math.log(p) / math.log(ratio)

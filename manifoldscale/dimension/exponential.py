@@ -77,9 +77,11 @@ def censored(logs: Floats, trim: float) -> tuple[Floats, Floats]:
     return np.minimum(logs, last), uncensored
 
 
-def rate_dimension(method: object, near: Neighbors, rate: Rate) -> Dimension:
+def rate_dimension(
+    method: object, near: Neighbors, rate: Rate, close: int = CLOSE
+) -> Dimension:
     """A fitted rate as a `Dimension`, with the error of shared neighbours."""
-    relative, linked = relative_error(rate.influence, rate.information**-0.5, near)
+    relative, linked = relative_error(rate.influence, rate.information**-0.5, near, close)
     return pooled_dimension(
         method,
         near,
@@ -91,7 +93,7 @@ def rate_dimension(method: object, near: Neighbors, rate: Rate) -> Dimension:
 
 
 def relative_error(
-    influence: Floats, independent: float, near: Neighbors
+    influence: Floats, independent: float, near: Neighbors, close: int = CLOSE
 ) -> tuple[float, float]:
     """Relative standard error of a rate from each query's influence on its logarithm, and
     the share of linked pairs.
@@ -99,7 +101,7 @@ def relative_error(
     Negative dependence between neighbours is possible in the estimate of the variance,
     never in the truth: the `independent` error is the floor.
     """
-    variance, linked = shared_variance(influence, near)
+    variance, linked = shared_variance(influence, near, close)
     return math.sqrt(max(variance, independent**2)), linked
 
 
@@ -120,13 +122,17 @@ def crowding(linked: float) -> list[Remark]:
     return [Caveat.CROWDED(f"{linked:.0%} of pairs")] if linked > CROWDED else []
 
 
-def shared_variance(scores: Floats, near: Neighbors) -> tuple[float, float]:
+def shared_variance(
+    scores: Floats, near: Neighbors, close: int = CLOSE
+) -> tuple[float, float]:
     """Variance of the sum of the scores, u_i u_j over the linked pairs of queries, and the
     share of such pairs.
 
     Two queries are linked if one is a neighbour of the other, or they share one of their
-    `CLOSE` nearest. Points further apart depend too, but so weakly that counting their
-    pairs adds more noise to the estimate than it removes bias.
+    `close` nearest. A log-ratio of distances is mostly that of the nearest: points further
+    apart depend too, but so weakly that counting their pairs adds more noise to the
+    estimate than it removes bias. A method to which all neighbours are worth the same asks
+    for all of them, and gets `CLOSE` where that would link too many pairs.
 
     The scores are residuals: they sum to zero, because the dimension was fitted to them.
     Each linked pair is therefore short by Var / n^2, and the sum by the share of pairs
@@ -137,15 +143,17 @@ def shared_variance(scores: Floats, near: Neighbors) -> tuple[float, float]:
     scores, makes some intervals too narrow and others too wide; the former is worse, and
     `CAUTION` times that standard error is added.
     """
-    links = _links(near)
+    links = _links(near, close)
     share = links.nnz / near.n_queries**2
+    if share > CROWDED and close > CLOSE:
+        return shared_variance(scores, near)
     total = float(scores @ (links @ scores))
     squares = np.square(scores)
     total += CAUTION * math.sqrt(2 * float(squares @ (links @ squares)))
     return total / (1 - share if share <= CROWDED else 1), share
 
 
-def _links(near: Neighbors) -> sparse.csr_array:
+def _links(near: Neighbors, close: int) -> sparse.csr_array:
     """(queries x queries), 1 where two queries depend on each other, or are the same."""
     n, k = near.indices.shape
     members = np.column_stack([near.queries, near.indices])
@@ -157,7 +165,7 @@ def _links(near: Neighbors) -> sparse.csr_array:
         return sparse.csr_array((ones, members[:, : size + 1].ravel(), pointers), shape)
 
     direct = hoods(k)[:, near.queries]
-    close = hoods(min(k, CLOSE))
-    links = direct + direct.T + close @ close.T
+    nearest = hoods(min(k, close))
+    links = direct + direct.T + nearest @ nearest.T
     links.data[:] = 1.0
     return links

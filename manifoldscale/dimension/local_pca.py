@@ -79,7 +79,7 @@ class LocalPCA(Method[Dimension]):
             return self._pooled_ratio(near)
         votes = self.local(near)
         value = float(votes.mean())
-        variance, linked = shared_variance(votes - value, near)
+        variance, linked = shared_variance(votes - value, near, self.k)
         # Votes that all agree are not certain: one more above and one below are added.
         independent = float(np.square(votes - value).sum())
         stderr = float(np.sqrt(max(variance, independent) + 2)) / len(votes)
@@ -90,7 +90,7 @@ class LocalPCA(Method[Dimension]):
 
     def _pooled_ratio(self, near: Neighbors) -> Dimension:
         rate = self._rate(near)
-        dim = rate_dimension(self, near, rate)
+        dim = rate_dimension(self, near, rate, self.k)
         if self.k < 2 * FEWEST:
             return dim
         half = dc.replace(self, k=self.k // 2)._rate(near)
