@@ -1,0 +1,131 @@
+"""What a command of tables and figures gives, and the options that all of them have."""
+
+import dataclasses as dc
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..core.interval import number
+from ..core.result import write_csv
+from .console import out, show_json, show_table
+
+if TYPE_CHECKING:
+    from ..report.lines import Panel
+
+
+@dc.dataclass(frozen=True)
+class Sheet:
+    """A table with what is to be said of it, and its figure.
+
+    Attributes
+    ----------
+    title : what was computed, settings included.
+    rows : one mapping a row, all with the same keys, which are the headings.
+    notes : lines below the table.
+    panels : of the figure.
+    """
+
+    title: str
+    rows: Sequence[Mapping[str, Any]]
+    panels: "Sequence[Panel]"
+    notes: Sequence[str] = ()
+
+
+def sheet_command(make: Callable[..., Sheet]) -> Callable[..., None]:
+    """A command that prints the sheet that `make` returns and draws its figure."""
+
+    @click.option(
+        "--figure",
+        type=click.Path(dir_okay=False, writable=True),
+        help="Where to draw: .png, .pdf or .svg.  [default: theory-NAME.png]",
+    )
+    @click.option(
+        "--csv",
+        "csv_path",
+        type=click.Path(dir_okay=False, writable=True),
+        help="Also write the table here.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON; draw on request.")
+    def command(
+        figure: str | None, csv_path: str | None, as_json: bool, **settings: Any
+    ) -> None:
+        for path, option in ((figure, "--figure"), (csv_path, "--csv")):
+            if path is not None and not Path(path).absolute().parent.is_dir():
+                raise click.BadParameter("its folder does not exist", param_hint=option)
+        sheet = make(**settings)
+        if csv_path is not None:
+            write_csv(Path(csv_path), sheet.rows)
+        if as_json:
+            show_json({"title": sheet.title, "rows": sheet.rows, "notes": sheet.notes})
+        else:
+            show_sheet(sheet)
+            figure = figure or f"theory-{click.get_current_context().info_name}.png"
+        if figure is not None:
+            from ..report.lines import save_panels
+
+            save_panels(sheet.panels, figure)
+            click.echo(f"figure: {figure}", err=as_json)
+
+    # Not functools.wraps, which would pass on a signature that lacks the options above.
+    command.__name__, command.__doc__ = make.__name__, make.__doc__
+    if hasattr(make, "__click_params__"):
+        command.__click_params__ += make.__click_params__  # type: ignore[attr-defined]
+    return command
+
+
+def show_sheet(sheet: Sheet) -> None:
+    """The table and the notes on standard output."""
+    headings = list(sheet.rows[0])
+    columns = {
+        name: "left" if isinstance(sheet.rows[0][name], str) else "right"
+        for name in headings
+    }
+    cells = [[_cell(row[name]) for name in headings] for row in sheet.rows]
+    out.print(sheet.title, style="bold")
+    show_table("", columns, cells)
+    for note in sheet.notes:
+        out.print(f"  {note}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return f"{int(value):,}" if abs(value) < 1e9 else number(float(value))
+    return number(float(value))
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Sizes: a list, as in 10,100,1000, or a logarithmic range with its number of values,
+    as in 10..1000/3, rounded; `inf` is a size.
+    """
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):  # a default
+            return value
+        try:
+            return _numbers(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a list, as in 10,100,1000, nor a range with its "
+                "number of values, as in 10..1000/3.",
+                param,
+                ctx,
+            )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    spanned = re.fullmatch(r"(\d+)\.\.(\d+)/(\d+)", text)
+    if spanned is None:
+        return tuple(float(word) for word in text.split(","))
+    low, high, count = map(int, spanned.groups())
+    if not (0 < low <= high and count >= 2):
+        raise ValueError(text)
+    ratio = (high / low) ** (1 / (count - 1))
+    # Rounded sizes may meet; a dict keeps their order.
+    return tuple(dict.fromkeys(float(round(low * ratio**step)) for step in range(count)))
