@@ -40,6 +40,30 @@ class Kernel(abc.ABC):
         """
         return 2 * self.smoothness / dim
 
+    def derivatives(self, n_features: int = 1, radius: float = 1.0) -> tuple[float, float]:
+        """k'(1) and k''(1) in the cosine t, at points of norm `radius`.
+
+        Raises
+        ------
+        ManifoldScaleError : a kernel that is not twice differentiable there.
+        """
+        require(
+            self.smoothness > 2,
+            f"{self} is not twice differentiable at equal points: near t = 1 it is smooth "
+            f"plus a multiple of (1 - t)^{self.smoothness:g}, so that its representation "
+            "bends more the closer one looks and has no second fundamental form. Use a "
+            "smooth activation, or measure a curvature at a scale.",
+        )
+        return self._derivatives(n_features, radius)
+
+    def _derivatives(self, n_features: int, radius: float) -> tuple[float, float]:
+        t = torch.ones((), dtype=torch.float64, requires_grad=True)
+        norm = torch.full_like(t, radius, requires_grad=False)
+        value = self.at(Angles(norm, norm, 1 - t, 1 + t, n_features))
+        (first,) = torch.autograd.grad(value, t, create_graph=True)
+        (second,) = torch.autograd.grad(first, t) if first.requires_grad else (0.0,)
+        return float(first.detach()), float(second)
+
     def __call__(
         self, x1: Any, x2: Any | None = None, *, device: str | None = None
     ) -> Tensor:
