@@ -9,6 +9,7 @@ from .activations import (
     ReLU as ReLU,
     Tanh as Tanh,
 )
+from .convolution import ConvNNGP as ConvNNGP, ConvNTK as ConvNTK
 from .kernel import Kernel as Kernel
 from .kernel_geometry import (
     KernelGeometry as KernelGeometry,

@@ -2,13 +2,13 @@
 
 import abc
 import dataclasses as dc
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.errors import require
+from .gram import assemble
 from .inputs import Angles, Inputs, as_inputs
 
 BLOCK = 256  # rows and columns of a block: its dozen temporaries stay in cache
@@ -84,16 +84,15 @@ class Kernel(abc.ABC):
         ManifoldScaleError : points that are not 2-D, not finite, or of different features.
         """
         first, second = as_inputs(x1, x2, device)
-        result = torch.empty(
-            (len(first), len(second)), dtype=torch.float64, device=first.norms.device
+        result = assemble(
+            len(first),
+            len(second),
+            lambda rows, columns: self.at(Angles.between(first[rows], second[columns])),
+            block=BLOCK,
+            symmetric=x2 is None,
+            device=first.norms.device,
         )
-        for rows, columns in _blocks(len(first), len(second), symmetric=x2 is None):
-            values = self.at(Angles.between(first[rows], second[columns]))
-            if x2 is None:
-                result[columns, rows] = values.T
-            result[rows, columns] = values
         if x2 is None:
-            _mirror(result)
             result.diagonal().copy_(self._diagonal(first))
         return result
 
@@ -121,17 +120,3 @@ class Kernel(abc.ABC):
         t = torch.as_tensor(t, dtype=torch.float64)
         require(bool((t.abs() <= 1).all()), "`t` must hold cosines, between -1 and 1.")
         return self.of_angle(torch.acos(t), n_features=n_features, radius=radius)
-
-
-def _blocks(n1: int, n2: int, symmetric: bool) -> Iterator[tuple[slice, slice]]:
-    """Blocks that tile the matrix; the upper triangle alone where it is symmetric."""
-    for i in range(0, n1, BLOCK):
-        for j in range(i if symmetric else 0, n2, BLOCK):
-            yield slice(i, i + BLOCK), slice(j, j + BLOCK)
-
-
-def _mirror(matrix: Tensor) -> None:
-    """Copy the upper triangle of each diagonal block onto its lower one."""
-    for start in range(0, len(matrix), BLOCK):
-        block = matrix[start : start + BLOCK, start : start + BLOCK]
-        block.copy_(block.triu() + block.triu(1).T)
