@@ -29,11 +29,10 @@ from scipy import linalg
 from ..core.arrays import Floats
 from ..core.errors import require
 from .curve import as_sizes
-from .gram import as_gram, as_targets
+from .gram import as_gram, as_targets, check_semidefinite
 from .learning_curve import KernelLearningCurve
 from .modes import Modes, blocks, not_negative, solve_kappa
-
-NEGATIVE = 1e-7  # share of the largest eigenvalue that rounding may make negative
+from .spectrum import Spectrum, spectrum_of_gram
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -73,14 +72,11 @@ class EmpiricalSpectrum:
         return float(len(self) * self.power[len(self) // 2 :].mean())
 
     @property
-    def alpha_K(self) -> float:
-        """Decay exponent beyond 1 of the eigenvalues from rank 10 to N / 10, by least
-        squares in logarithms.
+    def spectrum(self) -> Spectrum:
+        """The eigenvalues as a `Spectrum`, with its exponent alpha_K and what of it can be
+        trusted.
         """
-        ranks = np.arange(10, len(self) // 10 + 1)
-        require(len(ranks) > 10, f"{len(self)} points are too few for a decay exponent.")
-        values = np.log(self.eigenvalues[ranks - 1])
-        return float(-np.polyfit(np.log(ranks), values, 1)[0] - 1)
+        return spectrum_of_gram(self.eigenvalues * len(self))
 
     def head(self, rank: int) -> dict[str, Any]:
         """The first modes, and what the others add up to, as keyword arguments of
@@ -137,11 +133,7 @@ def empirical_spectrum(gram: Any, targets: Any) -> EmpiricalSpectrum:
     matrix = as_gram(gram)
     labels = as_targets(targets, len(matrix))
     values, vectors = linalg.eigh(matrix, driver="evd")
-    require(
-        values[0] >= -NEGATIVE * values[-1] and values[-1] > 0,
-        "`gram` is not positive semidefinite: its eigenvalues reach from "
-        f"{values[0]:.3g} to {values[-1]:.3g}.",
-    )
+    check_semidefinite(values[::-1])
     n = len(matrix)
     eigenvalues = np.clip(values[::-1], 0, None) / n
     return EmpiricalSpectrum(eigenvalues, vectors.T[::-1] @ labels / np.sqrt(n))

@@ -8,6 +8,7 @@ from ..core.arrays import Floats, as_real
 from ..core.errors import require
 
 ASYMMETRY = 1e-6  # of the largest entry: float32 kernels pass, mistaken ones do not
+NEGATIVE = 1e-7  # share of the largest eigenvalue that rounding may make negative
 
 
 def as_gram(data: Any, name: str = "gram") -> Floats:
@@ -23,6 +24,15 @@ def as_gram(data: Any, name: str = "gram") -> Floats:
         f"`{name}` is not symmetric: entries differ from their mirror by up to {gap:.2g}.",
     )
     return gram
+
+
+def check_semidefinite(values: Floats, name: str = "gram") -> None:
+    """That the eigenvalues of a Gram matrix, in falling order, are those of one."""
+    require(
+        float(values[0]) > 0 and float(values[-1]) >= -NEGATIVE * float(values[0]),
+        f"`{name}` is not positive semidefinite: its eigenvalues reach from "
+        f"{values[-1]:.3g} to {values[0]:.3g}.",
+    )
 
 
 def as_targets(data: Any, n_points: int, name: str = "targets") -> Floats:
