@@ -9,6 +9,11 @@ from .activations import (
     ReLU as ReLU,
     Tanh as Tanh,
 )
+from .dynamics import (
+    LinearizedTraining as LinearizedTraining,
+    linearized_network as linearized_network,
+    linearized_training as linearized_training,
+)
 from .empirical_ntk import empirical_ntk as empirical_ntk
 from .empirical_spectrum import (
     EmpiricalSpectrum as EmpiricalSpectrum,

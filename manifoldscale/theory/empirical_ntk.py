@@ -73,10 +73,9 @@ def empirical_ntk(
     """
     one_of("outputs", outputs, ("full", "trace", "mean"))
     _check(model)
-    device = next(model.parameters()).device
-    first = _as_inputs(x1, device)
-    second = None if x2 is None else _as_inputs(x2, device)
-    n_outputs, full = _count_outputs(model, first), outputs == "full"
+    first = _as_inputs(x1, _device(model))
+    second = None if x2 is None else _as_inputs(x2, _device(model))
+    n_outputs, full = outputs_at(model, first[:1]).numel(), outputs == "full"
     if _is_layered(model, first):
         assert isinstance(model, nn.Sequential)
         rows = max(1, NUMBERS // _layered_cost(model, n_outputs))
@@ -313,10 +312,15 @@ def _as_inputs(x: Any, device: torch.device) -> Tensor:
     return tensor
 
 
-def _count_outputs(model: nn.Module, x: Tensor) -> int:
+def outputs_at(model: nn.Module, x: Any) -> Tensor:
+    """(examples x outputs) of a network as it is, in float64."""
     state = {name: _copied(tensor) for name, tensor in _slots(model)}
     with torch.no_grad():
-        return int(_called(model, state, x[:1]).numel())
+        return _called(model, state, _as_inputs(x, _device(model))).flatten(1)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
 
 
 def _check(model: nn.Module) -> None:
