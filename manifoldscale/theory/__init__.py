@@ -10,6 +10,11 @@ from .activations import (
     Tanh as Tanh,
 )
 from .convolution import ConvNNGP as ConvNNGP, ConvNTK as ConvNTK
+from .dynamics import (
+    LinearizedTraining as LinearizedTraining,
+    linearized_network as linearized_network,
+    linearized_training as linearized_training,
+)
 from .empirical_ntk import empirical_ntk as empirical_ntk
 from .empirical_spectrum import (
     EmpiricalSpectrum as EmpiricalSpectrum,

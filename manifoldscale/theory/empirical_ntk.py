@@ -24,7 +24,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from ..core.errors import ManifoldScaleError, one_of, require
 from .ntk_mlp import NTKLinear, Pointwise
 
-NUMBERS = 1 << 25  # float64 numbers in the factors of a block: 256 MiB
+NUMBERS = 1 << 26  # float64 numbers in the factors of a block: 512 MiB; two are held
 
 
 @dc.dataclass(frozen=True)
@@ -73,19 +73,31 @@ def empirical_ntk(
     """
     one_of("outputs", outputs, ("full", "trace", "mean"))
     _check(model)
-    device = next(model.parameters()).device
-    first = _as_inputs(x1, device)
-    second = None if x2 is None else _as_inputs(x2, device)
-    n_outputs = _count_outputs(model, first)
+    first = _as_inputs(x1, _device(model))
+    second = None if x2 is None else _as_inputs(x2, _device(model))
+    n_outputs, full = outputs_at(model, first[:1]).numel(), outputs == "full"
     if _is_layered(model, first):
         assert isinstance(model, nn.Sequential)
-        factors, cost = _layered(model), _layered_cost(model, n_outputs)
+        rows = max(1, NUMBERS // _layered_cost(model, n_outputs))
+        kernel = _tiled(_layered(model), first, second, rows, full)
     else:
-        size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        factors, cost = _jacobian(model), n_outputs * size
-    rows = max(1, NUMBERS // cost)
-    kernel = _tiled(factors, first, second, rows, full=outputs == "full")
+        kernel = _general(model, first, second, n_outputs, full)
     return kernel / n_outputs if outputs == "mean" else kernel
+
+
+def _general(
+    model: nn.Module, x1: Tensor, x2: Tensor | None, n_outputs: int, full: bool
+) -> Tensor:
+    """By Jacobians. The trace is the sum of the kernels of single outputs, whose Jacobians
+    are smaller: blocks are longer, and fewer are computed again.
+    """
+    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if full:
+        rows = max(1, NUMBERS // (n_outputs * size))
+        return _tiled(_jacobian(model, slice(None)), x1, x2, rows, full)
+    rows = max(1, NUMBERS // size)
+    singles = (_jacobian(model, slice(o, o + 1)) for o in range(n_outputs))
+    return torch.stack([_tiled(single, x1, x2, rows, full) for single in singles]).sum(0)
 
 
 def _tiled(
@@ -213,8 +225,8 @@ def _is_pointwise(layer: nn.Module) -> bool:
     return (known or named) and not list(layer.parameters())
 
 
-def _jacobian(model: nn.Module) -> Factors:
-    """Factors of any module: one, the Jacobian itself."""
+def _jacobian(model: nn.Module, which: slice) -> Factors:
+    """Factors of some outputs of any module: their Jacobian in each parameter."""
     slots = dict(_slots(model))
     tensor_of = {slot: str(id(tensor)) for slot, tensor in slots.items()}
     values = {tensor_of[slot]: _copied(tensor) for slot, tensor in slots.items()}
@@ -223,7 +235,7 @@ def _jacobian(model: nn.Module) -> Factors:
     def outputs(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
         current = values | parameters
         state = {slot: current[tensor_of[slot]] for slot in slots}
-        return _called(model, state, x[None]).flatten()
+        return _called(model, state, x[None]).flatten()[which]
 
     parameters = {name: values[name] for name in values if name in trained}
     batched = vmap(jacrev(outputs), in_dims=(None, 0))
@@ -233,7 +245,7 @@ def _jacobian(model: nn.Module) -> Factors:
             jacobian = batched(parameters, x)
         except RuntimeError:  # not every operation can be batched twice, nor any branch
             jacobian = _one_by_one(outputs, parameters, x)
-        return [Factor(None, torch.cat([j.flatten(2) for j in jacobian.values()], 2))]
+        return [Factor(None, derivative.flatten(2)) for derivative in jacobian.values()]
 
     return factors
 
@@ -300,10 +312,15 @@ def _as_inputs(x: Any, device: torch.device) -> Tensor:
     return tensor
 
 
-def _count_outputs(model: nn.Module, x: Tensor) -> int:
+def outputs_at(model: nn.Module, x: Any) -> Tensor:
+    """(examples x outputs) of a network as it is, in float64."""
     state = {name: _copied(tensor) for name, tensor in _slots(model)}
     with torch.no_grad():
-        return int(_called(model, state, x[:1]).numel())
+        return _called(model, state, _as_inputs(x, _device(model))).flatten(1)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
 
 
 def _check(model: nn.Module) -> None:
