@@ -293,7 +293,6 @@ def _moments(variance: Tensor, terms: int) -> Tensor:
     return torch.stack(moments)
 
 
-@functools.lru_cache
 def _series_length(variance: float) -> int:
     """How many terms leave less than a rounding error at correlation 1."""
     weights, scales = erf_mixture()

@@ -112,6 +112,24 @@ def test_near_duplicates_and_near_antipodes(distance, bias, sign) -> None:
         assert found == pytest.approx(float(exact), rel=1e-13, abs=1e-14)
 
 
+def test_inputs_that_saturate_cost_no_digits() -> None:
+    """erf of inputs as large as 10^4, which differ by 10^-4: the determinant of their
+    covariance is what decides, and it is eleven digits below its terms.
+    """
+    x = 1e4 * points(1, 3)
+    y = x + 1e-4 * points(1, 3, seed=1)
+    with mpmath.workdps(60):
+        a, b = ([mpmath.mpf(float(v)) for v in p[0]] for p in (x, y))
+        q1, q2, k = (mpmath.fdot(*pq) / 3 for pq in ((a, a), (b, b), (a, b)))
+        root = mpmath.sqrt((1 + 2 * q1) * (1 + 2 * q2) - 4 * k**2)
+        value = 2 / mpmath.pi * mpmath.atan2(2 * k, root)
+        slope = 4 / mpmath.pi / root
+    setting = {"depth": 1, "activation": "erf", "weight_variance": 1.0}
+    assert ms.theory.nngp(x, y, **setting).item() == pytest.approx(float(value), rel=1e-14)
+    found = ms.theory.ntk(x, y, **setting).item()
+    assert found == pytest.approx(float(value + slope * k), rel=1e-9)
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_offsets_and_outliers_cost_no_digits(kernel) -> None:
     """Directions that all but agree, and a norm far above the others."""

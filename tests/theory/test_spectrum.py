@@ -57,13 +57,20 @@ def test_a_bend_is_in_the_interval_and_said() -> None:
     assert "bent spectrum (local slope -1.50 to -1.75)" in str(exponent)
 
 
+def one_by_one(spectrum: Spectrum) -> Spectrum:
+    """Each eigenvalue as often as it occurs, which is how a Gram matrix has them."""
+    values = np.repeat(spectrum.eigenvalues, spectrum.degeneracies.astype(int))
+    n = len(values)
+    return Spectrum(values, np.ones(n), np.arange(n), np.ones(n, bool), spectrum.source)
+
+
 @pytest.mark.parametrize("kernel", [NTK(), NNGP()], ids=["ntk", "nngp"])
 def test_a_gram_matrix_has_the_exponent_that_the_sphere_has_at_its_ranks(kernel) -> None:
     points = ms.manifolds.Sphere(2).sample(1500).points
-    exact = sphere_spectrum(kernel, 2, 40).exponent(first=4, last=150)
-    found = gram_spectrum(kernel(points)).exponent(first=4, last=150)
-    assert found.value == pytest.approx(exact.value, abs=0.1)
-    assert kernel.exponent(2) in found.interval
+    exact = one_by_one(sphere_spectrum(kernel, 2, 40)).exponent(first=10, last=150)
+    found = gram_spectrum(kernel(points)).exponent(first=10, last=150)
+    assert found.value == pytest.approx(exact.value, abs=0.05)
+    assert exact.value in found.interval
 
 
 @pytest.mark.slow
@@ -71,10 +78,14 @@ def test_a_gram_matrix_has_the_exponent_that_the_sphere_has_at_its_ranks(kernel)
     ("kernel", "alpha", "tolerance"), [(NTK, 0.5, 0.1), (NNGP, 1.5, 0.2)]
 )
 def test_larger_gram_matrices_of_the_sphere(kernel, alpha, tolerance) -> None:
+    """The value is near the asymptote; the interval is that of these ranks, where the
+    exact NNGP spectrum itself has 1.55 and not yet 1.5.
+    """
     points = ms.manifolds.Sphere(2).sample(4000).points
-    exponent = gram_spectrum(kernel(depth=2)(points)).exponent(first=30, last=400)
-    assert exponent.value == pytest.approx(alpha, abs=tolerance)
-    assert alpha in exponent.interval
+    exact = one_by_one(sphere_spectrum(kernel(depth=2), 2, 60)).exponent(30, 400)
+    found = gram_spectrum(kernel(depth=2)(points)).exponent(first=30, last=400)
+    assert found.value == pytest.approx(alpha, abs=tolerance)
+    assert exact.value in found.interval
 
 
 def test_the_trace_of_a_gram_matrix_is_the_mean_of_its_diagonal() -> None:
