@@ -26,7 +26,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from .curve import Curve
 from .empirical_ntk import empirical_ntk, outputs_at
-from .gram import as_gram, as_targets
+from .labeled_gram import as_gram, as_targets
 
 NEGATIVE = 1e-7  # share of the largest eigenvalue that rounding may make negative
 
@@ -158,7 +158,7 @@ def linearized_training(
             f"`nngp` must be on the same {n_points} points as `ntk`; it is on "
             f"{len(covariance)}.",
         )
-        spread = _Spread.of(flow, np.kron(covariance, np.eye(repeats)))
+        spread = _Spread.of(flow, np.asarray(np.kron(covariance, np.eye(repeats))))
     clock = _times(times)
     return _run(flow, spread, labels, start, clock, learning_rate, test_targets)
 

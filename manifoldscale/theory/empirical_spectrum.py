@@ -29,7 +29,7 @@ from scipy import linalg
 from ..core.arrays import Floats
 from ..core.errors import require
 from .curve import as_sizes
-from .gram import as_gram, as_targets
+from .labeled_gram import as_gram, as_targets
 from .learning_curve import KernelLearningCurve
 from .modes import Modes, blocks, not_negative, solve_kappa
 
@@ -71,16 +71,6 @@ class EmpiricalSpectrum:
         the modes: an upper bound, since the target may have power there too.
         """
         return float(len(self) * self.power[len(self) // 2 :].mean())
-
-    @property
-    def alpha_K(self) -> float:
-        """Decay exponent beyond 1 of the eigenvalues from rank 10 to N / 10, by least
-        squares in logarithms.
-        """
-        ranks = np.arange(10, len(self) // 10 + 1)
-        require(len(ranks) > 10, f"{len(self)} points are too few for a decay exponent.")
-        values = np.log(self.eigenvalues[ranks - 1])
-        return float(-np.polyfit(np.log(ranks), values, 1)[0] - 1)
 
     def head(self, rank: int) -> dict[str, Any]:
         """The first modes, and what the others add up to, as keyword arguments of

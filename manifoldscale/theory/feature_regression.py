@@ -20,9 +20,9 @@ from ..core.random import Rng, generator
 from ..geometry.cloud import as_cloud
 from .activations import Activation, as_activation
 from .curve import as_sizes, whole
-from .gram import as_targets
 from .kernel_regression import nested_predictions
 from .kernels import NNGP
+from .labeled_gram import as_targets
 from .modes import not_negative
 from .readout import readout
 

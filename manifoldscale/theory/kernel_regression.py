@@ -17,7 +17,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.random import Rng, generator
 from .curve import as_sizes, whole
-from .gram import as_gram, as_targets
+from .labeled_gram import as_gram, as_targets
 from .modes import not_negative
 
 
