@@ -139,6 +139,14 @@ class Caveat(enum.Enum):
         "the exponent lies above 4/d; the relation is a lower bound, so this does not "
         "contradict it"
     )
+    SUPER_POLYNOMIAL = (
+        "the eigenvalues fall faster than any power: there is no exponent alpha_K, and the "
+        "local slope belongs to its ranks only"
+    )
+    BENT_SPECTRUM = (
+        "the log-log line bends within the range: the interval reaches to the local slope "
+        "at its far end; fit higher ranks"
+    )
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"

@@ -9,6 +9,7 @@ from .activations import (
     ReLU as ReLU,
     Tanh as Tanh,
 )
+from .convolution import ConvNNGP as ConvNNGP, ConvNTK as ConvNTK
 from .dynamics import (
     LinearizedTraining as LinearizedTraining,
     linearized_network as linearized_network,
@@ -25,11 +26,21 @@ from .kernel_change import (
     kernel_alignment as kernel_alignment,
     kernel_drift as kernel_drift,
 )
+from .kernel_geometry import (
+    KernelGeometry as KernelGeometry,
+    kernel_geometry as kernel_geometry,
+)
 from .kernel_regression import kernel_regression_curve as kernel_regression_curve
 from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
 from .learning_curve import (
     KernelLearningCurve as KernelLearningCurve,
     kernel_learning_curve as kernel_learning_curve,
+)
+from .mean_field import (
+    Layers as Layers,
+    MeanField as MeanField,
+    critical_weight_variance as critical_weight_variance,
+    mean_field as mean_field,
 )
 from .ntk_mlp import NTKLinear as NTKLinear, ntk_mlp as ntk_mlp
 from .power_law_spectrum import (
@@ -45,4 +56,11 @@ from .random_features import (
 from .simulated_features import (
     simulate_linear_random_features as simulate_linear_random_features,
 )
+from .spectrum import (
+    SpectralExponent as SpectralExponent,
+    Spectrum as Spectrum,
+    gram_spectrum as gram_spectrum,
+)
+from .sphere import sphere_spectrum as sphere_spectrum
 from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
+from .torus import torus_spectrum as torus_spectrum

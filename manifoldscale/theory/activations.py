@@ -145,7 +145,7 @@ class SmoothActivation(Activation):
     def propagate(self, pair: Pair) -> tuple[Pair, Tensor]:
         value, slope = self.expectations(pair)
         std1, std2 = (safe_sqrt(self.second_moment(s**2)) for s in (pair.std1, pair.std2))
-        return Pair(std1, std2, (std1 * std2 - value).clamp_min(0.0)), slope
+        return Pair(std1, std2, std1 * std2 - value), slope
 
 
 @dc.dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 import abc
 import dataclasses as dc
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.errors import require
+from .gram import assemble
 from .inputs import Angles, Inputs, as_inputs
 
 BLOCK = 256  # rows and columns of a block: its dozen temporaries stay in cache
@@ -40,6 +40,30 @@ class Kernel(abc.ABC):
         """
         return 2 * self.smoothness / dim
 
+    def derivatives(self, n_features: int = 1, radius: float = 1.0) -> tuple[float, float]:
+        """k'(1) and k''(1) in the cosine t, at points of norm `radius`.
+
+        Raises
+        ------
+        ManifoldScaleError : a kernel that is not twice differentiable there.
+        """
+        require(
+            self.smoothness > 2,
+            f"{self} is not twice differentiable at equal points: near t = 1 it is smooth "
+            f"plus a multiple of (1 - t)^{self.smoothness:g}, so that its representation "
+            "bends more the closer one looks and has no second fundamental form. Use a "
+            "smooth activation, or measure a curvature at a scale.",
+        )
+        return self._derivatives(n_features, radius)
+
+    def _derivatives(self, n_features: int, radius: float) -> tuple[float, float]:
+        t = torch.ones((), dtype=torch.float64, requires_grad=True)
+        norm = torch.full_like(t, radius, requires_grad=False)
+        value = self.at(Angles(norm, norm, 1 - t, 1 + t, n_features))
+        (first,) = torch.autograd.grad(value, t, create_graph=True)
+        (second,) = torch.autograd.grad(first, t) if first.requires_grad else (0.0,)
+        return float(first.detach()), float(second)
+
     def __call__(
         self, x1: Any, x2: Any | None = None, *, device: str | None = None
     ) -> Tensor:
@@ -60,16 +84,15 @@ class Kernel(abc.ABC):
         ManifoldScaleError : points that are not 2-D, not finite, or of different features.
         """
         first, second = as_inputs(x1, x2, device)
-        result = torch.empty(
-            (len(first), len(second)), dtype=torch.float64, device=first.norms.device
+        result = assemble(
+            len(first),
+            len(second),
+            lambda rows, columns: self.at(Angles.between(first[rows], second[columns])),
+            block=BLOCK,
+            symmetric=x2 is None,
+            device=first.norms.device,
         )
-        for rows, columns in _blocks(len(first), len(second), symmetric=x2 is None):
-            values = self.at(Angles.between(first[rows], second[columns]))
-            if x2 is None:
-                result[columns, rows] = values.T
-            result[rows, columns] = values
         if x2 is None:
-            _mirror(result)
             result.diagonal().copy_(self._diagonal(first))
         return result
 
@@ -97,17 +120,3 @@ class Kernel(abc.ABC):
         t = torch.as_tensor(t, dtype=torch.float64)
         require(bool((t.abs() <= 1).all()), "`t` must hold cosines, between -1 and 1.")
         return self.of_angle(torch.acos(t), n_features=n_features, radius=radius)
-
-
-def _blocks(n1: int, n2: int, symmetric: bool) -> Iterator[tuple[slice, slice]]:
-    """Blocks that tile the matrix; the upper triangle alone where it is symmetric."""
-    for i in range(0, n1, BLOCK):
-        for j in range(i if symmetric else 0, n2, BLOCK):
-            yield slice(i, i + BLOCK), slice(j, j + BLOCK)
-
-
-def _mirror(matrix: Tensor) -> None:
-    """Copy the upper triangle of each diagonal block onto its lower one."""
-    for start in range(0, len(matrix), BLOCK):
-        block = matrix[start : start + BLOCK, start : start + BLOCK]
-        block.copy_(block.triu() + block.triu(1).T)

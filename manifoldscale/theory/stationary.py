@@ -59,6 +59,10 @@ class Gaussian(Stationary):
     def of_distance(self, distance: Tensor) -> Tensor:
         return torch.exp(-(distance**2) / 2)
 
+    def _derivatives(self, n_features: int, radius: float) -> tuple[float, float]:
+        first = (radius / self.length_scale) ** 2
+        return first, first**2
+
 
 @dc.dataclass(frozen=True)
 class Matern(Stationary):
@@ -88,6 +92,12 @@ class Matern(Stationary):
             terms = [torch.ones_like(s), s, s**2 / 3][: int(self.nu + 0.5)]
             return sum(terms[1:], terms[0]) * torch.exp(-s)
         return self._bessel(s)
+
+    def _derivatives(self, n_features: int, radius: float) -> tuple[float, float]:
+        # f = 1 - nu r^2 / (2 (nu - 1)) + nu^2 r^4 / (8 (nu - 1) (nu - 2)) - ...
+        square, nu = (radius / self.length_scale) ** 2, self.nu
+        second = (nu * square) ** 2 / ((nu - 1) * (nu - 2))
+        return nu * square / (nu - 1), second
 
     def _bessel(self, s: Tensor) -> Tensor:
         x = s.cpu().numpy()

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from .core.errors import require
-from .core.method import Method
-from .dimension import Auto, Dimension, LocalDimension
-from .geometry.estimate import estimate
+from ..core.errors import require
+from ..core.method import Method
+from ..dimension import Auto, Dimension, LocalDimension
+from ..geometry.estimate import estimate
 
 
 class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no types

@@ -1,0 +1,228 @@
+"""Spectra of kernels, and the exponent of their fall."""
+
+import dataclasses as dc
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from ..core.arrays import Array, Bools, Floats, as_real, frozen
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval
+from ..core.result import Quantity, Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLOCKS = 8  # of neighbouring eigenvalues, within which errors go together
+FEWEST = 8  # eigenvalues for a slope with its interval
+STEEPENING = 1.5  # of the local slope over the range, above which it is no power law
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Spectrum(Result):
+    """Distinct eigenvalues of a kernel's integral operator, with how often each occurs.
+
+    They belong to the uniform probability measure: the sum of eigenvalues times
+    degeneracies is the mean of k(x, x).
+
+    Parameters
+    ----------
+    eigenvalues, degeneracies : (levels,).
+    degrees : (levels,), of the eigenfunctions: spherical harmonics, length of the wave
+        vector; the rank where there is nothing better.
+    trustworthy : (levels,), whether the eigenvalue is known to a few per cent.
+    source : what it is the spectrum of.
+    """
+
+    eigenvalues: Floats
+    degeneracies: Floats
+    degrees: Array
+    trustworthy: Bools
+    source: str
+    caveats: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("eigenvalues", "degeneracies", "degrees", "trustworthy"):
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name))))
+
+    def __len__(self) -> int:
+        return len(self.eigenvalues)
+
+    @property
+    def trace(self) -> float:
+        """The sum over these levels of eigenvalue times degeneracy."""
+        return math.fsum(self.eigenvalues * self.degeneracies)
+
+    def ranked(self) -> tuple[Floats, Floats]:
+        """Positive eigenvalues in falling order, each at the middle of its ranks, up to
+        the first that cannot be trusted.
+        """
+        positive = np.flatnonzero(self.eigenvalues > 0)
+        order = positive[np.argsort(-self.eigenvalues[positive], kind="stable")]
+        known = np.logical_and.accumulate(self.trustworthy[order])
+        order = order[known]
+        counts = self.degeneracies[order]
+        return np.cumsum(counts) - (counts - 1) / 2, self.eigenvalues[order]
+
+    def exponent(
+        self, first: float | None = None, last: float | None = None, level: float = 0.95
+    ) -> "SpectralExponent":
+        """alpha_K, where the eigenvalue of rank i falls like i^-(1 + alpha_K).
+
+        The slope of log eigenvalue in log rank, each part of the range weighted by its
+        length in log rank. Neighbouring eigenvalues of a Gram matrix err together, and a
+        spectrum of theory, free of noise, bends towards its asymptote: the interval holds
+        the slope with errors between blocks, the local slope that a parabola has at the
+        far end, and its change from the middle to there once more.
+
+        Parameters
+        ----------
+        first, last : the ranks to fit; by default the upper half, in log rank, of those
+            that can be trusted.
+        level : of the interval.
+
+        Returns
+        -------
+        SpectralExponent. Where the eigenvalues fall faster than any power its value is
+        NaN, its interval reaches from the local slope at the end to infinity, and a caveat
+        says so.
+
+        Raises
+        ------
+        ManifoldScaleError : fewer than 8 eigenvalues in the range.
+        """
+        require(0 < level < 1, f"`level` must be between 0 and 1; not {level!r}.")
+        ranks, values = self.ranked()
+        top = float(ranks[-1]) if len(ranks) else 1.0
+        low = math.sqrt(top) if first is None else first
+        high = top if last is None else last
+        inside = (ranks >= low) & (ranks <= high)
+        require(
+            int(inside.sum()) >= FEWEST,
+            f"{inside.sum()} trustworthy positive eigenvalues have ranks from {low:.3g} to "
+            f"{high:.3g}; a slope needs {FEWEST}. Widen `first` and `last`, ask for more "
+            "degrees, or more points.",
+        )
+        return fit_exponent(ranks[inside], values[inside], level)
+
+    def headline(self) -> str:
+        trusted = int(self.trustworthy.sum())
+        return f"Spectrum of {self.source}: {len(self)} levels, {trusted} trustworthy"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "levels": len(self),
+            "trustworthy": int(self.trustworthy.sum()),
+            "trace": self.trace,
+            "largest": float(self.eigenvalues.max(initial=0.0)),
+        }
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Eigenvalues at their ranks on logarithmic axes, as far as they are trusted."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        ranks, values = self.ranked()
+        ax.loglog(ranks, values, ".", label=self.source)
+        ax.set(xlabel="rank", ylabel="eigenvalue")
+        return ax
+
+
+@dc.dataclass(frozen=True)
+class SpectralExponent(Quantity):
+    """alpha_K with its interval."""
+
+    name = "alpha_K"
+
+
+def gram_spectrum(gram: Any) -> Spectrum:
+    """The spectrum that a Gram matrix estimates: its eigenvalues over N.
+
+    The i-th is an estimate of the i-th of the operator as long as i is well below N; it is
+    trusted for i <= N / 10, and while it stands above rounding.
+
+    Parameters
+    ----------
+    gram : (N, N), symmetric and positive semidefinite.
+
+    Raises
+    ------
+    ManifoldScaleError : not square, not symmetric, or with eigenvalues below rounding.
+    """
+    matrix = as_real(gram, "gram").astype(np.float64, copy=False)
+    require(
+        matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and len(matrix) > 0,
+        f"`gram` must be a square matrix, such as `ntk(x)`; its shape is {matrix.shape}.",
+    )
+    n = len(matrix)
+    scale = float(np.abs(matrix).max())
+    require(
+        bool(np.allclose(matrix, matrix.T, rtol=0, atol=1e-8 * scale)),
+        "`gram` must be symmetric; call the kernel on one set of points.",
+    )
+    values = np.linalg.eigvalsh(matrix)[::-1] / n
+    rounding = 10 * n * np.finfo(float).eps * float(values[0])
+    require(
+        float(values[-1]) >= -max(rounding, 1e-8 * scale),
+        f"`gram` must be positive semidefinite; its smallest eigenvalue over N is "
+        f"{values[-1]:.3g}.",
+    )
+    ranks = np.arange(1, n + 1)
+    trusted = (ranks <= n / 10) & (values > rounding)
+    return Spectrum(
+        np.maximum(values, 0.0),
+        np.ones(n),
+        ranks,
+        trusted,
+        f"a Gram matrix of {n:,} points",
+    )
+
+
+def fit_exponent(ranks: Floats, values: Floats, level: float) -> SpectralExponent:
+    """The log-log slope by weighted least squares, straight and as a parabola."""
+    x, y = np.log(ranks), np.log(values)
+    x = x - x[-1]  # so that the parabola's slope term is that at the far end
+    weights = np.maximum(np.gradient(x), 1e-300)
+    straight, error, freedom = _fit(x, y, weights, degree=1)
+    bent, bent_error, _ = _fit(x, y, weights, degree=2)
+    notes: tuple[Remark, ...]
+    slope, far = -float(straight[1]), -float(bent[1])
+    near = far - 2 * float(bent[2]) * float(x[0])
+    margin = float(stats.t.ppf(0.5 + level / 2, freedom))
+    where = f"slope over ranks {ranks[0]:,.0f} to {ranks[-1]:,.0f}"
+    facts = f"local slope {-near:.2f} to {-far:.2f}"
+    if near > 0 and far / near > STEEPENING:
+        interval = Interval(far - margin * bent_error - 1, math.inf, level)
+        notes = (Caveat.SUPER_POLYNOMIAL(facts),)
+        return SpectralExponent(math.nan, interval, where, len(x), notes)
+    # What still changes has not arrived: as far again as the end is from the middle.
+    ends = slope - margin * error, slope + margin * error, far, 2 * far - slope
+    bends = abs(far - slope) > max(margin * error, 0.02 * slope)
+    interval = Interval(min(ends) - 1, max(ends) - 1, level)
+    notes = (Caveat.BENT_SPECTRUM(facts),) if bends else ()
+    return SpectralExponent(slope - 1, interval, where, len(x), notes)
+
+
+def _fit(x: Floats, y: Floats, weights: Floats, degree: int) -> tuple[Floats, float, int]:
+    """Coefficients, the slope's error from leaving out a block at a time (a jackknife),
+    and its degrees of freedom.
+    """
+    place = (x - x[0]) / (x[-1] - x[0])
+    block = np.minimum((BLOCKS * place).astype(int), BLOCKS - 1)
+    there = np.unique(block)
+    roots = np.sqrt(weights)
+
+    def coefficients(kept: Bools) -> Floats:
+        fit = np.polynomial.polynomial.polyfit(x[kept], y[kept], degree, w=roots[kept])
+        return np.asarray(fit, dtype=float)
+
+    left_out = np.array([coefficients(block != b)[1] for b in there])
+    spread = float(((left_out - left_out.mean()) ** 2).sum())
+    freedom = len(there) - 1
+    error = math.sqrt(spread * freedom / len(there))
+    return coefficients(np.ones(len(x), dtype=bool)), error, freedom
