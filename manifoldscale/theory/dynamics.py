@@ -22,13 +22,11 @@ from scipy import linalg
 from torch import nn
 
 from ..core.arrays import Floats, as_real
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import require
 from ..core.interval import number
 from .curve import Curve
 from .empirical_ntk import empirical_ntk, outputs_at
-from .gram import as_gram, as_targets
-
-NEGATIVE = 1e-7  # share of the largest eigenvalue that rounding may make negative
+from .gram import as_gram, as_targets, check_semidefinite
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -158,7 +156,7 @@ def linearized_training(
             f"`nngp` must be on the same {n_points} points as `ntk`; it is on "
             f"{len(covariance)}.",
         )
-        spread = _Spread.of(flow, np.kron(covariance, np.eye(repeats)))
+        spread = _Spread.of(flow, np.asarray(np.kron(covariance, np.eye(repeats))))
     clock = _times(times)
     return _run(flow, spread, labels, start, clock, learning_rate, test_targets)
 
@@ -266,12 +264,8 @@ class _Flow:
     @classmethod
     def of(cls, kernel: Floats, n_train: int) -> "_Flow":
         rates, modes = linalg.eigh(kernel[:n_train, :n_train], driver="evd")
-        if rates[0] < -NEGATIVE * abs(rates[-1]) or rates[-1] <= 0:
-            raise ManifoldScaleError(
-                "`ntk` is not positive semidefinite: its eigenvalues reach from "
-                f"{rates[0]:.3g} to {rates[-1]:.3g}."
-            )
         rates, modes = rates[::-1], modes[:, ::-1]
+        check_semidefinite(rates, "ntk")
         lost = rates <= n_train * np.finfo(float).eps * rates[0]  # zero but for rounding
         reach = kernel[n_train:, :n_train] @ modes
         return cls(np.where(lost, 0, rates), modes, np.where(lost, 0, reach))
