@@ -21,7 +21,9 @@ FLOORS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE]
-FILES += [PACKAGE / f"{room}.py" for room in LEVEL if (PACKAGE / f"{room}.py").is_file()]
+FILES += [
+    PACKAGE / f"{room}.py" for room in sorted(LEVEL) if (PACKAGE / f"{room}.py").is_file()
+]
 
 
 def room_of(path: Path) -> str:
