@@ -212,7 +212,8 @@ def main() -> None:
         print(*case, flush=True)
     show("Exact search: seconds, and ratios", results["search"])
     torch.set_num_threads(threads[-1])
-    results["estimators"] = [estimator_case(min(sizes), 64)]
+    clouds = [(min(sizes), 64)] if chosen.quick else [(5_000, 64), (20_000, 512)]
+    results["estimators"] = [estimator_case(*cloud) for cloud in clouds]
     show("Estimators over one search with k = 64: seconds", results["estimators"])
     shape = (60_000, 64, 500) if chosen.quick else (1_000_000, 256, 2_000)
     results["on disk"] = [disk_case(*shape)]

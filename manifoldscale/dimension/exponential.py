@@ -156,16 +156,19 @@ def shared_variance(
 def _links(near: Neighbors, close: int) -> sparse.csr_array:
     """(queries x queries), 1 where two queries depend on each other, or are the same."""
     n, k = near.indices.shape
-    members = np.column_stack([near.queries, near.indices])
+    # Narrow types, as the product of neighbourhoods is most of the time of an estimate.
+    members = np.column_stack([near.queries, near.indices]).astype(np.int32)
     shape = (n, near.n_rows)
 
     def hoods(size: int) -> sparse.csr_array:
-        pointers = np.arange(0, n * (size + 1) + 1, size + 1)
-        ones = np.ones(n * (size + 1))
+        pointers = np.arange(0, n * (size + 1) + 1, size + 1, dtype=np.int32)
+        ones = np.ones(n * (size + 1), dtype=bool)
         return sparse.csr_array((ones, members[:, : size + 1].ravel(), pointers), shape)
 
-    direct = hoods(k)[:, near.queries]
     nearest = hoods(min(k, close))
-    links = direct + direct.T + nearest @ nearest.T
-    links.data[:] = 1.0
-    return links
+    links = nearest @ nearest.T
+    if close < k:  # else a neighbour is shared: each is in its own neighbourhood
+        direct = hoods(k)[:, near.queries]
+        links = links + direct + direct.T
+    # Not astype, which would sort the links.
+    return sparse.csr_array((np.ones(links.nnz), links.indices, links.indptr), (n, n))

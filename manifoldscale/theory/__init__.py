@@ -10,6 +10,7 @@ from .activations import (
     Tanh as Tanh,
 )
 from .convolution import ConvNNGP as ConvNNGP, ConvNTK as ConvNTK
+from .descent import Descent as Descent, gradient_descent as gradient_descent
 from .dynamics import (
     LinearizedTraining as LinearizedTraining,
     linearized_network as linearized_network,

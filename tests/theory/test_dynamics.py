@@ -8,6 +8,7 @@ from torch import Tensor, nn
 import manifoldscale as ms
 from manifoldscale.theory import (
     empirical_ntk,
+    gradient_descent,
     kernel_alignment,
     kernel_drift,
     linearized_network,
@@ -35,14 +36,12 @@ TIMES = [0, 1, 30, 1000]
 
 
 def descend(network: nn.Module, learning_rate: float, steps: int) -> nn.Module:
-    """Full-batch gradient descent on half the sum of squared errors."""
-    parameters = list(network.parameters())
+    """Full-batch gradient descent on half the sum of squared errors, by torch's SGD."""
+    optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate)
     for _ in range(steps):
-        loss = 0.5 * ((network(X) - Y) ** 2).sum()
-        gradients = torch.autograd.grad(loss, parameters)
-        with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= learning_rate * gradient
+        optimiser.zero_grad()
+        (0.5 * ((network(X) - Y) ** 2).sum()).backward()
+        optimiser.step()
     return network
 
 
@@ -251,6 +250,47 @@ def test_lazy_and_rich() -> None:
                 assert aligned[1] > aligned[0]
     assert drift["lazy", 512] < 0.25 * drift["lazy", 64]
     assert drift["rich", 512] > 0.6 * drift["rich", 64]
+
+
+def test_descent_is_that_of_torch() -> None:
+    """The same losses as by an optimiser of torch, taken between the steps."""
+    trained = ntk_mlp(5, 32, 2, 1, "erf", rng=1)
+    run = gradient_descent(
+        trained,
+        X,
+        Y,
+        [0, 3, 10],
+        learning_rate=0.01,
+        test_inputs=X_TEST,
+        test_targets=Y_TEST,
+    )
+    other = ntk_mlp(5, 32, 2, 1, "erf", rng=1)
+    for at, more in enumerate((0, 3, 7)):
+        descend(other, 0.01, more)
+        for loss, x, y in ((run.train_loss, X, Y), (run.test_loss, X_TEST, Y_TEST)):
+            expected = ((other(x) - y) ** 2).sum(1).mean().item()
+            assert loss[at] == pytest.approx(expected, rel=1e-12)
+
+
+def test_descent_that_diverges_is_nan() -> None:
+    run = gradient_descent(
+        ntk_mlp(5, 32, 2, activation="linear"),
+        X,
+        Y,
+        [500],
+        learning_rate=9,
+        test_inputs=X,
+        test_targets=Y,
+    )
+    assert np.isnan(run.train_loss).all()
+
+
+@pytest.mark.parametrize("steps", [[], [0.5], [3, 1], [-1]])
+def test_steps_of_descent_are_counts(steps: list[float]) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="whole numbers"):
+        gradient_descent(
+            ntk_mlp(5, 8, 1), X, Y, steps, learning_rate=1, test_inputs=X, test_targets=Y
+        )
 
 
 def test_how_it_prints_and_tabulates() -> None:
