@@ -6,7 +6,7 @@ import importlib
 import sys
 import tomllib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +207,13 @@ def _from_numpy(path: Path) -> Examples:
 
 
 def from_python(spec: str) -> Any:
-    """Call the function that `py:module:function` names, found from the working
-    directory as well as among installed packages.
+    """What the function that `py:module:function` names returns."""
+    return python_function(spec)()
+
+
+def python_function(spec: str) -> Callable[..., Any]:
+    """The function that `py:module:function` names, found from the working directory as
+    well as among installed packages.
     """
     parts = spec.split(":")
     if len(parts) != 3 or not all(parts):
@@ -228,4 +233,5 @@ def from_python(spec: str) -> Any:
             f"{spec!r}: {parts[1]} has no function {parts[2]!r}; did you mean "
             f"{nearest(parts[2], choices)}?"
         )
-    return function()
+    found: Callable[..., Any] = function
+    return found

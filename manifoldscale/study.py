@@ -20,14 +20,17 @@ from .core.result import Table, write_csv
 from .core.serialize import dumps, plain, write_text
 from .dimension import Auto, Dimension
 from .networks.extract import extract
+from .networks.mlp import MLP
 from .networks.models import save_mlp
 from .probe import dimensions, probe_clouds
 from .scaling.compare import Comparison, compare
 from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
+from .sweeps.data_sets import DataSet
 from .sweeps.plan import Plan
 from .sweeps.run import run, train_one
-from .sweeps.tasks import DataSet, Task, TeacherStudent
+from .sweeps.tasks import Task
+from .sweeps.teachers import TeacherStudent
 from .sweeps.train import Training
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -239,7 +242,9 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
     """
     plan = study.plan
     model = train_one(plan, study.width, max(plan.dataset_sizes))
-    save_mlp(model, plan.shape(study.width), folder / "probe.safetensors")
+    shape = plan.shape(study.width)
+    assert isinstance(shape, MLP)
+    save_mlp(model, shape, folder / "probe.safetensors")
     inputs, labels = plan.task.points(study.n_points, plan.root_seed)
     clouds = extract(model, (inputs, labels) if labels is not None else inputs)
     done = 0
@@ -255,7 +260,7 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
 def _met(task: Task) -> tuple[str, ...]:
     """Conditions of the laws that the task itself guarantees."""
     teacher = isinstance(task, TeacherStudent)
-    return ("noiseless",) if teacher and task.floor == 0 else ()
+    return ("noiseless",) if teacher and _noise(task) == 0 else ()
 
 
 def _noise(task: Task) -> float:

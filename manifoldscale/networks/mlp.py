@@ -5,6 +5,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,12 +17,14 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "tanh": nn.Tanh,
 }
+PARAMETRISATIONS = ("standard", "ntk")
 
 
 @dc.dataclass(frozen=True)
 class MLP:
     """The shape of a multilayer perceptron: `depth` hidden layers of `width` units, and
-    a linear read-out.
+    a linear read-out. The parametrisation, "standard" or "ntk", is that in which it is
+    initialised and trained; the functions that it can be are the same.
     """
 
     inputs: int
@@ -29,9 +32,11 @@ class MLP:
     depth: int
     outputs: int
     activation: str = "relu"
+    parametrisation: str = "standard"
 
     def __post_init__(self) -> None:
         one_of("activation", self.activation, ACTIVATIONS)
+        one_of("parametrisation", self.parametrisation, PARAMETRISATIONS)
         for name in ("inputs", "width", "depth", "outputs"):
             require(
                 getattr(self, name) >= 1,
@@ -58,12 +63,32 @@ class MLP:
         return nn.Sequential(layers)
 
 
-def absorb(network: nn.Sequential, offset: Floats, scale: float) -> None:
-    """Fold the preparation (x - offset) / scale of the inputs into the first layer, so
-    that the network takes the data as they are. What every layer gives is unchanged.
+def absorb(network: nn.Sequential, offset: Floats, scale: float) -> nn.Sequential:
+    """The network with the preparation (x - offset) / scale of the inputs folded into its
+    first layer, so that it takes the data as they are; what every layer gives is unchanged.
+    Where the first layer is not linear, a layer `prepare` is put in front.
     """
+    if not np.any(offset) and scale == 1:
+        return network
     first = network[0]
-    assert isinstance(first, nn.Linear)
+    if not isinstance(first, nn.Linear):
+        layers = OrderedDict(network.named_children())
+        return nn.Sequential(OrderedDict(prepare=Prepare(offset, scale)) | layers).eval()
     with torch.no_grad():
         first.weight.div_(scale)
         first.bias.sub_(first.weight @ torch.from_numpy(offset).to(first.weight))
+    return network
+
+
+class Prepare(nn.Module):
+    """x -> (x - offset) / scale."""
+
+    offset: torch.Tensor
+
+    def __init__(self, offset: Floats, scale: float) -> None:
+        super().__init__()
+        self.register_buffer("offset", torch.from_numpy(offset).float())
+        self.scale = scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.offset) / self.scale

@@ -2,28 +2,31 @@
 
 import dataclasses as dc
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..core.errors import require
+from ..core.errors import ManifoldScaleError, require
 from ..core.serialize import dumps, plain
-from ..networks.mlp import MLP
+from .students import AnyShape, shape_of
 from .tasks import Task, check_loss
 from .train import Training
 
-SCHEMA = 1  # raised when a change alters what a run computes
+SCHEMA = 2  # raised when a change alters what a run computes
 DEFAULT_TRAINING = Training()
 PROBE_SEED = 10**6  # the network that is probed is none of those whose losses are fitted
 
 
 @dc.dataclass(frozen=True)
 class PackSpec:
-    """Runs that are trained together: one shape, one size, several seeds."""
+    """Runs that are trained together: one shape, and for each member the size of its
+    training set and the index of its seed.
+    """
 
-    shape: MLP
-    dataset_size: int
-    seeds: tuple[int, ...]
+    shape: AnyShape
+    members: tuple[tuple[int, int], ...]
 
 
 @dc.dataclass(frozen=True)
@@ -40,13 +43,19 @@ class Plan:
     ----------
     task : a `DataSet` or a `TeacherStudent`.
     dataset_sizes : numbers of training examples D.
-    widths : units of each hidden layer.
+    widths : units of each hidden layer, or channels.
     seeds : how many networks at each combination, each with its own initialisation,
         training set, test set and order of batches.
-    depth : hidden layers.
+    depth, activation, parametrisation : of the student "mlp".
+    student : "mlp"; "cnn", for square images; or "py:module:function", a function of
+        yours that takes (inputs, outputs, width) and returns a torch module.
     training : optimiser, budget and loss.
     n_test : test examples of a run.
     root_seed : a sweep with another root seed is an independent repetition.
+    paired : networks with the same seed index share initialisation (where the widths are
+        equal), test set and, in nested subsets, training set across sizes. What they have
+        in common cancels in differences of losses; errors at different sizes are then
+        correlated, and the curve says so (`shared_data`).
     """
 
     task: Task
@@ -58,6 +67,9 @@ class Plan:
     training: Training = DEFAULT_TRAINING
     n_test: int = 1000
     root_seed: int = 0
+    student: str = "mlp"
+    parametrisation: str = "standard"
+    paired: bool = False
 
     def __post_init__(self) -> None:
         for name in ("dataset_sizes", "widths"):
@@ -70,7 +82,7 @@ class Plan:
                 isinstance(value, int) and value >= least,
                 f"`{name}` must be an integer of at least {least}; not {value!r}.",
             )
-        self.shape(self.widths[0])  # checks the activation
+        self.shape(self.widths[0])  # checks student, activation and parametrisation
         check_loss(self.task, self.training.loss)
         most = self.task.largest(self.n_test)
         require(
@@ -78,32 +90,83 @@ class Plan:
             f"`dataset_sizes` reaches {max(self.dataset_sizes)}, but {self.task.name!r} "
             f"leaves {most} examples beside the {self.n_test} of the test set.",
         )
+        require(
+            not self.training.online or most is None,
+            f"`online` training needs examples that never run out; {self.task.name!r} is "
+            "a finite data set.",
+        )
 
     def __len__(self) -> int:
         return len(self.dataset_sizes) * len(self.widths) * self.seeds
 
-    def shape(self, width: int) -> MLP:
+    def shape(self, width: int) -> AnyShape:
         """The network at a width."""
-        task = self.task
-        return MLP(task.inputs, width, self.depth, task.outputs, self.activation)
+        return shape_of(
+            self.student,
+            self.task.inputs,
+            self.task.outputs,
+            width,
+            self.depth,
+            self.activation,
+            self.parametrisation,
+        )
 
-    def packs(self) -> list[PackSpec]:
-        """The units of work, the most expensive last."""
-        seeds = tuple(range(self.seeds))
+    def vary(self, **axes: Iterable[Any]) -> dict[tuple[Any, ...], "Plan"]:
+        """Plans over the product of other axes: fields of the plan, of its task or of its
+        training, by name.
+
+        >>> import manifoldscale as ms
+        >>> plan = Plan(ms.sweeps.TeacherStudent(), [100, 1000])
+        >>> plans = plan.vary(dim=[2, 4], depth=[1, 3])
+        >>> list(plans), plans[4, 3].task.dim, plans[4, 3].depth
+        ([(2, 1), (2, 3), (4, 1), (4, 3)], 4, 3)
+        """
+        values = {name: list(choices) for name, choices in axes.items()}
+        return {
+            chosen: self._with(dict(zip(values, chosen, strict=True)))
+            for chosen in itertools.product(*values.values())
+        }
+
+    def _with(self, changes: dict[str, Any]) -> "Plan":
+        parts: dict[str, dict[str, Any]] = {"task": {}, "training": {}, "plan": {}}
+        for name, value in changes.items():
+            parts[self._owner(name)][name] = value
+        return dc.replace(
+            self,
+            task=dc.replace(self.task, **parts["task"]),
+            training=dc.replace(self.training, **parts["training"]),
+            **parts["plan"],
+        )
+
+    def _owner(self, name: str) -> str:
+        for owner, value in (("plan", self), ("task", self.task), ("training", None)):
+            fields = dc.fields(value or self.training)
+            if name in {field.name for field in fields}:
+                return owner
+        raise ManifoldScaleError(
+            f"Neither the plan nor its task {type(self.task).__name__} nor its training "
+            f"has a field {name!r}."
+        )
+
+    def runs(self) -> list[tuple[AnyShape, int, int]]:
+        """(shape, dataset size, seed index) of every run, in the order of the table."""
         return [
-            PackSpec(self.shape(width), size, seeds)
+            (self.shape(width), size, index)
             for width in sorted(self.widths)
             for size in sorted(self.dataset_sizes)
+            for index in range(self.seeds)
         ]
 
-    def seed_of(self, shape: MLP, dataset_size: int, index: int) -> int:
+    def seed_of(self, shape: AnyShape, dataset_size: int, index: int) -> int:
         """The seed of one network: its own, so that errors at different sizes and widths
-        are independent.
+        are independent; or, where runs are paired, that of its index.
         """
-        key = [self.root_seed, index, dataset_size, *shape.sizes]
+        key = [self.root_seed, index]
+        if not self.paired:
+            key += [dataset_size, *shape.sizes]
         return int(np.random.SeedSequence(key).generate_state(1)[0])
 
-    def key(self, shape: MLP, dataset_size: int, index: int) -> str:
+    def key(self, shape: AnyShape, dataset_size: int, index: int) -> str:
         """A hash of everything that decides the loss of one run."""
         described = {
             "schema": SCHEMA,

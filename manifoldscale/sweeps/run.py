@@ -2,8 +2,9 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, as_completed
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import LearningCurve, Run
 from ..networks.mlp import absorb
+from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
 from .registry import Registry
+from .students import AnyShape
 from .train import Trained, train
 
 Records = dict[str, dict[str, Any]]
+FIELDS = {field.name for field in dc.fields(Run)}
 
 
 def run(
@@ -27,6 +32,8 @@ def run(
     *,
     executor: Executor | None = None,
     device: str = "cpu",
+    pack_size: int | str | None = None,
+    retry_failed: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> LearningCurve:
     """Train every network of a plan and return their test losses.
@@ -37,37 +44,46 @@ def run(
         resumes: runs that are there are not trained again, and the curve is the one that
         an undisturbed sweep gives.
     executor : where packs are trained; None is this process, one after the other. A
-        process of an executor uses one thread.
+        process of an executor uses one thread. Any `concurrent.futures.Executor` will do;
+        on a cluster, `dask.distributed.Client(...).get_executor()`.
     device : where torch computes.
+    pack_size : networks that are trained together: None, all seeds of one combination;
+        a number, at most so many, of other dataset sizes too; "auto", the number beyond
+        which this machine trains no faster, by timing, remembered in the registry. The
+        losses differ by rounding only, which training in float32 may amplify.
+    retry_failed : train runs again that failed.
     progress : called with the number of runs finished since the last call.
 
     Returns
     -------
-    LearningCurve with one run for each combination, in the order of the plan; a run
-    whose loss is not finite is there with its failure.
+    LearningCurve with one run for each combination, in the order of the plan; a run that
+    failed is there with its failure: what it raised, or that its loss was not finite.
+
+    Raises
+    ------
+    ManifoldScaleError : a registry that cannot be used, or a worker that died.
     """
     report = progress or (lambda _: None)
-    specs = plan.packs()
-    keys = {
-        spec: [plan.key(spec.shape, spec.dataset_size, i) for i in spec.seeds]
-        for spec in specs
-    }
+    runs = plan.runs()
+    keys = {one: plan.key(*one) for one in runs}
     with Registry(registry) if registry is not None else nullcontext() as stored:
-        wanted = [key for names in keys.values() for key in names]
-        records: Records = stored.find(wanted) if stored is not None else {}
+        records: Records = stored.find(keys.values()) if stored is not None else {}
+        if retry_failed:
+            records = {key: r for key, r in records.items() if r["failure"] is None}
         report(len(records))
-        missing = list(_missing(keys, records))
-        for finished in _trained(plan, missing, executor, device):
+        missing = [one for one in runs if keys[one] not in records]
+        specs = _specs(plan, missing, pack_size, stored, device)
+        for finished in _trained(plan, specs, executor, device):
             if stored is not None:
                 stored.add(finished)
             records.update(finished)
             report(len(finished))
-    task = plan.task
+    task, loss = plan.task, plan.training.loss
     return LearningCurve(
-        runs=tuple(_run(records[key]) for key in wanted),
-        loss=plan.training.loss,
-        floor=task.floor,
-        shared_data=task.shared_data,
+        runs=tuple(_run(records[key]) for key in keys.values()),
+        loss=loss,
+        floor=task.floor(loss),
+        shared_data=task.shared_data or plan.paired,
         task=task.name,
     )
 
@@ -80,17 +96,34 @@ def train_one(
     layer. By default its seed is none of the sweep's, so that the error of what is
     measured on it is independent of the losses.
     """
-    spec = PackSpec(plan.shape(width), dataset_size, (seed,))
+    spec = PackSpec(plan.shape(width), ((dataset_size, seed),))
     network = _train(plan, spec, "cpu").pack.member(0)
-    absorb(network, *plan.task.preparation)
-    return network
+    return absorb(network, *plan.task.preparation)
 
 
-def _missing(keys: dict[PackSpec, list[str]], records: Records) -> Iterator[PackSpec]:
-    for spec, names in keys.items():
-        left = [i for i, key in zip(spec.seeds, names, strict=True) if key not in records]
-        if left:
-            yield dc.replace(spec, seeds=tuple(left))
+def _specs(
+    plan: Plan,
+    missing: Sequence[tuple[AnyShape, int, int]],
+    pack_size: int | str | None,
+    stored: Registry | None,
+    device: str,
+) -> list[PackSpec]:
+    require(
+        pack_size in (None, "auto") or (isinstance(pack_size, int) and pack_size >= 1),
+        f"`pack_size` must be None, 'auto' or a positive integer; not {pack_size!r}.",
+    )
+    if pack_size != "auto":
+        return packs(plan, missing, pack_size)  # type: ignore[arg-type]
+    specs: list[PackSpec] = []
+    for shape in dict.fromkeys(shape for shape, _, _ in missing):
+        name = f"pack size of {shape} on {device}"
+        size = stored.setting(name) if stored is not None else None
+        if size is None:
+            size = best_size(shape, plan.training, device)
+            if stored is not None:
+                stored.remember(name, size)
+        specs += packs(plan, [one for one in missing if one[0] == shape], size)
+    return specs
 
 
 def _trained(
@@ -107,6 +140,11 @@ def _trained(
     try:
         for future in as_completed(futures):
             yield future.result()
+    except BrokenExecutor as error:
+        raise ManifoldScaleError(
+            f"`executor`: a worker died ({error}), killed or out of memory. Finished packs "
+            "are in the registry; call again to resume."
+        ) from error
     finally:
         for future in futures:
             future.cancel()
@@ -120,29 +158,72 @@ def _records_in_worker(plan: Plan, spec: PackSpec, device: str) -> Records:
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
-    seeds = [plan.seed_of(spec.shape, spec.dataset_size, i) for i in spec.seeds]
-    examples = [plan.task.draw(spec.dataset_size, plan.n_test, seed) for seed in seeds]
-    return train(spec.shape, examples, seeds, plan.training, device=device)
+    sizes = [size for size, _ in spec.members]
+    seeds = [plan.seed_of(spec.shape, *member) for member in spec.members]
+    pairs = list(zip(sizes, seeds, strict=True))
+    return train(
+        spec.shape,
+        [plan.task.draw(size, plan.n_test, seed) for size, seed in pairs],
+        seeds,
+        plan.training,
+        device=device,
+        fresh=lambda passes: [
+            plan.task.draw(size, 0, seed + passes * 2**32) for size, seed in pairs
+        ],
+    )
 
 
 def _records(plan: Plan, spec: PackSpec, device: str) -> Records:
-    """Train a pack; a record for each member, by key."""
-    trained = _train(plan, spec, device)
-    records = {}
-    for member, index in enumerate(spec.seeds):
-        failed = math.isnan(trained.test_loss[member])
-        records[plan.key(spec.shape, spec.dataset_size, index)] = {
-            "dataset_size": spec.dataset_size,
-            "width": spec.shape.width,
-            "parameters": spec.shape.parameters,
-            "seed": index,
-            "loss": None if failed else trained.test_loss[member],
-            "loss_stderr": None if failed else trained.test_stderr[member],
-            "train_loss": None if failed else trained.train_loss[member],
-            "converged": None if failed else trained.converged(member),
-            "failure": "the training diverged" if failed else None,
+    """Train a pack; a record for each member, by key. What training raises is the failure
+    of its members, and harms no other pack.
+    """
+    try:
+        trained = _train(plan, spec, device)
+    except Exception:
+        trace = traceback.format_exc()
+        return {
+            plan.key(spec.shape, *member): _record(plan, spec.shape, *member, failure=trace)
+            for member in spec.members
         }
+    records = {}
+    for place, member in enumerate(spec.members):
+        failed = math.isnan(trained.test_loss[place])
+        record = _record(plan, spec.shape, *member, steps=trained.steps[place])
+        if failed:
+            record["failure"] = "the training diverged"
+        else:
+            record |= {
+                "loss": trained.test_loss[place],
+                "loss_stderr": trained.test_stderr[place],
+                "train_loss": trained.train_loss[place],
+                "converged": trained.converged(place),
+            }
+        records[plan.key(spec.shape, *member)] = record
     return records
+
+
+def _record(
+    plan: Plan,
+    shape: AnyShape,
+    dataset_size: int,
+    index: int,
+    failure: str | None = None,
+    steps: int = 0,
+) -> dict[str, Any]:
+    seen = steps * plan.training.batch(dataset_size)
+    return {
+        "task": plan.task.name,
+        "dataset_size": max(dataset_size, seen) if plan.training.online else dataset_size,
+        "width": shape.width,
+        "parameters": shape.parameters,
+        "seed": index,
+        "steps": steps,
+        "loss": None,
+        "loss_stderr": None,
+        "train_loss": None,
+        "converged": None,
+        "failure": failure,
+    }
 
 
 def _run(record: dict[str, Any]) -> Run:
@@ -150,4 +231,4 @@ def _run(record: dict[str, Any]) -> Run:
         name: math.nan if record[name] is None else record[name]
         for name in ("loss", "loss_stderr", "train_loss")
     }
-    return Run(**{**record, **numbers})
+    return Run(**{name: record[name] for name in FIELDS & record.keys()} | numbers)

@@ -10,60 +10,95 @@ from torch import Tensor
 
 from ..core.errors import one_of, require
 from ..core.random import keyed
-from ..networks.mlp import MLP
+from .flat import OPTIMISERS
+from .losses import check_name, example_loss
 from .pack import Pack
+from .students import AnyShape, make_pack
 from .tasks import Split
 
 INTERPOLATED = 0.1  # a run has converged when its training loss is below this share of
 # its test loss
 DIVERGED = 10  # times the loss of the zero function
-CHECK_EVERY = 50  # steps between looks for members that diverged
+CHECK_EVERY = 50  # steps between looks for members that diverged, or are done
+EVALUATED = 2048  # examples of each member in a batch of the evaluation
+SCHEDULES = ("cosine", "constant")
+
+Fresh = Callable[[int], Sequence[Split]]
 
 
 @dc.dataclass(frozen=True)
 class Training:
-    """How every network of a sweep is trained: Adam, with a cosine to zero.
+    """How every network of a sweep is trained.
 
     Parameters
     ----------
     steps : optimisation steps.
-    batch_size : examples a step, at most; a smaller training set is used whole.
+    epochs : passes over the training set that a network makes at least: its number of
+        steps is the larger of `steps` and what these take.
+    batch_size : examples a step, at most; a smaller training set is used whole. None is
+        the whole set always: full-batch gradient descent.
     learning_rate : at the start.
-    loss : "mse", the squared error summed over the outputs, without 1/2; or
-        "cross_entropy".
+    schedule : "cosine", to zero, or "constant".
+    optimiser : "adam" or "sgd", without momentum.
+    loss : "mse", the squared error summed over the outputs, without 1/2; "abs^p", as
+        "abs^3", |y - f|^p; "cross_entropy"; or "kl", the cross-entropy less the entropy of
+        the targets, whose floor is zero.
+    plateau : a network stops when its training loss has fallen by less than this share
+        over the last `patience` steps; 0 never stops.
+    online : the training set is drawn anew whenever it has been passed over once.
     dtype : "float32" or "float64".
     """
 
     steps: int = 1000
-    batch_size: int = 128
+    batch_size: int | None = 128
     learning_rate: float = 4e-3
     loss: str = "mse"
     dtype: str = "float32"
+    epochs: float = 0.0
+    schedule: str = "cosine"
+    optimiser: str = "adam"
+    plateau: float = 0.0
+    patience: int = 500
+    online: bool = False
 
     def __post_init__(self) -> None:
-        one_of("loss", self.loss, ("mse", "cross_entropy"))
+        check_name(self.loss)
         one_of("dtype", self.dtype, ("float32", "float64"))
-        for name in ("steps", "batch_size", "learning_rate"):
-            require(
-                getattr(self, name) > 0,
-                f"`{name}` must be positive; not {getattr(self, name)}.",
-            )
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("optimiser", self.optimiser, OPTIMISERS)
+        for name in ("steps", "batch_size", "learning_rate", "patience"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"`{name}` must be positive; not {value}.")
+        for name in ("epochs", "plateau"):
+            value = getattr(self, name)
+            require(value >= 0, f"`{name}` must be at least 0; not {value}.")
 
     @property
     def torch_dtype(self) -> torch.dtype:
         return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def batch(self, n: int) -> int:
+        """Examples of a step, of a training set of n."""
+        return n if self.batch_size is None else min(n, self.batch_size)
+
+    def budget(self, n: int) -> int:
+        """Steps on a training set of n."""
+        return max(self.steps, math.ceil(self.epochs * n / self.batch(n)))
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Trained:
     """A trained pack with the losses of its members, NaN for one that diverged: whose
     loss became non-finite, or ended above ten times that of the zero function.
+
+    steps : how many each member made.
     """
 
     pack: Pack
     test_loss: list[float]
     test_stderr: list[float]
     train_loss: list[float]
+    steps: list[int]
 
     def converged(self, member: int) -> bool:
         """Whether the member interpolates its training set."""
@@ -71,127 +106,235 @@ class Trained:
 
 
 def train(
-    shape: MLP,
+    shape: AnyShape,
     examples: Sequence[Split],
     seeds: Sequence[int],
     training: Training,
     *,
     device: str = "cpu",
+    learning_rates: Sequence[float] | None = None,
+    fresh: Fresh | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Trained:
     """Train one network a seed, together.
 
-    All members have equally many training examples. What a member computes depends on
-    its own examples and seed, up to the rounding of batched products.
+    What a member computes depends on its own examples and seed, up to the rounding of
+    batched products. Training sets may differ in size as long as their batches do not.
 
     Parameters
     ----------
     examples, seeds : one entry a member.
+    learning_rates : one a member; by default all have that of `training`.
+    fresh : new examples of all members, of their number of passes, for online training.
     progress : called with the number of steps done since the last call.
     """
     dtype = training.torch_dtype
-    inputs = _stacked([one.train_inputs for one in examples], dtype, device)
-    targets = _stacked([one.train_targets for one in examples], dtype, device)
-    pack = Pack(shape, seeds, dtype, device)
-    optimiser = torch.optim.Adam(pack.parameters(), lr=training.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
-    alive = torch.ones(len(seeds), dtype=torch.bool, device=device)
-    n = inputs.shape[1]
-    order = _Order(n, min(n, training.batch_size), seeds, device)
-    for step in range(training.steps):
-        batch_inputs, batch_targets = _gather(inputs, targets, next(order))
-        losses = example_loss(pack(batch_inputs), batch_targets, training.loss).mean(1)
-        optimiser.zero_grad(set_to_none=False)
-        torch.autograd.backward(losses.sum())
-        optimiser.step()
-        schedule.step()
-        if (step + 1) % CHECK_EVERY == 0 or step + 1 == training.steps:
-            alive &= losses.detach().isfinite()
-            _quarantine(pack, optimiser, alive)
+    data = _Data(examples, dtype, device)
+    batches = {training.batch(n) for n in data.counts}
+    require(len(batches) == 1, f"Members of a pack have batches of {sorted(batches)}.")
+    pack = make_pack(shape, seeds, dtype, device)
+    optimiser = OPTIMISERS[training.optimiser](pack.flat)
+    order = _Order(data.counts, batches.pop(), seeds)
+    clock = _Clock(training, data.counts, learning_rates, dtype, device)
+    for step in range(clock.longest):
+        rows = next(order)
+        if training.online and fresh is not None and order.passed:
+            data = _Data(fresh(order.passes), dtype, device)
+        inputs, targets = data.batch(rows)
+        losses = example_loss(pack(inputs), targets, training.loss).mean(1)
+        pack.flat.differentiate(losses)
+        optimiser.step(clock.rates(step))
+        clock.watch(losses.detach())
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == clock.longest:
+            _quarantine(pack, clock.alive)
+            optimiser.forget(~clock.alive)
             if progress is not None:
                 progress(step % CHECK_EVERY + 1)
-    return _evaluated(pack, examples, inputs, targets, alive, training)
+            if clock.finished(step + 1):
+                break
+    return _evaluated(pack, examples, clock, training, device)
 
 
-def example_loss(outputs: Tensor, targets: Tensor, loss: str) -> Tensor:
-    """(..., batch, outputs) to the loss of each example."""
-    if loss == "mse":
-        return (outputs - targets).square().sum(-1)
-    return -(targets * outputs.log_softmax(-1)).sum(-1)
+class _Clock:
+    """What each member may still do: its learning rate at a step, whether it is alive,
+    and when it stops.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        counts: Sequence[int],
+        learning_rates: Sequence[float] | None,
+        dtype: torch.dtype,
+        device: str,
+    ) -> None:
+        self.training = training
+        self.budgets = torch.tensor([training.budget(n) for n in counts], device=device)
+        self.longest = int(self.budgets.max())
+        given = learning_rates or [training.learning_rate] * len(counts)
+        self.start = torch.tensor(given, dtype=dtype, device=device)
+        self.alive = torch.ones(len(counts), dtype=torch.bool, device=device)
+        self.stopped = torch.zeros_like(self.alive)
+        self.done = self.budgets.clone()
+        self.recent = torch.zeros(len(counts), dtype=dtype, device=device)
+        self.before: Tensor | None = None
+        self.steps = 0
+
+    def rates(self, step: int) -> Tensor:
+        """(members x 1) learning rates; zero for members that have stopped."""
+        share = (step / self.budgets.double()).clamp(max=1)
+        rate = self.start
+        if self.training.schedule == "cosine":
+            rate = rate * (0.5 * (1 + torch.cos(math.pi * share))).to(rate.dtype)
+        running = self.alive & ~self.stopped & (step < self.budgets)
+        return torch.where(running, rate, 0)[:, None]
+
+    def watch(self, losses: Tensor) -> None:
+        """Take note of the losses of a step."""
+        self.steps += 1
+        if self.steps % CHECK_EVERY == 0:
+            self.alive &= losses.isfinite()
+        if self.training.plateau == 0:
+            return
+        self.recent += losses
+        if self.steps % self.training.patience == 0:
+            if self.before is not None:
+                flat = self.recent > (1 - self.training.plateau) * self.before
+                newly = flat & ~self.stopped
+                self.done = torch.where(newly, self.done.clamp(max=self.steps), self.done)
+                self.stopped |= newly
+            self.before, self.recent = self.recent, torch.zeros_like(self.recent)
+
+    def finished(self, step: int) -> bool:
+        """Whether no member has a step to make."""
+        return bool((~self.alive | self.stopped | (step >= self.budgets)).all())
 
 
-def _stacked(arrays: Sequence[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
-    return torch.from_numpy(np.stack(arrays)).to(device, dtype)
+class _Data:
+    """The training sets of all members, one after the other."""
+
+    def __init__(self, examples: Sequence[Split], dtype: torch.dtype, device: str) -> None:
+        self.counts = [len(one.train_inputs) for one in examples]
+        starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        self.starts = torch.from_numpy(starts)[:, None].to(device)
+        self.inputs = _joined([one.train_inputs for one in examples], dtype, device)
+        self.targets = _joined([one.train_targets for one in examples], dtype, device)
+
+    def batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(members x batch) row numbers to inputs and targets; None is all."""
+        if rows is None:
+            shape = (len(self.counts), self.counts[0], -1)
+            return self.inputs.view(shape), self.targets.view(shape)
+        flat = (rows.to(self.starts.device) + self.starts).ravel()
+        shape = (*rows.shape, -1)
+        return (
+            self.inputs.index_select(0, flat).view(shape),
+            self.targets.index_select(0, flat).view(shape),
+        )
+
+
+def _joined(arrays: Sequence[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
+    return torch.from_numpy(np.concatenate(arrays)).to(device, dtype)
 
 
 class _Order:
-    """Batches of row numbers, (members x batch), reshuffled every epoch by each member's
-    own stream; the whole set, unshuffled, where it fits in one batch.
+    """Batches of row numbers, (members x batch), reshuffled every pass by each member's
+    own stream; None, the whole set, where it fits in one batch.
+
+    passed, passes : whether the last batch began a new pass over the first member's set,
+    and how many it has completed.
     """
 
-    def __init__(self, n: int, batch: int, seeds: Sequence[int], device: str) -> None:
-        self.n, self.batch, self.device = n, batch, device
+    def __init__(self, counts: Sequence[int], batch: int, seeds: Sequence[int]) -> None:
+        self.counts, self.batch = counts, batch
         self.streams = [keyed(seed, "order") for seed in seeds]
-        self.rows: Tensor | None = None
-        self.at = 0
+        self.orders = [np.arange(n) for n in counts]
+        self.at = list(counts)  # no pass begun
+        self.passed, self.passes = False, -1
 
     def __next__(self) -> Tensor | None:
-        if self.batch == self.n:
+        if all(n == self.batch for n in self.counts):
+            self.passed = self.passes >= 0
+            self.passes += 1
             return None
-        if self.rows is None or self.at + self.batch > self.n:
-            drawn = np.stack([stream.permutation(self.n) for stream in self.streams])
-            self.rows, self.at = torch.from_numpy(drawn).to(self.device), 0
-        self.at += self.batch
-        return self.rows[:, self.at - self.batch : self.at]
+        rows = np.empty((len(self.counts), self.batch), dtype=np.int64)
+        for i, n in enumerate(self.counts):
+            begins = self.at[i] + self.batch > n
+            if begins:
+                self.orders[i], self.at[i] = self.streams[i].permutation(n), 0
+            rows[i] = self.orders[i][self.at[i] : self.at[i] + self.batch]
+            self.at[i] += self.batch
+            if i == 0:
+                self.passed = begins and self.passes >= 0
+                self.passes += begins
+        return torch.from_numpy(rows)
 
 
-def _gather(inputs: Tensor, targets: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-    if rows is None:
-        return inputs, targets
-    members, n = inputs.shape[:2]
-    flat = (rows + n * torch.arange(members, device=rows.device)[:, None]).ravel()
-    shape = (*rows.shape, -1)
-    return (
-        inputs.flatten(0, 1).index_select(0, flat).view(shape),
-        targets.flatten(0, 1).index_select(0, flat).view(shape),
-    )
-
-
-def _quarantine(pack: Pack, optimiser: torch.optim.Adam, alive: Tensor) -> None:
-    """Zero the weights of members that diverged, and what the optimiser remembers of
-    them: their NaN harms no other, but slows the arithmetic of all.
+def _quarantine(pack: Pack, alive: Tensor) -> None:
+    """Zero the weights of members that diverged: their NaN harms no other, but slows the
+    arithmetic of all.
     """
-    if bool(alive.all()):
-        return
-    with torch.no_grad():
-        for parameter in pack.parameters():
-            parameter[~alive] = 0
-            for memory in optimiser.state[parameter].values():
-                if memory.shape == parameter.shape:
-                    memory[~alive] = 0
+    if not bool(alive.all()):
+        pack.flat.values[~alive] = 0
 
 
 @torch.no_grad()
 def _evaluated(
     pack: Pack,
     examples: Sequence[Split],
-    inputs: Tensor,
-    targets: Tensor,
-    alive: Tensor,
+    clock: _Clock,
     training: Training,
+    device: str,
 ) -> Trained:
-    dtype, device = inputs.dtype, str(inputs.device)
+    dtype, loss = training.torch_dtype, training.loss
     test_inputs = _stacked([one.test_inputs for one in examples], dtype, device)
     test_targets = _stacked([one.test_targets for one in examples], dtype, device)
-    test = example_loss(pack(test_inputs), test_targets, training.loss).double()
-    fitted = example_loss(pack(inputs), targets, training.loss).double().mean(1)
-    trivial = example_loss(torch.zeros_like(targets), targets, training.loss).mean(1)
-    sane = fitted <= DIVERGED * trivial.double()
-    alive = alive & test.isfinite().all(1) & fitted.isfinite() & sane
+    test = _losses(pack, test_inputs, test_targets, loss)
+    fitted, trivial = _training_losses(pack, examples, training, device)
+    alive = clock.alive & test.isfinite().all(1) & fitted.isfinite()
+    alive &= fitted <= DIVERGED * trivial
     nan = torch.full_like(fitted, math.nan)
     return Trained(
         pack=pack,
         test_loss=torch.where(alive, test.mean(1), nan).tolist(),
         test_stderr=torch.where(alive, test.std(1) / test.shape[1] ** 0.5, nan).tolist(),
         train_loss=torch.where(alive, fitted, nan).tolist(),
+        steps=clock.done.tolist(),
     )
+
+
+def _training_losses(
+    pack: Pack, examples: Sequence[Split], training: Training, device: str
+) -> tuple[Tensor, Tensor]:
+    """Mean training loss of each member, and that of the zero function. Members of other
+    sizes are evaluated in turn: shorter sets are repeated, and only their own rows count.
+    """
+    dtype, loss = training.torch_dtype, training.loss
+    longest = max(len(one.train_inputs) for one in examples)
+    rows = [np.arange(longest) % len(one.train_inputs) for one in examples]
+    weight = torch.tensor(
+        np.array([np.arange(longest) < len(one.train_inputs) for one in examples]),
+        dtype=torch.float64,
+        device=device,
+    )
+    weight /= weight.sum(1, keepdim=True)
+    pairs = list(zip(examples, rows, strict=True))
+    inputs = _stacked([one.train_inputs[r] for one, r in pairs], dtype, device)
+    targets = _stacked([one.train_targets[r] for one, r in pairs], dtype, device)
+    fitted = _losses(pack, inputs, targets, loss)
+    trivial = example_loss(torch.zeros_like(targets), targets, loss).double()
+    return (fitted * weight).sum(1), (trivial * weight).sum(1)
+
+
+def _losses(pack: Pack, inputs: Tensor, targets: Tensor, loss: str) -> Tensor:
+    """(members x examples) losses in float64, in batches."""
+    parts = []
+    for at in range(0, inputs.shape[1], EVALUATED):
+        rows = slice(at, at + EVALUATED)
+        outputs = pack(inputs[:, rows])
+        parts.append(example_loss(outputs, targets[:, rows], loss).double())
+    return torch.cat(parts, 1)
+
+
+def _stacked(arrays: Sequence[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
+    return torch.from_numpy(np.stack(arrays)).to(device, dtype)

@@ -11,8 +11,9 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.sweeps import DataSet, TeacherStudent, Training
-from manifoldscale.sweeps.pack import Pack
-from manifoldscale.sweeps.train import _Order, example_loss, train
+from manifoldscale.sweeps.losses import example_loss
+from manifoldscale.sweeps.pack import MLPPack
+from manifoldscale.sweeps.train import _Order, train
 
 SEEDS = [11, 12, 13]
 DOUBLE = Training(steps=100, batch_size=16, learning_rate=3e-3, dtype="float64")
@@ -45,12 +46,12 @@ def test_a_member_equals_a_plain_module_trained_by_torch() -> None:
     examples = [task.draw(60, 30, seed) for seed in SEEDS]
     together = train(shape, examples, SEEDS, DOUBLE)
     for i, seed in enumerate(SEEDS):
-        module = Pack(shape, [seed], torch.float64).member(0).train()
+        module = MLPPack(shape, [seed], torch.float64).member(0).train()
         optimiser = torch.optim.Adam(module.parameters(), lr=DOUBLE.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, DOUBLE.steps)
         inputs = torch.from_numpy(examples[i].train_inputs)
         targets = torch.from_numpy(examples[i].train_targets)
-        order = _Order(60, 16, [seed], "cpu")
+        order = _Order([60], 16, [seed])
         for _ in range(DOUBLE.steps):
             rows = next(order)[0]
             loss = (module(inputs[rows]) - targets[rows]).square().sum(1).mean()
@@ -63,7 +64,7 @@ def test_a_member_equals_a_plain_module_trained_by_torch() -> None:
 
 
 def test_a_member_as_a_module_computes_what_the_pack_computes() -> None:
-    pack = Pack(MLP(5, 7, 3, 2), SEEDS, torch.float64)
+    pack = MLPPack(MLP(5, 7, 3, 2), SEEDS, torch.float64)
     inputs = torch.randn(3, 9, 5, dtype=torch.float64)
     outputs = pack(inputs)
     for i in range(3):
@@ -71,7 +72,7 @@ def test_a_member_as_a_module_computes_what_the_pack_computes() -> None:
 
 
 def test_initial_weights_have_the_stated_variance() -> None:
-    pack = Pack(MLP(200, 300, 2, 100), [0, 1])
+    pack = MLPPack(MLP(200, 300, 2, 100), [0, 1])
     for weight, variance in zip(pack.weights, (2 / 200, 2 / 300, 0.01 / 300), strict=True):
         assert weight.var().item() == pytest.approx(variance, rel=0.05)
     assert pack.biases[1].std().item() == pytest.approx(0.1, rel=0.1)
@@ -88,7 +89,7 @@ def test_one_member_that_diverges_harms_no_other() -> None:
     assert math.isnan(harmed.test_loss[1]) and math.isnan(harmed.train_loss[1])
     for i in (0, 2):
         assert harmed.test_loss[i] == healthy.test_loss[i]
-    assert all(bool(p.isfinite().all()) for p in harmed.pack.parameters())
+    assert all(bool(p.isfinite().all()) for p in harmed.pack.flat.leaves)
 
 
 def test_training_interpolates_and_converged_says_so() -> None:

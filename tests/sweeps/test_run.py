@@ -81,7 +81,7 @@ def test_one_network_takes_the_data_as_they_are() -> None:
     network = train_one(plan, 12, 80)
     inputs, _ = task.points(100, 0)
     offset, scale = task.preparation
-    plain = _train(plan, PackSpec(plan.shape(12), 80, (PROBE_SEED,)), "cpu")
+    plain = _train(plan, PackSpec(plan.shape(12), ((80, PROBE_SEED),)), "cpu")
     with torch.no_grad():
         raw = network(torch.from_numpy(inputs))
         prepared = torch.from_numpy((inputs - offset) / scale).float()
@@ -96,7 +96,7 @@ def test_another_root_seed_is_an_independent_sweep() -> None:
 
 
 def test_a_key_names_everything_that_matters() -> None:
-    spec = PLAN.packs()[0]
+    shape = PLAN.shape(8)
     variants = [
         PLAN,
         dc.replace(PLAN, root_seed=1),
@@ -104,18 +104,14 @@ def test_a_key_names_everything_that_matters() -> None:
         dc.replace(PLAN, training=Training(steps=31)),
         dc.replace(PLAN, task=dc.replace(TASK, teacher_seed=1)),
     ]
-    keys = {plan.key(spec.shape, spec.dataset_size, 0) for plan in variants}
+    keys = {plan.key(shape, 20, 0) for plan in variants}
     assert len(keys) == 5
     more = dc.replace(PLAN, seeds=7, dataset_sizes=(20, 1000))
-    assert more.key(spec.shape, 20, 0) == PLAN.key(spec.shape, 20, 0)
+    assert more.key(shape, 20, 0) == PLAN.key(shape, 20, 0)
 
 
 def test_every_run_has_a_seed_of_its_own() -> None:
-    seeds = {
-        PLAN.seed_of(spec.shape, spec.dataset_size, index)
-        for spec in PLAN.packs()
-        for index in spec.seeds
-    }
+    seeds = {PLAN.seed_of(*one) for one in PLAN.runs()}
     assert len(seeds) == 12
 
 

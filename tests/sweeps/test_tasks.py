@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.sweeps import DataSet, TeacherStudent
-from manifoldscale.sweeps.tasks import teacher
+from manifoldscale.sweeps import DataSet, Task, TeacherStudent
+from manifoldscale.sweeps.teachers import Teacher, target
 
 
 def test_teacher_inputs_have_the_stated_dimension() -> None:
@@ -19,18 +19,19 @@ def test_teacher_inputs_have_the_stated_dimension() -> None:
 
 def test_teacher_targets_are_standardised_and_noise_adds_its_variance() -> None:
     clean, noisy = TeacherStudent(3), TeacherStudent(3, label_noise=0.5)
-    assert (clean.floor, noisy.floor) == (0.0, 0.25)
+    assert (clean.floor("mse"), noisy.floor("mse")) == (0.0, 0.25)
     plain = clean.draw(20_000, 10, 1)
     assert plain.train_targets.mean() == pytest.approx(0, abs=0.05)
     assert plain.train_targets.std() == pytest.approx(1, rel=0.03)
     drawn = noisy.draw(20_000, 10, 1)
-    residual = drawn.train_targets - teacher(noisy)(drawn.train_inputs)
+    residual = drawn.train_targets - target(noisy)(drawn.train_inputs)
     assert residual.std() == pytest.approx(0.5, rel=0.03)
 
 
 def test_a_teacher_without_biases_is_homogeneous() -> None:
     task = TeacherStudent(3, bias_std=0.0)
-    network = teacher(task)
+    network = target(task)
+    assert isinstance(network, Teacher)
     inputs, _ = task.points(50, 0)
 
     def raw(x: np.ndarray) -> np.ndarray:
@@ -55,17 +56,34 @@ def test_a_data_set_is_split_without_overlap() -> None:
 
 def test_every_run_draws_its_own() -> None:
     for task in (DataSet("digits"), TeacherStudent(2)):
-        a, b, c, again = (
-            task.draw(n, 50, s).test_inputs for n, s in ((60, 1), (60, 2), (70, 1), (60, 1))
-        )
-        assert not np.array_equal(a, b) and not np.array_equal(a, c)
+        a, b, again = (task.draw(60, 50, seed).test_inputs for seed in (1, 2, 1))
+        assert not np.array_equal(a, b)
         np.testing.assert_array_equal(a, again)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        DataSet("digits", input_noise=0.3),
+        TeacherStudent(2, label_noise=0.1, input_noise=0.1),
+        TeacherStudent(2, domain=ms.manifolds.Sphere(2)),
+        TeacherStudent(3, domain="torus", classes=3),
+    ],
+    ids=lambda task: task.name,
+)
+def test_smaller_training_sets_are_the_first_part_of_larger_ones(task: Task) -> None:
+    small, large = task.draw(60, 50, 1), task.draw(90, 50, 1)
+    np.testing.assert_array_equal(small.train_inputs, large.train_inputs[:60])
+    # Products of other shapes round differently.
+    np.testing.assert_allclose(small.train_targets, large.train_targets[:60], rtol=1e-9)
+    np.testing.assert_array_equal(small.test_inputs, large.test_inputs)
+    np.testing.assert_allclose(small.test_targets, large.test_targets, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TeacherStudent(21), "`dim` must be between 1 and ambient_dim = 20"),
+        (lambda: TeacherStudent(21), "takes 21 features"),
         (lambda: TeacherStudent(2, label_noise=-1.0), "`label_noise`"),
         (lambda: DataSet("digits").draw(1700, 200, 0), "has 1797 in all"),
         (lambda: DataSet("nothing").inputs, "no data set 'nothing'"),

@@ -1,0 +1,283 @@
+"""Teacher and student: a target whose inputs have a known dimension."""
+
+import dataclasses as dc
+import functools
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.arrays import Floats
+from ..core.errors import one_of, require
+from ..core.random import keyed
+from ..manifolds.manifold import Manifold
+from .tasks import Split, Task
+
+TEACHERS = ("network", "random_features")
+DOMAINS = ("cube", "sphere", "torus")
+COMBINATIONS = ("sum", "product")
+REFERENCE = 20_000  # inputs on which a teacher is standardised
+BLOCK = 8192  # inputs that a teacher sees at once
+
+
+@dc.dataclass(frozen=True)
+class TeacherStudent(Task):
+    """Regress on a fixed random network whose inputs have a known dimension.
+
+    After the protocol of Sharma and Kaplan (JMLR 23(9), 2022): inputs uniform on a cube
+    of dimension `dim`, here of unit variance along each side, padded with zeros to
+    `ambient_dim` features; the teacher is a fully connected ReLU network of two hidden
+    layers of `teacher_width` units, weights of variance 1 / fan-in. Its output is
+    standardised to mean 0 and variance 1 over the inputs, so that a loss of 1 is that of
+    the best constant.
+
+    Without label noise the floor is zero exactly, but for the cross-entropy.
+
+    Parameters
+    ----------
+    dim : dimension of the manifold of inputs.
+    domain : "cube"; "sphere", that of dimension `dim` in dim + 1 features; "torus", dim
+        circles in 2 dim features; or a value of `ms.manifolds`. All have features of unit
+        mean square.
+    factors : dimensions that add up to `dim`: the target is then the sum (or product,
+        `combine`) of one teacher for each factor, which sees its own features only. The
+        inputs have dimension `dim`, the target no more than the largest factor: here
+        alpha >= 4/dim is not tight. On the cube.
+    teacher : "network", or "random_features": one layer of `teacher_width` fixed random
+        ReLU units with a random read-out.
+    bias_std : standard deviation of the teacher's biases. With 0, as in the paper, the
+        teacher is homogeneous of degree one: its kinks all pass through the origin, and
+        along each ray it is linear.
+    classes : the targets are class probabilities, the softmax of `temperature` times as
+        many standardised outputs, as for the cross-entropy in the paper; None for one real
+        target.
+    label_noise : standard deviation of Gaussian noise on training and test labels.
+    input_noise : standard deviation of Gaussian noise on all features, added after the
+        target was computed.
+    teacher_seed : which teacher.
+    """
+
+    dim: int = 4
+    ambient_dim: int = 20
+    teacher_width: int = 600
+    bias_std: float = 0.5
+    label_noise: float = 0.0
+    teacher_seed: int = 0
+    domain: str | Manifold = "cube"
+    factors: tuple[int, ...] = ()
+    combine: str = "sum"
+    teacher: str = "network"
+    classes: int | None = None
+    temperature: float = 6.0
+    input_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", tuple(self.factors))
+        if not isinstance(self.domain, Manifold):
+            one_of("domain", self.domain, DOMAINS)
+        one_of("teacher", self.teacher, TEACHERS)
+        one_of("combine", self.combine, COMBINATIONS)
+        require(self.dim >= 1, f"`dim` must be at least 1; not {self.dim}.")
+        require(
+            self.features <= self.ambient_dim,
+            f"`dim` = {self.dim} on a {self.domain} takes {self.features} features; "
+            f"`ambient_dim` is {self.ambient_dim}.",
+        )
+        for name in ("label_noise", "input_noise", "bias_std"):
+            value = getattr(self, name)
+            require(value >= 0, f"`{name}` must be >= 0; not {value}.")
+        require(
+            not self.factors or (self.domain == "cube" and sum(self.factors) == self.dim),
+            f"`factors` must add up to dim = {self.dim}, on a cube; they are "
+            f"{self.factors}, on {self.domain!r}.",
+        )
+        require(
+            self.classes is None or (self.classes >= 2 and self.label_noise == 0),
+            "`classes` must be at least 2, without label noise.",
+        )
+        if isinstance(self.domain, Manifold):
+            require(
+                self.domain.dim == self.dim,
+                f"`dim` is {self.dim}; {self.domain} has dimension {self.domain.dim}.",
+            )
+
+    @property
+    def features(self) -> int:
+        """Features that the manifold fills."""
+        if isinstance(self.domain, Manifold):
+            return self.domain.natural_ambient_dim
+        d = self.dim
+        return {"cube": d, "sphere": d + 1, "torus": 2 * d}[self.domain]
+
+    @property
+    def name(self) -> str:
+        dims = "+".join(map(str, self.factors)) if self.factors else str(self.dim)
+        changes = [
+            f", on a {self.domain}" if self.domain != "cube" else "",
+            f", label noise {self.label_noise:g}" if self.label_noise else "",
+            f", input noise {self.input_noise:g}" if self.input_noise else "",
+        ]
+        return f"teacher-student d={dims}" + "".join(changes)
+
+    @property
+    def inputs(self) -> int:
+        return self.ambient_dim
+
+    @property
+    def outputs(self) -> int:
+        return self.classes or 1
+
+    @property
+    def shared_data(self) -> bool:
+        return False
+
+    @property
+    def known_dim(self) -> int | None:
+        return None if self.input_noise else self.dim
+
+    @property
+    def has_classes(self) -> bool:
+        return self.classes is not None
+
+    def floor(self, loss: str) -> float | None:
+        if self.input_noise:
+            return None
+        if loss == "cross_entropy":
+            targets = target(self)(_inputs(self, REFERENCE, keyed(0, "entropy")))
+            return float(-(targets * np.log(targets)).sum(1).mean())
+        if loss == "mse" or self.label_noise == 0:
+            return self.label_noise**2
+        return None
+
+    def largest(self, n_test: int) -> None:
+        return None
+
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
+        inputs = _inputs(self, n_test + n_train, keyed(seed, "inputs"))
+        targets = target(self)(inputs)
+        shifts = keyed(seed, "label noise").standard_normal(targets.shape)
+        targets = targets + self.label_noise * shifts
+        noisy = _noisy(self, inputs, keyed(seed, "input noise"))
+        return Split(noisy[n_test:], targets[n_test:], noisy[:n_test], targets[:n_test])
+
+    def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
+        inputs = _inputs(self, n, keyed(seed, "probe"))
+        return _noisy(self, inputs, keyed(seed, "probe noise")), None
+
+
+def _inputs(task: TeacherStudent, n: int, rng: np.random.Generator) -> Floats:
+    """(n x ambient_dim) inputs without noise, of unit mean square over the features that
+    vary; the first of a longer sample are a shorter one.
+    """
+    inputs = np.zeros((n, task.ambient_dim))
+    inputs[:, : task.features] = _on_domain(task, n, rng)
+    return inputs
+
+
+def _on_domain(task: TeacherStudent, n: int, rng: np.random.Generator) -> Floats:
+    d = task.dim
+    if task.domain == "cube":
+        return np.asarray((rng.random((n, d)) - 0.5) * math.sqrt(12.0))
+    if task.domain == "sphere":
+        normal = rng.standard_normal((n, d + 1))
+        lengths = np.linalg.norm(normal, axis=1, keepdims=True)
+        return np.asarray(normal / lengths * math.sqrt(d + 1))
+    if task.domain == "torus":
+        angles = 2 * np.pi * rng.random((n, d, 1))
+        circles = np.concatenate([np.cos(angles), np.sin(angles)], 2)
+        return np.asarray(math.sqrt(2.0) * circles.reshape(n, 2 * d))
+    assert isinstance(task.domain, Manifold)
+    # A manifold's sampler has its own order of draws: fixed blocks keep shorter samples
+    # the first part of longer ones.
+    blocks = [
+        np.asarray(task.domain.sample(BLOCK, rng=child).points)
+        for child in rng.spawn(math.ceil(n / BLOCK))
+    ]
+    return np.asarray(np.concatenate(blocks)[:n] / _size(task.domain))
+
+
+@functools.lru_cache(maxsize=8)
+def _size(manifold: Manifold) -> float:
+    """The root mean square of a feature."""
+    points = np.asarray(manifold.sample(REFERENCE, rng=0).points)
+    return float(np.sqrt(np.square(points).mean()))
+
+
+def _noisy(task: TeacherStudent, inputs: Floats, rng: np.random.Generator) -> Floats:
+    if task.input_noise == 0:
+        return inputs
+    return np.asarray(inputs + task.input_noise * rng.standard_normal(inputs.shape))
+
+
+Target = Callable[[Floats], Floats]
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Teacher:
+    """A random ReLU network of some of the features, its outputs standardised."""
+
+    features: slice
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+    mean: Floats | float = 0.0
+    std: Floats | float = 1.0
+
+    def __call__(self, inputs: Floats) -> Floats:
+        parts = range(0, len(inputs), BLOCK)
+        outputs = [self._raw(inputs[at : at + BLOCK, self.features]) for at in parts]
+        return np.asarray((np.concatenate(outputs) - self.mean) / self.std)
+
+    def _raw(self, hidden: Floats) -> Floats:
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            hidden = np.maximum(hidden @ weight + bias, 0)
+        return np.asarray(hidden @ self.weights[-1] + self.biases[-1])
+
+
+@functools.lru_cache(maxsize=8)
+def target(task: TeacherStudent) -> Target:
+    """The task's fixed target: (n x features) to (n x outputs)."""
+    if not task.factors:
+        single = _teacher(task, 0, slice(0, task.features))
+        return _softmax(single, task.temperature) if task.classes else single
+    ends = list(itertools.accumulate(task.factors, initial=0))
+    parts = [
+        _teacher(task, number, slice(*ends[number : number + 2]))
+        for number in range(len(task.factors))
+    ]
+    scale = len(parts) ** -0.5 if task.combine == "sum" else 1.0
+    merge = sum if task.combine == "sum" else math.prod
+
+    def combined(inputs: Floats) -> Floats:
+        return np.asarray(scale * merge(part(inputs) for part in parts))
+
+    return _softmax(combined, task.temperature) if task.classes else combined
+
+
+def _teacher(task: TeacherStudent, number: int, features: slice) -> Teacher:
+    """One teacher, standardised on inputs of its own."""
+    hidden = (task.teacher_width,) * (2 if task.teacher == "network" else 1)
+    sizes = (features.stop - features.start, *hidden, task.outputs)
+    rng = keyed(task.teacher_seed, "teacher", task.dim, number)
+    pairs = list(itertools.pairwise(sizes))
+    # The network of the paper sees all features, of which the others are zero.
+    fan_in = [task.ambient_dim, *sizes[1:-1]] if not task.factors else list(sizes[:-1])
+    raw = Teacher(
+        features,
+        tuple(
+            rng.standard_normal(pair) / math.sqrt(n)
+            for pair, n in zip(pairs, fan_in, strict=True)
+        ),
+        tuple(task.bias_std * rng.standard_normal(pair[1]) for pair in pairs),
+    )
+    outputs = raw(_inputs(task, REFERENCE, rng))
+    return dc.replace(raw, mean=outputs.mean(0), std=outputs.std(0))
+
+
+def _softmax(logits: Target, temperature: float) -> Target:
+    def probabilities(inputs: Floats) -> Floats:
+        scaled = temperature * logits(inputs)
+        powers = np.exp(scaled - scaled.max(1, keepdims=True))
+        return np.asarray(powers / powers.sum(1, keepdims=True))
+
+    return probabilities
