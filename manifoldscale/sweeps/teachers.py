@@ -28,7 +28,8 @@ class TeacherStudent(Task):
     After the protocol of Sharma and Kaplan (JMLR 23(9), 2022): inputs uniform on a cube
     of dimension `dim`, here of unit variance along each side, padded with zeros to
     `ambient_dim` features; the teacher is a fully connected ReLU network of two hidden
-    layers of `teacher_width` units, weights of variance 1 / fan-in. Its output is
+    layers of `teacher_width` units, weights of variance 1 / fan-in, of the features that
+    vary only: its kinks then cross the inputs as densely in all dimensions. Its output is
     standardised to mean 0 and variance 1 over the inputs, so that a loss of 1 is that of
     the best constant.
 
@@ -260,14 +261,9 @@ def _teacher(task: TeacherStudent, number: int, features: slice) -> Teacher:
     sizes = (features.stop - features.start, *hidden, task.outputs)
     rng = keyed(task.teacher_seed, "teacher", task.dim, number)
     pairs = list(itertools.pairwise(sizes))
-    # The network of the paper sees all features, of which the others are zero.
-    fan_in = [task.ambient_dim, *sizes[1:-1]] if not task.factors else list(sizes[:-1])
     raw = Teacher(
         features,
-        tuple(
-            rng.standard_normal(pair) / math.sqrt(n)
-            for pair, n in zip(pairs, fan_in, strict=True)
-        ),
+        tuple(rng.standard_normal(pair) / math.sqrt(pair[0]) for pair in pairs),
         tuple(task.bias_std * rng.standard_normal(pair[1]) for pair in pairs),
     )
     outputs = raw(_inputs(task, REFERENCE, rng))
