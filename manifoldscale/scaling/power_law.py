@@ -13,9 +13,10 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
-from .diagnosis import diagnose, lack_of_fit
+from .diagnosis import MISFIT, diagnose, lack_of_fit
 from .losses import Losses, losses_of
-from .profile_fit import Problem, Reference as Reference, solve
+from .profile_fit import Problem, Reference as Reference, Solution, solve
+from .wild_bootstrap import wild_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,8 @@ class PowerLaw(Result):
     freedom : degrees of freedom of the scatter about the fit.
     lack_of_fit : p-value of the fit against the scatter between runs; NaN without
         replicates.
+    robust : where there is lack of fit, the interval of the wild cluster bootstrap over
+        sizes, which does not take the scatter about the curve as that of noise.
     draws : (draws, 3) parametric-bootstrap values of (alpha, floor, amplitude).
     """
 
@@ -53,6 +56,7 @@ class PowerLaw(Result):
     freedom: int
     lack_of_fit: float
     draws: Floats
+    robust: Interval | None = None
     caveats: tuple[Remark, ...] = ()
 
     @property
@@ -184,6 +188,7 @@ def fit_power_law(
     problem = Problem.of(losses, known)
     solution = solve(problem, losses, level)
     misfit = lack_of_fit(problem, solution, losses)
+    robust = _robust(problem, solution, level) if misfit < MISFIT else None
     return PowerLaw(
         alpha=solution.alpha,
         interval=solution.interval,
@@ -196,8 +201,16 @@ def fit_power_law(
         freedom=problem.freedom,
         lack_of_fit=misfit,
         draws=solution.draws,
-        caveats=(*remarks, *diagnose(problem, solution, losses, misfit, forced)),
+        robust=robust,
+        caveats=(*remarks, *diagnose(problem, solution, losses, misfit, robust, forced)),
     )
+
+
+def _robust(problem: Problem, solution: Solution, level: float) -> Interval | None:
+    """The interval of the wild bootstrap; a measured limit is no size to resample."""
+    if problem.reference is not None or math.isnan(solution.alpha):
+        return None
+    return wild_interval(problem.x, problem.y, problem.floor, solution, level)
 
 
 def _checked(floor: Floor, losses: Losses) -> float | Reference | None:
