@@ -183,7 +183,7 @@ def fit_power_law(
         f"`level` must be between 0 and 1; not {level!r}.",
     )
     losses, remarks = losses_of(curve, loss, axis)
-    known = _checked(floor, losses)
+    known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)
     solution = solve(problem, losses, level)
@@ -213,7 +213,7 @@ def _robust(problem: Problem, solution: Solution, level: float) -> Interval | No
     return wild_interval(problem.x, problem.y, problem.floor, solution, level)
 
 
-def _checked(floor: Floor, losses: Losses) -> float | Reference | None:
+def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
     """The floor as the fit takes it: None (free), a number, or a reference."""
     known: float | Reference | None
     if isinstance(floor, str):
