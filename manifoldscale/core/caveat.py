@@ -154,6 +154,10 @@ class Caveat(enum.Enum):
         "no runs near the peak, where the two resources are equal: the rounding of the "
         "peak is not known, and matters only there"
     )
+    ONE_SIDED_GRID = (
+        "all runs lie on one side of the peak, where one resource is in excess: the place "
+        "of the peak is an extrapolation"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"
