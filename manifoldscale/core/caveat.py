@@ -166,6 +166,10 @@ class Caveat(enum.Enum):
         "the loss rises before it falls again, the peak of double descent: no exponent "
         "holds across it"
     )
+    NEAR_CROSSOVER = (
+        "sizes within a factor of three of the other resource, where both limit the loss, "
+        "were left out"
+    )
     FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
     FAILED_RUNS = "runs with a non-finite loss were left out"
     SHARED_DATA = (
