@@ -216,7 +216,7 @@ def _measure(part: Slice, fit: PowerLaw, reference: Reference | None) -> tuple[s
         )
     elif not advice:
         advice.append(
-            f"sizes further beyond {CROSSOVER:g} times the other resource: here the exponent "
-            "above the limit is not one"
+            f"sizes further beyond {CROSSOVER:g} times the other resource: the exponent is "
+            "not one here"
         )
     return tuple(advice)

@@ -10,6 +10,7 @@ from ..core.errors import require
 from ..core.learning_curve import Axis, LearningCurve, Run
 from .losses import Losses, losses_of
 
+FEWEST = 4  # sizes that a fit needs
 CROSSOVER = 3.0  # within this factor of the other resource, both limit the loss
 
 
@@ -69,6 +70,8 @@ class Slice:
         """Without the sizes near the other resource, where the rest lies on one side."""
         near = (self.ratios > 1 / CROSSOVER) & (self.ratios < CROSSOVER)
         if not near.any() or not self.is_one_sided:
+            return self
+        if (~near).sum() < FEWEST:
             return self
         keep = set(self.losses.x[~near])
         sizes = self.curve.column(self.axis)
