@@ -140,8 +140,8 @@ class Caveat(enum.Enum):
         "set narrows the interval, more seeds hardly do"
     )
     NOT_A_POWER_LAW = (
-        "another curve describes the losses better than any power law: the exponent is a "
-        "slope over this range, and belongs to it only"
+        "no power law describes the losses as well as they are known, or another curve "
+        "does so better: the exponent is a slope over this range, and belongs to it only"
     )
     RIVALS = (
         "other curves describe the losses about as well: a wider range of sizes, or a "

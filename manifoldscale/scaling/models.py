@@ -240,5 +240,6 @@ def _verdict(fits: list[ModelFit], losses: Losses) -> tuple[str, tuple[str, ...]
 
 def _notes(verdict: str, rivals: tuple[str, ...], fits: list[ModelFit]) -> list[Remark]:
     if verdict == "not a power law":
-        return [Caveat.NOT_A_POWER_LAW(f"best: {fits[0].name}")]
+        other = not fits[0].member.family.is_power_law
+        return [Caveat.NOT_A_POWER_LAW(f"best: {fits[0].name}" if other else "none fits")]
     return [Caveat.RIVALS(", ".join(rivals))] if rivals else []

@@ -95,6 +95,20 @@ class PowerLaw(Result):
         low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return low, high
 
+    def local_exponents(self) -> tuple[Floats, Floats, Floats]:
+        """-d log(L - floor) / d log x between neighbouring sizes: (sizes - 1,) places,
+        exponents, and standard errors from the scatter between runs. NaN where a mean loss
+        lies below the floor.
+        """
+        x, above = self.losses.x, self.losses.y - self.floor
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.where(above > 0, np.log(above), np.nan)
+            spread = self.losses.spread if self.losses.spread > 0 else 0.0
+            relative = spread * self.losses.y / above / np.sqrt(self.losses.runs)
+        steps = np.diff(np.log(x))
+        error = np.hypot(relative[1:], relative[:-1]) / steps
+        return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / steps, np.abs(error)
+
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Mean losses, the fitted curve and its band on logarithmic axes."""
         if ax is None:

@@ -183,9 +183,9 @@ def _fall(part: Slice) -> PowerLaw:
 
 def _wider(part: Slice) -> tuple[str, ...]:
     low, high = part.losses.x[0], part.losses.x[-1]
-    needed = max(10 * low, high)
+    high = max(high, 10 ** (DECADES + 0.5) * low)
     sizes = max(FEWEST, 8)
-    return (f"{sizes} sizes over {part.axis.value} = {low:g} to {10 * needed:g}",)
+    return (f"{sizes} sizes over {part.axis.value} = {low:g} to {number(high, 2)}",)
 
 
 def _intervene(part: Slice) -> tuple[str, ...]:

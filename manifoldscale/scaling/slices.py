@@ -37,6 +37,14 @@ class Slice:
     elsewhere: tuple[Run, ...]
 
     @property
+    def label(self) -> str:
+        """Which slice it is, "" where there is no other resource."""
+        if self.other is None:
+            return ""
+        symbol = self.other.label.split()[-1]  # D, P or w
+        return f"{symbol} = {self.held:g}"
+
+    @property
     def below(self) -> bool:
         """The swept resource is the scarce one, by count, at every size."""
         return bool((self.ratios <= 1 / CROSSOVER).all())
@@ -89,19 +97,25 @@ def slice_of(curve: LearningCurve, axis: Axis) -> Slice:
         isinstance(curve, LearningCurve),
         "`classify_regime` takes a LearningCurve; `LearningCurve.from_frame` makes one.",
     )
+    return max(slices_of(curve, axis), key=lambda part: (len(part.losses.x), part.held))
+
+
+def slices_of(curve: LearningCurve, axis: Axis) -> list[Slice]:
+    """A slice for every value of the other resource."""
     other = _other(curve, axis)
     if other is None:
-        return _slice(curve, axis, None, math.nan, ())
+        return [_slice(curve, axis, None, math.nan, ())]
     values = curve.column(other)
-    sizes = {
-        float(value): len(np.unique(curve.column(axis)[values == value]))
-        for value in np.unique(values[~np.isnan(values)])
-    }
-    held = max(sizes, key=lambda value: (sizes[value], value))
     pairs = list(zip(curve.runs, values, strict=True))
-    here = dc.replace(curve, runs=tuple(run for run, value in pairs if value == held))
-    elsewhere = tuple(run for run, value in pairs if value != held and not np.isnan(value))
-    return _slice(here, axis, other, held, elsewhere)
+    slices = []
+    for held in np.unique(values[~np.isnan(values)]):
+        here = tuple(run for run, value in pairs if value == held)
+        elsewhere = tuple(
+            run for run, value in pairs if value != held and not np.isnan(value)
+        )
+        part = dc.replace(curve, runs=here)
+        slices.append(_slice(part, axis, other, float(held), elsewhere))
+    return slices
 
 
 def _other(curve: LearningCurve, axis: Axis) -> Axis | None:
