@@ -134,6 +134,7 @@ def _reweighted(problem: Problem, losses: Losses) -> Floats:
         alpha = profile.minimise()
         best = profile.at(alpha)
         mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
+        mean = np.maximum(mean, FLAT * problem.y)  # a floor of zero, at an infinite size
         if not losses.spread > 0:  # no replicates, or identical ones
             noise = math.sqrt(float(best.cost) / problem.freedom)
     return weights
