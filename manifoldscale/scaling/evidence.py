@@ -22,7 +22,8 @@ PEAK = 3.0  # standard errors of a rise that is none by chance
 @dc.dataclass(frozen=True)
 class Evidence:
     """One observation: what was looked at, what it speaks for ("variance-limited",
-    "resolution-limited", "crossover" or "" for neither), and the facts.
+    "resolution-limited", "crossover", a "bend" in the exponent, or "" for none of them),
+    and the facts.
     """
 
     kind: str

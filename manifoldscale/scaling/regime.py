@@ -11,6 +11,7 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
+from .diagnosis import MISFIT
 from .evidence import (
     BAND,
     Evidence,
@@ -101,8 +102,8 @@ def classify_regime(
     - which resource is in excess: by count (D and P a factor of three apart at every size),
       or by an intervention (`curve` holds runs at two values of the other resource);
     - variance-limited: the exponent above the limit, measured (`reference`) or fitted, is
-      equal to one within 0.15, by two one-sided tests; and the limit is above what is
-      irreducible;
+      equal to one within 0.15, by two one-sided tests; the curve fits; and the limit is
+      above what is irreducible;
     - resolution-limited: an exponent that is bounded on both sides;
     - five sizes over one decade. On less nothing is said.
 
@@ -166,7 +167,7 @@ def _variance_limited(
 ) -> tuple[str, tuple[str, ...]]:
     """In excess is the swept resource; does the loss approach a limit, as one over it?"""
     above_irreducible = fit.floor_interval.low > floor
-    if equal.speaks_for and above_irreducible:
+    if equal.speaks_for and above_irreducible and not fit.lack_of_fit < MISFIT:
         return "variance-limited", ()
     return "undetermined", _measure(part, fit, reference)
 

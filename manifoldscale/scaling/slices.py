@@ -92,12 +92,15 @@ class Slice:
 
 
 def slice_of(curve: LearningCurve, axis: Axis) -> Slice:
-    """The slice with the most sizes; of several, that at the largest other resource."""
+    """The slice with the most sizes away from the other resource; of several such, that at
+    the largest other resource.
+    """
     require(
         isinstance(curve, LearningCurve),
         "`classify_regime` takes a LearningCurve; `LearningCurve.from_frame` makes one.",
     )
-    return max(slices_of(curve, axis), key=lambda part: (len(part.losses.x), part.held))
+    slices = slices_of(curve, axis)
+    return max(slices, key=lambda part: (len(part.away().losses.x), part.held))
 
 
 def slices_of(curve: LearningCurve, axis: Axis) -> list[Slice]:
