@@ -8,8 +8,9 @@ ranges with the Akaike weights w_k, by its tails (Turek & Fletcher 2012): its en
 
     sum_k w_k P(T_k > |t_k(alpha)|) = (1 - level) / 2,
 
-T_k of Student's t with the degrees of freedom of fit k, and t_k the signed root of its
-profile, sqrt((S_k(alpha) - S_k) / S_k * freedom).
+T_k of Student's t, and t_k the signed root of the profile of fit k,
+sqrt((S_k(alpha) - S_k) / s_k^2). The scatter s_k about the curve is pooled with that
+between runs: on five sizes the former alone is small by chance often enough.
 """
 
 import dataclasses as dc
@@ -163,22 +164,26 @@ def select_range(
     require(bool(np.isfinite(scores).any()), "The losses do not fall on any range.")
     weights = np.exp(-(scores - scores.min()) / 2)
     weights /= weights.sum()
+    each = [
+        _Tail.of(problem, solution, kept)
+        for problem, solution, kept in zip(problems, solutions, ranges, strict=True)
+    ]
     cuts = tuple(
         Cut(
             float(kept.x[0]),
             solution.alpha,
-            solution.interval,
+            _interval([tail], np.ones(1), solution.alpha, level),
             lack_of_fit(problem, solution, kept),
             float(weight),
         )
-        for kept, problem, solution, weight in zip(
-            ranges, problems, solutions, weights, strict=True
+        for kept, problem, solution, tail, weight in zip(
+            ranges, problems, solutions, each, weights, strict=True
         )
     )
-    tails = _Tails(problems, solutions, weights)
     alpha = math.exp(sum(c.weight * math.log(c.alpha) for c in cuts if c.weight))
     notes = [*remarks, *_notes(cuts)]
-    return RangeSelection(alpha, tails.interval(alpha, level), cuts, axis, tuple(notes))
+    interval = _interval(each, weights, alpha, level)
+    return RangeSelection(alpha, interval, cuts, axis, tuple(notes))
 
 
 def _ranges(losses: Losses) -> list[Losses]:
@@ -192,41 +197,48 @@ def _ranges(losses: Losses) -> list[Losses]:
 
 
 @dc.dataclass(frozen=True, eq=False)
-class _Tails:
-    problems: list[Problem]
-    solutions: list[Solution]
-    weights: Floats
+class _Tail:
+    """The chance of an exponent above a given one, by the profile of one fit."""
 
-    def upper(self, log_alpha: float) -> float:
-        """The weighted chance of an exponent above this one."""
-        alpha = math.exp(log_alpha)
-        total = 0.0
-        for problem, solution, weight in zip(
-            self.problems, self.solutions, self.weights, strict=True
-        ):
-            if weight < 1e-6:
-                continue
-            cost = float(problem.profile(solution.weights).at(alpha).cost)
-            excess = max(cost / max(solution.cost, np.finfo(float).tiny) - 1, 0.0)
-            root = math.copysign(
-                math.sqrt(excess * problem.freedom), alpha - solution.alpha
-            )
-            total += weight * float(stats.t.sf(root, problem.freedom))
-        return total
+    problem: Problem
+    solution: Solution
+    variance: float
+    freedom: int
 
-    def interval(self, alpha: float, level: float) -> Interval:
-        share = (1 - level) / 2
-        ends = math.log(ALPHA_MIN), math.log(ALPHA_MAX)
-        low, high = 0.0, math.inf
-        if 1 - self.upper(ends[0]) < share:
-            low = self._end(1 - share, *ends)
-        if self.upper(ends[1]) < share:
-            high = self._end(share, *ends)
-        return Interval(min(low, alpha), max(high, alpha), level)
+    @classmethod
+    def of(cls, problem: Problem, solution: Solution, losses: Losses) -> "_Tail":
+        """With the scatter about the curve and that between runs pooled."""
+        freedom = problem.freedom + losses.freedom
+        within = losses.spread**2 * losses.freedom
+        return cls(problem, solution, (solution.cost + within) / freedom, freedom)
 
-    def _end(self, share: float, low: float, high: float) -> float:
-        root = optimize.brentq(lambda t: self.upper(t) - share, low, high, xtol=1e-8)
-        return math.exp(root)
+    def above(self, alpha: float) -> float:
+        if math.isnan(self.solution.alpha):
+            return 0.5
+        cost = float(self.problem.profile(self.solution.weights).at(alpha).cost)
+        excess = math.sqrt(max(cost - self.solution.cost, 0.0) / self.variance)
+        root = math.copysign(excess, alpha - self.solution.alpha)
+        return float(stats.t.sf(root, self.freedom))
+
+
+def _interval(tails: list[_Tail], weights: Floats, alpha: float, level: float) -> Interval:
+    """Where the weighted tails are (1 - level) / 2; open where they do not fall so low."""
+    kept = [(tail, w) for tail, w in zip(tails, weights, strict=True) if w > 1e-6]
+    ends = math.log(ALPHA_MIN), math.log(ALPHA_MAX)
+    share = (1 - level) / 2
+
+    def above(log_alpha: float) -> float:
+        return float(sum(w * tail.above(math.exp(log_alpha)) for tail, w in kept))
+
+    def end(target: float) -> float:
+        found = optimize.brentq(lambda t: above(t) - target, *ends, xtol=1e-8)
+        return math.exp(found)
+
+    if math.isnan(alpha):
+        return Interval(0.0, math.inf, level)
+    low = end(1 - share) if 1 - above(ends[0]) < share else 0.0
+    high = end(share) if above(ends[1]) < share else math.inf
+    return Interval(min(low, alpha), max(high, alpha), level)
 
 
 def _notes(cuts: tuple[Cut, ...]) -> list[Remark]:
