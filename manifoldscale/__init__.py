@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from .networks.extract import extract as extract, sites as sites
     from .scaling.compare import compare as compare
     from .scaling.exponent import predict_exponent as predict_exponent
+    from .scaling.joint import fit_joint as fit_joint
+    from .scaling.models import compare_models as compare_models
     from .scaling.power_law import (
         Reference as Reference,
         fit_power_law as fit_power_law,
+    )
+    from .scaling.range_selection import select_range as select_range
+    from .scaling.regime import classify_regime as classify_regime
+    from .scaling.relation import (
+        test_duality as test_duality,
+        test_relation as test_relation,
     )
 
 __version__ = "0.1.0"
@@ -43,18 +51,24 @@ __getattr__, __dir__ = attach(
         "Neighbors": ".geometry.neighbors",
         "Reference": ".scaling.power_law",
         "Table": ".core.result",
+        "classify_regime": ".scaling.regime",
         "compare": ".scaling.compare",
+        "compare_models": ".scaling.models",
         "data": ".data",
         "dimension": ".dimension",
         "estimate": ".geometry.estimate",
         "extract": ".networks.extract",
+        "fit_joint": ".scaling.joint",
         "fit_power_law": ".scaling.power_law",
         "manifolds": ".manifolds",
         "predict_exponent": ".scaling.exponent",
+        "select_range": ".scaling.range_selection",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
         "stream_neighbors": ".geometry.stream",
         "sweeps": ".sweeps",
+        "test_duality": ".scaling.relation",
+        "test_relation": ".scaling.relation",
         "testing": ".testing",
         "theory": ".theory",
     },

@@ -14,6 +14,8 @@ COMMANDS = {
     "study": "the whole chain on real data: sweep, fit, probe, compare, report",
     "probe": "dimension of each layer of a trained network",
     "sites": "what can be probed in a network",
+    "fit": "exponents and regimes of losses measured anywhere",
+    "predict": "exponents that a dimension implies; their relation over many data sets",
     "theory": "curves of the solvable models: kernels, random features, dynamics",
     "datasets": "the data sets at hand",
 }

@@ -130,6 +130,47 @@ class Caveat(enum.Enum):
         "some runs had not interpolated their training set: their losses may be above "
         "the converged value"
     )
+    OPTIMISER_FLOOR = (
+        "the training loss is not small against the test loss at the largest sizes: "
+        "training stopped early, or the network is too small for the data, and the losses "
+        "level off for that reason"
+    )
+    TEST_NOISE = (
+        "most of the scatter between runs is that of their finite test sets: a larger test "
+        "set narrows the interval, more seeds hardly do"
+    )
+    NOT_A_POWER_LAW = (
+        "no power law describes the losses as well as they are known, or another curve "
+        "does so better: the exponent is a slope over this range, and belongs to it only"
+    )
+    RIVALS = (
+        "other curves describe the losses about as well: a wider range of sizes, or a "
+        "measured limit, would tell them apart"
+    )
+    RANGE_MATTERS = (
+        "the exponent changes with the smallest size that is kept by more than its error"
+    )
+    RIDGE_UNIDENTIFIED = (
+        "no runs near the peak, where the two resources are equal: the rounding of the "
+        "peak is not known, and matters only there"
+    )
+    ONE_SIDED_GRID = (
+        "all runs lie on one side of the peak, where one resource is in excess: the place "
+        "of the peak is an extrapolation"
+    )
+    ALIGNED_DESIGN = (
+        "the two resources were varied together: their exponents cannot be told apart; "
+        "add runs that vary one of them alone"
+    )
+    DESCENT_PEAK = (
+        "the loss rises before it falls again, the peak of double descent: no exponent "
+        "holds across it"
+    )
+    NEAR_CROSSOVER = (
+        "sizes within a factor of three of the other resource, where both limit the loss, "
+        "were left out"
+    )
+    FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
     FAILED_RUNS = "runs with a non-finite loss were left out"
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "

@@ -3,7 +3,7 @@
 import dataclasses as dc
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from .arrays import Array
 from .errors import ManifoldScaleError, require
 from .result import write_csv
+from .tables import is_missing, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,34 +129,57 @@ class LearningCurve:
         write_csv(Path(path), self.rows())
 
     @classmethod
-    def from_frame(cls, frame: "pd.DataFrame", **about: Any) -> "LearningCurve":
+    def from_frame(cls, frame: Any, **about: Any) -> "LearningCurve":
         """A curve from losses measured anywhere.
 
-        `frame` has a column `loss` and at least one of `dataset_size`, `width`,
-        `parameters`; `seed`, `loss_stderr`, `train_loss`, `converged` and `failure` are
-        read where they are there. `about` are the other fields of a curve.
+        `frame` is a data frame of pandas or polars, the path of a .csv, .tsv or .parquet
+        file, or a list of mappings, one row a run. It has a column `loss` and at least one
+        of `dataset_size`, `width`, `parameters`; `seed`, `loss_stderr`, `train_loss`,
+        `converged` and `failure` are read where they are there. Usual other names do as
+        well (`ALIASES`), such as test_loss, n_train, params; a bare N, which is examples to
+        some and parameters to others, does not. `about` are the other fields of a curve.
         """
-        return cls(tuple(_runs(frame.to_dict("records"))), **about)
+        return cls(tuple(map(_run, rows_of(frame, ALIASES))), **about)
 
 
-def _runs(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Run]:
-    known = {field.name for field in dc.fields(Run)}
-    for row in rows:
-        require("loss" in row, f"The table needs a column 'loss'; it has {list(row)}.")
+# Names that other people's tables use.
+ALIASES = {
+    "loss": ("test_loss", "val_loss", "validation_loss", "eval_loss", "test_mse"),
+    "dataset_size": (
+        "d", "n_train", "train_size", "training_size", "n_samples", "num_samples",
+        "samples", "n_examples", "num_examples", "examples", "tokens", "data_size",
+    ),
+    "parameters": (
+        "p", "params", "n_params", "num_params", "n_parameters", "num_parameters",
+        "model_size", "parameter_count",
+    ),
+    "width": ("w", "hidden", "hidden_size", "hidden_width", "hidden_dim", "n_hidden"),
+    "loss_stderr": ("stderr", "test_stderr", "loss_se", "test_loss_stderr"),
+    "train_loss": ("training_loss", "final_train_loss"),
+    "seed": ("random_seed", "replicate"),
+}  # fmt: skip
+SIZES = tuple(axis.value for axis in Axis)
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    require(
+        "loss" in row,
+        f"The table needs a column 'loss' (or {', '.join(ALIASES['loss'])}); it has "
+        f"{list(row)}.",
+    )
+    require(
+        any(name in row for name in SIZES),
+        "The table needs a column 'dataset_size', 'width' or 'parameters'; it has "
+        f"{list(row)}.",
+    )
+    known = {field.name for field in dc.fields(Run)} & row.keys()
+    given = {name: row[name] for name in known if not is_missing(row[name])}
+    for name in {"loss", "loss_stderr", "train_loss", *SIZES} & given.keys():
         require(
-            any(axis.value in row for axis in Axis),
-            "The table needs a column 'dataset_size', 'width' or 'parameters'; it has "
-            f"{list(row)}.",
+            isinstance(given[name], int | float | np.number),
+            f"Column {name!r} must hold numbers; it holds {given[name]!r}.",
         )
-        fields = {name: row[name] for name in known & row.keys()}
-        for name in {"loss", *(axis.value for axis in Axis)} & fields.keys():
-            require(
-                isinstance(fields[name], int | float | np.number | None),
-                f"Column {name!r} must hold numbers; it holds {fields[name]!r}.",
-            )
-        given = {name: value for name, value in fields.items() if not _missing(value)}
-        yield Run(**{"loss": math.nan, **given})
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    for name in set(SIZES) & given.keys():
+        if float(given[name]).is_integer():  # a column with gaps is read as floats
+            given[name] = int(given[name])
+    return Run(**{"loss": math.nan, **given})

@@ -25,6 +25,7 @@ STYLE: Any = {
     "svg.hashsalt": "manifoldscale",
 }
 WIDTH, HEIGHT = 3.5, 2.7  # inches: one column
+CHARACTERS = 28  # of all labels of an axis; more of them run into each other
 # No date in the file: the same numbers give the same bytes.
 UNDATED = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
@@ -47,7 +48,10 @@ def plain_log_axis(axis: Axis, values: Floats | Sequence[float]) -> None:
     positive = array[np.isfinite(array) & (array > 0)]
     if not len(positive) or positive.max() > 300 * positive.min():
         return
-    axis.set_major_locator(FixedLocator(log_ticks(positive)))
+    ticks = log_ticks(positive)
+    if sum(len(f"{tick:g}") for tick in ticks) > CHARACTERS:
+        return
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
 

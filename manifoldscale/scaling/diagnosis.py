@@ -6,13 +6,14 @@ import numpy as np
 from scipy import stats
 
 from ..core.caveat import Caveat, Remark
-from ..core.interval import number
+from ..core.interval import Interval, number
 from .losses import Losses
 from .profile_fit import Problem, Solution, solve
 from .projection import ALPHA_MAX, ALPHA_MIN
 
 SIGNIFICANT = 0.05
 MISFIT = 0.01
+NOT_INTERPOLATED = 0.1  # training loss over test loss
 ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
@@ -27,14 +28,20 @@ def lack_of_fit(problem: Problem, solution: Solution, losses: Losses) -> float:
 
 
 def diagnose(
-    problem: Problem, solution: Solution, losses: Losses, misfit: float, forced: bool
+    problem: Problem,
+    solution: Solution,
+    losses: Losses,
+    misfit: float,
+    robust: Interval | None,
+    forced: bool,
 ) -> list[Remark]:
-    """The caveats of a fit. `forced` tells a floor of zero that was assumed from a floor
-    that is known.
+    """The caveats of a fit. `robust` is the interval of the wild bootstrap, where there is
+    lack of fit; `forced` tells a floor of zero that was assumed from a floor that is known.
     """
     return [
         *_of_the_design(losses),
-        *_of_the_exponent(solution, misfit),
+        *_of_the_noise(losses),
+        *_of_the_exponent(solution, misfit, robust),
         *_of_the_floor(problem, solution, losses, forced),
     ]
 
@@ -51,7 +58,20 @@ def _of_the_design(losses: Losses) -> list[Remark]:
     return remarks
 
 
-def _of_the_exponent(solution: Solution, misfit: float) -> list[Remark]:
+def _of_the_noise(losses: Losses) -> list[Remark]:
+    remarks = []
+    if losses.train_share > NOT_INTERPOLATED:
+        share = f"{100 * losses.train_share:.0f} % of the test loss"
+        remarks.append(Caveat.OPTIMISER_FLOOR(share))
+    if losses.test_noise**2 > losses.spread**2 / 2:
+        facts = f"{losses.test_noise:.2g} of {losses.spread:.2g}, relative"
+        remarks.append(Caveat.TEST_NOISE(facts))
+    return remarks
+
+
+def _of_the_exponent(
+    solution: Solution, misfit: float, robust: Interval | None
+) -> list[Remark]:
     if math.isnan(solution.alpha):
         return [Caveat.NOT_ESTIMATED("the losses do not fall with size")]
     remarks = []
@@ -60,7 +80,8 @@ def _of_the_exponent(solution: Solution, misfit: float) -> list[Remark]:
     if solution.interval.is_open or solution.interval.low == 0:
         remarks.append(Caveat.OPEN_INTERVAL(str(solution.interval)))
     if misfit < MISFIT:
-        remarks.append(Caveat.LACK_OF_FIT(f"p = {misfit:.2g}"))
+        wild = f"; wild bootstrap over sizes: {robust}" if robust is not None else ""
+        remarks.append(Caveat.LACK_OF_FIT(f"p = {misfit:.2g}{wild}"))
     return remarks
 
 

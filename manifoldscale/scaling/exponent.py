@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..core.caveat import Remark
@@ -18,7 +18,10 @@ CONDITIONS = {
     "generic_target": "the target varies at second order along all d directions",
     "piecewise_linear": "the network is piecewise linear, its pieces tiling the manifold",
     "optimal_regularisation": "the regularisation is optimal at every size",
+    "lazy": "the network stays near its linearisation, so that its kernel is fixed",
+    "matched_target": "the target is drawn from the kernel, or is no smoother",
 }
+LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
 BOUND_CONDITIONS = ("infinite_resource", "interpolation", "noiseless")
 
 
@@ -82,11 +85,12 @@ class ExponentPrediction(Result):
 
 
 def predict_exponent(
-    dim: Quantity | float,
+    dim: Quantity | float | Sequence[Quantity | float],
     law: str = "4/d",
     loss: str = "mse",
     label_noise: float = 0.0,
     met: Collection[str] = (),
+    smoothness: float | None = None,
 ) -> ExponentPrediction:
     """The resolution-limited exponent (of D or of P) that a dimension implies.
 
@@ -102,6 +106,11 @@ def predict_exponent(
             order in the distance to the nearest example
     "4/d"   piecewise-linear accuracy, as of a ReLU network: error of second order
     "2p/d"  the same for the loss |y - f|^p, given as loss="abs^p" (p = 2: "4/d")
+    "2s/d"  an interpolant whose error is of order `smoothness` = s in that distance, for
+            a target with s derivatives (s = 1: "2/d", s = 2: "4/d")
+    "2nu/d" kernel regression, nu = `smoothness` the order of the kernel's cusp,
+            c |x - x'|^(2 nu): the tangent kernel of a ReLU network has nu = 1/2, its NNGP
+            kernel 3/2; its spectrum falls as i^-(1 + 2 nu / d), and alpha is alpha_K
     ======  ===========================================================================
 
     With label noise the interpolating exponents do not apply. What the best regularised
@@ -110,18 +119,22 @@ def predict_exponent(
 
     Parameters
     ----------
-    dim : a `Dimension`, whose interval is carried through, or a known number.
+    dim : a `Dimension`, whose interval is carried through, or a known number; or a list
+        of them, the dimensions of the factors of a target that is a sum or a product of
+        functions of fewer coordinates: the largest factor then decides, not their sum.
     label_noise : standard deviation of noise on the labels; only whether it is zero
         matters here.
     met : names of conditions known to hold, among `CONDITIONS`. When every condition of
         the law is met the prediction is an equality, else a bound.
+    smoothness : s or nu, for the laws that have one.
 
     Raises
     ------
     ManifoldScaleError : an unknown law, loss or condition, or a dimension that is not
         positive.
     """
-    value, interval = _dimension(dim)
+    largest = _largest(dim)
+    value, interval = _dimension(largest)
     require(label_noise >= 0, f"`label_noise` must be >= 0; not {label_noise}.")
     for name in met:
         one_of("met", name, CONDITIONS)
@@ -129,7 +142,7 @@ def predict_exponent(
         not (label_noise and "noiseless" in met),
         f"`met` says 'noiseless', but `label_noise` is {label_noise}.",
     )
-    rung = _law(law, _order(loss), label_noise > 0)
+    rung = _law(law, _order(loss), label_noise > 0, smoothness)
 
     def exponent(d: float) -> float:
         return 0.0 if math.isinf(d) else rung.numerator / (d + rung.shift)
@@ -145,7 +158,7 @@ def predict_exponent(
         unmet=unmet,
         statement=rung.statement,
         source=rung.source,
-        caveats=dim.caveats if isinstance(dim, Quantity) else (),
+        caveats=largest.caveats if isinstance(largest, Quantity) else (),
     )
 
 
@@ -153,6 +166,14 @@ def _kind(law: str, unmet: bool, noisy: bool) -> str:
     if noisy:
         return "rate"
     return "bound" if unmet or law == "1/d" else "equality"
+
+
+def _largest(dim: Any) -> Any:
+    """The largest of several factors."""
+    if not isinstance(dim, Sequence) or isinstance(dim, str):
+        return dim
+    require(len(dim) > 0, "`dim` is an empty list; give the dimension of each factor.")
+    return max(dim, key=lambda factor: _dimension(factor)[0])
 
 
 def _dimension(dim: Quantity | float) -> tuple[float, Interval]:
@@ -185,8 +206,18 @@ def _order(loss: str) -> float:
     )
 
 
-def _law(law: str, order: float, noisy: bool) -> Law:
-    one_of("law", law, ("1/d", "2/d", "4/d", "2p/d"))
+def _law(law: str, order: float, noisy: bool, given: float | None) -> Law:
+    one_of("law", law, LAWS)
+    if law in ("2s/d", "2nu/d"):
+        require(
+            given is not None and 0 < given < math.inf,
+            f"{law} needs a positive `smoothness`; not {given!r}.",
+        )
+        require(order == 2, f"{law} needs a loss quadratic near its minimum.")
+    else:
+        require(
+            given is None, f"`smoothness` belongs to '2s/d' and '2nu/d'; not to {law!r}."
+        )
     require(
         law in ("1/d", "2p/d") or order == 2,
         f"{law} needs a loss quadratic near its minimum; for |y - f|^{order:g} use '2p/d'.",
@@ -202,8 +233,8 @@ def _law(law: str, order: float, noisy: bool) -> Law:
             BOUND_CONDITIONS,
             "Bahri et al. 2024, theorems 2 and 3",
         )
-    smoothness = 1 if law == "2/d" else 2
-    name = "first" if smoothness == 1 else "second"
+    smoothness = given if given is not None else 1.0 if law == "2/d" else 2.0
+    name = {1.0: "first", 2.0: "second"}.get(smoothness, f"{smoothness:g}-th")
     if noisy:
         require(
             order == 2, "With label noise only the mse and cross-entropy laws are known."
@@ -211,11 +242,19 @@ def _law(law: str, order: float, noisy: bool) -> Law:
         return Law(
             2.0 * smoothness,
             2.0 * smoothness,
-            f"minimax rate for a target of smoothness {smoothness}",
+            f"minimax rate for a target of smoothness {smoothness:g}",
             ("infinite_resource", "optimal_regularisation", "generic_target"),
             "Stone 1982, Annals of Statistics 10:1040",
         )
-    pieces = ("piecewise_linear",) if smoothness == 2 else ()
+    if law == "2nu/d":
+        return Law(
+            2.0 * smoothness,
+            0.0,
+            f"kernel with a cusp of order {2 * smoothness:g}, target of its spectrum",
+            (*BOUND_CONDITIONS, "lazy", "matched_target"),
+            "Bahri et al. 2024; Spigler, Geiger and Wyart 2020",
+        )
+    pieces = ("piecewise_linear",) if law in ("4/d", "2p/d") else ()
     return Law(
         smoothness * order,
         0.0,

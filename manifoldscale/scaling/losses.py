@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, as_real
+from ..core.arrays import Array, Bools, Floats, as_real
 from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
-from ..core.learning_curve import Axis, LearningCurve
+from ..core.learning_curve import Axis, LearningCurve, Run
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -24,6 +24,11 @@ class Losses:
     spread : relative standard deviation between runs of one size, pooled; NaN where no
         size has two runs.
     freedom : degrees of freedom of `spread`.
+    test_noise : the part of `spread` that the finite test sets account for, from the runs'
+        standard errors; NaN where they are not known. A test set that all runs share
+        moves them together, and is no part of their spread.
+    train_share : median training loss over test loss at the largest third of the sizes;
+        NaN where no training losses are known.
     """
 
     x: Floats
@@ -31,19 +36,33 @@ class Losses:
     runs: Floats
     spread: float
     freedom: int
+    test_noise: float = math.nan
+    train_share: float = math.nan
+
+    @property
+    def seed_noise(self) -> float:
+        """Relative standard deviation between networks: `spread` less the test noise."""
+        test = 0.0 if math.isnan(self.test_noise) else self.test_noise
+        return math.sqrt(max(self.spread**2 - test**2, 0.0))
 
 
 def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
     """The losses of a `LearningCurve`, or of (sizes, losses), and what was noticed."""
     if isinstance(curve, LearningCurve):
         require(loss is None, "Pass a LearningCurve, or sizes and losses; not both.")
-        x, y, remarks = _of_curve(curve, axis)
-        return _means(x, y), remarks
+        x, y, usable, remarks = _of_curve(curve, axis)
+        losses = _means(x[usable], y[usable])
+        runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
+        return dc.replace(
+            losses,
+            test_noise=_test_noise(runs),
+            train_share=_train_share(runs, x[usable], losses.x),
+        ), remarks
     require(loss is not None, "Pass a LearningCurve, or the sizes and the losses.")
     return _means(as_real(curve, "x"), as_real(loss, "loss")), []
 
 
-def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, list[Remark]]:
+def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
     others = (Axis.width, Axis.parameters) if axis is Axis.data else (Axis.data,)
     for held in others:
         values = np.unique(curve.column(held))
@@ -65,7 +84,7 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, list[Rema
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
-    return x[usable], y[usable], remarks
+    return x, y, usable, remarks
 
 
 def _means(x: Array, y: Array) -> Losses:
@@ -87,3 +106,20 @@ def _means(x: Array, y: Array) -> Losses:
     relative = y / means[where] - 1
     spread = math.sqrt((relative**2).sum() / freedom) if freedom else math.nan
     return Losses(sizes, means, counts.astype(float), spread, freedom)
+
+
+def _test_noise(runs: list[Run]) -> float:
+    """Root mean square of the relative errors from the test sets."""
+    relative = np.array([run.loss_stderr / run.loss for run in runs])
+    relative = relative[np.isfinite(relative)]
+    return math.sqrt(float((relative**2).mean())) if len(relative) else math.nan
+
+
+def _train_share(runs: list[Run], x: Array, sizes: Floats) -> float:
+    largest = sizes[-max(len(sizes) // 3, 1)]
+    shares = [
+        run.train_loss / run.loss
+        for run, size in zip(runs, x, strict=True)
+        if size >= largest and math.isfinite(run.train_loss)
+    ]
+    return float(np.median(shares)) if shares else math.nan

@@ -13,9 +13,10 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
-from .diagnosis import diagnose, lack_of_fit
+from .diagnosis import MISFIT, diagnose, lack_of_fit
 from .losses import Losses, losses_of
-from .profile_fit import Problem, Reference as Reference, solve
+from .profile_fit import Problem, Reference as Reference, Solution, solve
+from .wild_bootstrap import wild_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,8 @@ class PowerLaw(Result):
     freedom : degrees of freedom of the scatter about the fit.
     lack_of_fit : p-value of the fit against the scatter between runs; NaN without
         replicates.
+    robust : where there is lack of fit, the interval of the wild cluster bootstrap over
+        sizes, which does not take the scatter about the curve as that of noise.
     draws : (draws, 3) parametric-bootstrap values of (alpha, floor, amplitude).
     """
 
@@ -53,6 +56,7 @@ class PowerLaw(Result):
     freedom: int
     lack_of_fit: float
     draws: Floats
+    robust: Interval | None = None
     caveats: tuple[Remark, ...] = ()
 
     @property
@@ -90,6 +94,20 @@ class PowerLaw(Result):
         curves = floor + amplitude * sizes**-alpha
         low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return low, high
+
+    def local_exponents(self) -> tuple[Floats, Floats, Floats]:
+        """-d log(L - floor) / d log x between neighbouring sizes: (sizes - 1,) places,
+        exponents, and standard errors from the scatter between runs. NaN where a mean loss
+        lies below the floor.
+        """
+        x, above = self.losses.x, self.losses.y - self.floor
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.where(above > 0, np.log(above), np.nan)
+            spread = self.losses.spread if self.losses.spread > 0 else 0.0
+            relative = spread * self.losses.y / above / np.sqrt(self.losses.runs)
+        steps = np.diff(np.log(x))
+        error = np.hypot(relative[1:], relative[:-1]) / steps
+        return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / steps, np.abs(error)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Mean losses, the fitted curve and its band on logarithmic axes."""
@@ -179,11 +197,12 @@ def fit_power_law(
         f"`level` must be between 0 and 1; not {level!r}.",
     )
     losses, remarks = losses_of(curve, loss, axis)
-    known = _checked(floor, losses)
+    known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)
     solution = solve(problem, losses, level)
     misfit = lack_of_fit(problem, solution, losses)
+    robust = _robust(problem, solution, level) if misfit < MISFIT else None
     return PowerLaw(
         alpha=solution.alpha,
         interval=solution.interval,
@@ -196,11 +215,19 @@ def fit_power_law(
         freedom=problem.freedom,
         lack_of_fit=misfit,
         draws=solution.draws,
-        caveats=(*remarks, *diagnose(problem, solution, losses, misfit, forced)),
+        robust=robust,
+        caveats=(*remarks, *diagnose(problem, solution, losses, misfit, robust, forced)),
     )
 
 
-def _checked(floor: Floor, losses: Losses) -> float | Reference | None:
+def _robust(problem: Problem, solution: Solution, level: float) -> Interval | None:
+    """The interval of the wild bootstrap; a measured limit is no size to resample."""
+    if problem.reference is not None or math.isnan(solution.alpha):
+        return None
+    return wild_interval(problem.x, problem.y, problem.floor, solution, level)
+
+
+def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
     """The floor as the fit takes it: None (free), a number, or a reference."""
     known: float | Reference | None
     if isinstance(floor, str):

@@ -12,11 +12,10 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..core.random import keyed
 from .losses import Losses
-from .projection import COARSE, Profile, project
+from .many import REWEIGHTINGS, refined
+from .projection import Profile
 
-REWEIGHTINGS = 6
 DRAWS = 400
-GOLDEN, GOLDEN_STEPS = (math.sqrt(5) - 1) / 2, 30  # to a millionth of the bracket
 FLAT = 1e-12  # an amplitude below this share of the losses is none
 
 
@@ -135,6 +134,7 @@ def _reweighted(problem: Problem, losses: Losses) -> Floats:
         alpha = profile.minimise()
         best = profile.at(alpha)
         mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
+        mean = np.maximum(mean, FLAT * problem.y)  # a floor of zero, at an infinite size
         if not losses.spread > 0:  # no replicates, or identical ones
             noise = math.sqrt(float(best.cost) / problem.freedom)
     return weights
@@ -178,24 +178,7 @@ def _draws(problem: Problem, profile: Profile, mean: Floats, cost: float) -> Flo
     sigma = np.sqrt(cost / problem.freedom / profile.weights)
     noise = rng.standard_t(problem.freedom, (DRAWS, len(mean)))
     drawn = np.clip(mean + sigma * noise, 0.05 * mean, None)
-    best = COARSE[_costs(profile, drawn, COARSE).argmin(-1)]
-    step = math.log(COARSE[1] / COARSE[0])
-    alpha = np.exp(_golden(profile, drawn, np.log(best) - step, np.log(best) + step))
-    fitted = project(profile.powers(alpha), drawn, profile.weights, problem.floor)
-    return np.column_stack([alpha, fitted.floor, fitted.amplitude * profile.scale**alpha])
-
-
-def _costs(profile: Profile, drawn: Floats, alpha: Floats) -> Floats:
-    """(draws x exponents) costs of each drawn set of losses."""
-    z = profile.powers(alpha)
-    return project(z, drawn[:, None, :], profile.weights, profile.floor).cost
-
-
-def _golden(profile: Profile, drawn: Floats, low: Floats, high: Floats) -> Floats:
-    """Golden-section search for the best log exponent of each draw, all at once."""
-    for _ in range(GOLDEN_STEPS):
-        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        costs = _costs(profile, drawn, np.exp(np.stack([left, right], axis=-1)))
-        falls = costs[:, 0] > costs[:, 1]
-        low, high = np.where(falls, left, low), np.where(falls, high, right)
-    return (low + high) / 2
+    many = refined(problem.x, drawn, profile.weights, problem.floor)
+    return np.column_stack(
+        [many.alpha, many.floor, many.amplitude * many.scale**many.alpha]
+    )

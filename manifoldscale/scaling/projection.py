@@ -32,15 +32,15 @@ class Fitted:
 def project(z: Floats, y: Floats, weights: Floats, floor: float | None) -> Fitted:
     """Weighted least squares of y = E + A z with E, A >= 0.
 
-    z, y : (..., n), broadcast against each other; weights : (n,); floor : E where it is
-    known, None to fit it. The plane's solution is taken where it is admissible, else the
+    z, y, weights : (..., n), broadcast against each other; floor : E where it is known,
+    None to fit it. The plane's solution is taken where it is admissible, else the
     edge of the admissible region (the problem is convex).
     """
     level = np.asarray(floor) if floor is not None else _free_floor(z, y, weights)
     residual = y - level[..., None]
     # With E given, A is a regression through the origin.
-    amplitude = np.maximum((z * residual) @ weights / (z * z @ weights), 0)
-    cost = (residual - amplitude[..., None] * z) ** 2 @ weights
+    amplitude = np.maximum(_sum(z * residual, weights) / _sum(z * z, weights), 0)
+    cost = _sum((residual - amplitude[..., None] * z) ** 2, weights)
     return Fitted(cost, np.broadcast_to(level, cost.shape), amplitude)
 
 
@@ -50,13 +50,17 @@ def _free_floor(z: Floats, y: Floats, weights: Floats) -> Floats:
     The line has slope A = C_zy / C_zz in centred sums and E = mean(y) - A mean(z). Where
     A would be negative, A = 0 and E is the mean.
     """
-    share = weights / weights.sum()
-    mean_z, mean_y = z @ share, y @ share
+    share = weights / weights.sum(-1, keepdims=True)
+    mean_z, mean_y = _sum(z, share), _sum(y, share)
     centred = z - mean_z[..., None]  # first: for small alpha z is nearly constant
-    variance = centred**2 @ share
-    covariance = (centred * (y - mean_y[..., None])) @ share
+    variance = _sum(centred**2, share)
+    covariance = _sum(centred * (y - mean_y[..., None]), share)
     slope = np.maximum(covariance / np.maximum(variance, np.finfo(float).tiny), 0)
     return np.asarray(np.maximum(mean_y - slope * mean_z, 0))
+
+
+def _sum(values: Floats, weights: Floats) -> Floats:
+    return np.asarray(np.einsum("...n,...n->...", values, weights))
 
 
 @dc.dataclass(frozen=True, eq=False)

@@ -1,0 +1,190 @@
+"""`manifoldscale predict`."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.result import Quantity
+from ..core.tables import Row, is_missing, rows_of
+from .console import out, show_json, show_table
+
+if TYPE_CHECKING:
+    from ..report.lines import Panel
+    from ..scaling.exponent import ExponentPrediction
+    from ..scaling.relation import RelationTest
+
+ALIASES = {
+    "dimension": ("dim", "d", "intrinsic_dimension"),
+    "dimension_stderr": ("dim_stderr", "d_stderr", "dimension_error"),
+    "alpha": ("exponent", "alpha_d", "alpha_p"),
+    "alpha_stderr": ("exponent_stderr", "alpha_error", "alpha_d_stderr", "alpha_p_stderr"),
+    "group": ("architecture",),
+    "dataset": ("data", "data_set"),
+}
+LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
+
+
+@click.command()
+@click.option("--dimension", type=click.FloatRange(0, min_open=True), metavar="D")
+@click.option("--stderr", type=click.FloatRange(0), default=0.0, help="Of the dimension.")
+@click.option("--law", type=click.Choice(LAWS), help="By default all that apply.")
+@click.option("--loss", default="mse", show_default=True, help="mse, cross_entropy, abs^p.")
+@click.option("--label-noise", type=click.FloatRange(0), default=0.0, help="Its deviation.")
+@click.option("--smoothness", type=float, help="s of 2s/d, nu of 2nu/d.")
+@click.option(
+    "--table",
+    "path",
+    help="Test the relation on a table of (dimension, alpha), one row a data set.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Draw 4 / alpha against d there: .png, .pdf or .svg. Needs --table.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(
+    dimension: float | None,
+    stderr: float,
+    law: str | None,
+    loss: str,
+    label_noise: float,
+    smoothness: float | None,
+    path: str | None,
+    figure: str | None,
+    as_json: bool,
+) -> None:
+    """Exponents that a dimension implies; their relation over many data sets.
+
+    With --dimension: the resolution-limited exponents, and what equality rests on. With
+    --table: is alpha = 4/d? The columns are `dimension`, `alpha`, their errors
+    `dimension_stderr`, `alpha_stderr`, and, if there are any, `group` (what should not
+    matter, such as the architecture) and `dataset` (where rows share one).
+    """
+    if (dimension is None) == (path is None):
+        raise click.UsageError("Give one of --dimension and --table.")
+    if path is not None:
+        found = _relation(rows_of(path, ALIASES))
+        if figure is not None:
+            from ..report.lines import save_panels
+
+            save_panels([_panel(found)], figure)
+        _show_relation(found, figure, as_json)
+        return
+    if figure is not None:
+        raise click.UsageError("--figure needs --table.")
+    assert dimension is not None
+    predictions = _predictions(dimension, stderr, law, loss, label_noise, smoothness)
+    if as_json:
+        show_json([prediction.row() for prediction in predictions])
+    else:
+        _show_predictions(predictions)
+
+
+def _predictions(
+    dimension: float,
+    stderr: float,
+    law: str | None,
+    loss: str,
+    label_noise: float,
+    smoothness: float | None,
+) -> "tuple[ExponentPrediction, ...]":
+    from ..scaling.exponent import ladder, predict_exponent
+
+    dim: Quantity | float = dimension
+    if stderr > 0:
+        low = dimension - 1.96 * stderr
+        require(low > 0, "--stderr is so large that the dimension may be zero.")
+        interval = Interval(low, dimension + 1.96 * stderr)
+        dim = Quantity(dimension, interval, "given", 1)
+    if law is None:
+        require(smoothness is None, "--smoothness needs --law 2s/d or --law 2nu/d.")
+        return ladder(dim, loss, label_noise)
+    return (predict_exponent(dim, law, loss, label_noise, smoothness=smoothness),)
+
+
+def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
+    rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in predictions]
+    first = predictions[0]
+    out.print(f"Exponents implied by d = {number(first.dim)} {first.dim_interval}")
+    columns = {"law": "left", "kind": "left", "alpha": "right", "95 % interval": "left"}
+    show_table("", columns, rows)
+    said: set[str] = set()
+    for prediction in predictions:
+        out.print(f"{prediction.law}: {prediction.statement} ({prediction.source})")
+        for condition in prediction.unmet:
+            if condition not in said:
+                out.print(f"  needs, not declared: {condition}")
+                said.add(condition)
+
+
+def _relation(rows: list[Row]) -> "RelationTest":
+    from ..scaling.relation import test_relation
+
+    for name in ("dimension", "alpha"):
+        require(
+            name in rows[0], f"The table needs a column {name!r}; it has {list(rows[0])}."
+        )
+
+    def pairs(name: str) -> list[Any]:
+        return [
+            row[name]
+            if is_missing(error := row.get(f"{name}_stderr"))
+            else (row[name], error)
+            for row in rows
+        ]
+
+    def labels(name: str) -> list[Hashable] | None:
+        return [row[name] for row in rows] if name in rows[0] else None
+
+    return test_relation(
+        pairs("dimension"), pairs("alpha"), labels("group"), labels("dataset")
+    )
+
+
+def _show_relation(found: "RelationTest", figure: str | None, as_json: bool) -> None:
+    if as_json:
+        show_json(found.row() | {"p_bound": found.p_bound, "groups": found.group_ratios})
+        return
+    law = f"{found.constant:g}/d"
+    rows = [
+        [
+            f"r = alpha d / {found.constant:g}",
+            number(found.ratio),
+            str(found.ratio_interval),
+        ],
+        ["power of d", number(found.gamma), str(found.gamma_interval)],
+        ["scatter between data sets", number(found.tau), str(found.tau_interval)],
+        *([f"r of {name}", number(r), ""] for name, r in found.group_ratios.items()),
+    ]
+    out.print(f"Relation over {len(found.dims)} data sets")
+    show_table("", {"": "left", "value": "right", "95 % interval": "left"}, rows)
+    out.print(f"\nalpha = {law}: p = {number(found.p_equality, 2)}")
+    below = ", ".join(f"row {i + 1}" for i in found.below) or "none"
+    out.print(f"alpha >= {law}: below it at 5 %, by Holm: {below}")
+    if found.p_universal == found.p_universal:
+        out.print(f"the same in all groups: p = {number(found.p_universal, 2)}")
+    for note in found.caveats:
+        out.print(f"  ! {note}", style="yellow")
+    if figure is not None:
+        out.print(f"figure: {Path(figure)}")
+
+
+def _panel(found: "RelationTest") -> "Panel":
+    import numpy as np
+
+    from ..report.lines import Line, Panel
+
+    d = np.exp(found.dims.value)
+    inverse = found.constant * np.exp(-found.alphas.value)
+    error = 1.96 * inverse * np.hypot(found.alphas.error, found.dims.error)
+    ends = np.array([d.min(), d.max()])
+    c = f"{found.constant:g}"
+    lines = [
+        Line("data sets, errors of both", d, inverse, "points", error),
+        Line(f"alpha = {c}/d", ends, ends, "dashed"),
+    ]
+    return Panel("dimension d", f"{c} / alpha", lines)

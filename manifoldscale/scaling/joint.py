@@ -1,0 +1,360 @@
+"""The joint law L(D, P) that holds all four regimes.
+
+In the linear random-feature model (`manifoldscale.theory.linear_random_features`) with a
+power-law spectrum, u = D samples and v features have
+
+    L = K u v z^-b Q / [a c + Q (a + c)],   b = 1 + alpha,  Q = z / b,
+    a = u - z,  c = v - z,  a c = rho v z^b,
+
+z the one root below m = min(u, v), rho a ridge. Without ridge z = m and, with M the larger
+of u and v,
+
+    L = K m^-alpha / (1 - m / M):
+
+resolution-limited in the smaller one, m^-alpha; variance-limited in the larger one, 1 / M
+above the limit; with the peak of double descent between, which the ridge rounds off. A
+sum A P^-alpha + B D^-beta has no 1 / M and so only two of the regimes.
+
+Parameters of a network count as v = (P / ratio)^kappa features: kappa = 1 for models linear
+in P, 1/2 where the width counts and P grows as its square. Then alpha_D = alpha and
+alpha_P = kappa alpha.
+"""
+
+import dataclasses as dc
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.learning_curve import Axis, LearningCurve
+from ..core.result import Result
+from .projection import project
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BISECTIONS = 60
+REWEIGHTINGS = 2
+START_ALPHAS = np.array([0.15, 0.3, 0.6, 1.0, 1.6])
+START_RIDGES = np.array([1e-12, 1e-4, 1e-2])  # of rho m^(b - 1) at the middle size
+ALIGNED = 0.95  # correlation of log D with log P
+ROUNDING = 1e-4  # relative errors below this are the form's own
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Grid:
+    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number."""
+
+    data: Floats
+    parameters: Floats
+    loss: Floats
+    runs: Floats
+
+
+@dc.dataclass(frozen=True, eq=False)
+class JointLaw(Result):
+    """A fitted L(D, P).
+
+    Attributes
+    ----------
+    alpha_D, alpha_P : Exponents with `interval_D`, `interval_P`; alpha_P = kappa alpha_D.
+    ratio, ratio_interval : P parameters count as (P / ratio)^kappa examples, so that the
+        peak is at P = ratio D^(1 / kappa).
+    kappa : as fitted or given.
+    floor, amplitude, ridge : E, K and rho.
+    misfit : relative root mean square of the residuals, in which 0.01 is one per cent.
+    """
+
+    alpha_D: float
+    interval_D: Interval
+    alpha_P: float
+    interval_P: Interval
+    ratio: float
+    ratio_interval: Interval
+    kappa: float
+    floor: float
+    amplitude: float
+    ridge: float
+    misfit: float
+    axis: Axis
+    grid: Grid
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """alpha_D, under the name that every result has."""
+        return self.alpha_D
+
+    def predict(self, dataset_size: Any, parameters: Any) -> Floats:
+        """The fitted loss, sizes broadcast against each other; np.inf is no size here."""
+        u, p = np.broadcast_arrays(
+            np.asarray(dataset_size, dtype=float), np.asarray(parameters, dtype=float)
+        )
+        v = (p / self.ratio) ** self.kappa
+        return np.asarray(
+            self.floor + self.amplitude * shape(u, v, self.alpha_D, self.ridge)
+        )
+
+    def headline(self) -> str:
+        return (
+            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.axis.exponent} "
+            f"{number(self.alpha_P)} {self.interval_P}, peak at {self.axis.value} = "
+            f"{number(self.ratio)} D^{number(1 / self.kappa)}, floor {number(self.floor)} "
+            f"({len(self.grid.loss)} pairs, residuals {100 * self.misfit:.1f} %)"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "alpha_D": self.alpha_D,
+            "low_D": self.interval_D.low,
+            "high_D": self.interval_D.high,
+            "alpha_P": self.alpha_P,
+            "low_P": self.interval_P.low,
+            "high_P": self.interval_P.high,
+            "ratio": self.ratio,
+            "kappa": self.kappa,
+            "floor": self.floor,
+            "ridge": self.ridge,
+            "misfit": self.misfit,
+        }
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Losses against D, a curve for every P."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        grid = np.geomspace(self.grid.data.min(), self.grid.data.max(), 200)
+        for p in np.unique(self.grid.parameters):
+            here = self.grid.parameters == p
+            label = f"{self.axis.label} = {p:g}"
+            (line,) = ax.plot(grid, self.predict(grid, p), label=label)
+            ax.plot(self.grid.data[here], self.grid.loss[here], "o", color=line.get_color())
+        ax.set(xscale="log", yscale="log", xlabel=Axis.data.label, ylabel="test loss")
+        ax.legend()
+        return ax
+
+
+def shape(u: Floats, v: Floats, alpha: float, ridge: float) -> Floats:
+    """The formula on top with K = 1; u, v of one shape."""
+    b, few = 1 + alpha, np.minimum(u, v)
+    low, high = np.zeros_like(few), np.ones_like(few)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        z = few * middle
+        above = (u - z) * (v - z) > ridge * v * z**b
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    z = few * (low + high) / 2
+    Q = z / b
+    return np.asarray(u * v * z**-b * Q / (ridge * v * z**b + Q * (u + v - 2 * z)))
+
+
+def fit_joint(
+    curve: LearningCurve,
+    axis: Axis | str = Axis.parameters,
+    kappa: float | None = 1.0,
+    floor: str | float = "free",
+    level: float = 0.95,
+) -> JointLaw:
+    """Fit the joint law to runs over both resources.
+
+    Parameters
+    ----------
+    curve : runs that say their dataset size and the other resource.
+    axis : the other resource, "parameters" or "width".
+    kappa : power with which it counts; None fits it.
+    floor : "free", "zero" or a number.
+    level : of the intervals, those of the linearised fit, with Student's t.
+
+    Losses are means over seeds, with a constant relative error.
+
+    Raises
+    ------
+    ManifoldScaleError : less than three values of either resource, fewer pairs than
+        unknowns and two, settings that make no sense.
+    """
+    axis = Axis.of(axis)
+    require(axis is not Axis.data, "`axis` is the other resource: 'parameters' or 'width'.")
+    require(
+        kappa is None or 0 < kappa < math.inf,
+        f"`kappa` must be positive, or None to fit it; not {kappa!r}.",
+    )
+    grid = _grid(curve, axis)
+    known = _known(floor, grid)
+    unknowns = 4 + (kappa is None) + (known is None)
+    for name, sizes in ((Axis.data.value, grid.data), (axis.value, grid.parameters)):
+        n = len(np.unique(sizes))
+        require(n >= 3, f"A joint law needs three values of {name}; there are {n}.")
+    require(
+        len(grid.loss) >= unknowns + 2,
+        f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are "
+        f"{len(grid.loss)}.",
+    )
+    search = _Search(grid, kappa, known, grid.runs / grid.loss**2)
+    for _ in range(REWEIGHTINGS):  # constant relative error about the fit, not the data
+        best = search.run()
+        fitted = search.fitted(best.x)
+        search = dc.replace(search, weights=grid.runs / fitted**2, start=best.x)
+    best = search.run()
+    alpha, ratio, ridge, power = search.named(best.x)
+    linear = search.linear(best.x)
+    freedom = len(grid.loss) - unknowns
+    errors = search.errors(best, freedom) * float(stats.t.ppf(0.5 + level / 2, freedom))
+
+    def interval(value: float, half: float) -> Interval:
+        # Beyond a factor of e^20 there is no knowledge, and no number either.
+        spread = math.exp(half) if half < 20 else math.inf
+        return Interval(value / spread, value * spread, level)
+
+    half_P = math.hypot(errors[0], errors[3]) if kappa is None else errors[0]
+    return JointLaw(
+        alpha_D=alpha,
+        interval_D=interval(alpha, errors[0]),
+        alpha_P=power * alpha,
+        interval_P=interval(power * alpha, half_P),
+        ratio=ratio,
+        ratio_interval=interval(ratio, errors[1]),
+        kappa=power,
+        floor=linear[0],
+        amplitude=linear[1],
+        ridge=ridge,
+        misfit=math.sqrt(2 * best.cost / grid.runs.sum()),
+        axis=axis,
+        grid=grid,
+        caveats=_notes(grid, ratio, power),
+    )
+
+
+def _grid(curve: LearningCurve, axis: Axis) -> Grid:
+    require(
+        isinstance(curve, LearningCurve),
+        "`fit_joint` takes a LearningCurve; `LearningCurve.from_frame` makes one.",
+    )
+    data, other, loss = curve.column(Axis.data), curve.column(axis), curve.losses
+    usable = np.isfinite(data) & np.isfinite(other) & np.isfinite(loss)
+    require(
+        bool(usable.any()), f"No run says its dataset_size, its {axis.value} and its loss."
+    )
+    require(bool((loss[usable] > 0).all()), "Losses must be positive.")
+    pairs = np.column_stack([data, other])[usable]
+    unique, where, counts = np.unique(
+        pairs, axis=0, return_inverse=True, return_counts=True
+    )
+    means = np.bincount(where.ravel(), weights=loss[usable]) / counts
+    return Grid(unique[:, 0], unique[:, 1], means, counts.astype(float))
+
+
+def _known(floor: str | float, grid: Grid) -> float | None:
+    if isinstance(floor, str):
+        require(
+            floor in ("free", "zero"),
+            f"`floor` must be 'free', 'zero' or a number; not {floor!r}.",
+        )
+        return None if floor == "free" else 0.0
+    smallest = float(grid.loss.min())
+    require(
+        0 <= floor < smallest,
+        f"`floor` must be at least 0 and below the smallest mean loss, "
+        f"{number(smallest)}; not {floor}.",
+    )
+    return float(floor)
+
+
+@dc.dataclass(frozen=True, eq=False)
+class _Search:
+    """Least squares over (log alpha, log ratio, log ridge, log kappa), the floor and the
+    amplitude projected out.
+    """
+
+    grid: Grid
+    kappa: float | None
+    floor: float | None
+    weights: Floats
+    start: Floats | None = None
+
+    def named(self, x: Floats) -> tuple[float, float, float, float]:
+        alpha, ratio, ridge = (math.exp(value) for value in x[:3])
+        power = self.kappa if self.kappa is not None else math.exp(x[3])
+        # In units in which its effect does not depend on the exponent.
+        middle = math.exp(float(np.log(self.grid.data).mean()))
+        return alpha, ratio, ridge * middle**-alpha, power
+
+    def basis(self, x: Floats) -> Floats:
+        alpha, ratio, ridge, power = self.named(x)
+        v = (self.grid.parameters / ratio) ** power
+        return shape(self.grid.data, v, alpha, ridge)
+
+    def linear(self, x: Floats) -> tuple[float, float]:
+        found = project(self.basis(x), self.grid.loss, self.weights, self.floor)
+        return float(found.floor), float(found.amplitude)
+
+    def fitted(self, x: Floats) -> Floats:
+        floor, amplitude = self.linear(x)
+        return np.asarray(floor + amplitude * self.basis(x))
+
+    def residuals(self, x: Floats) -> Floats:
+        return np.asarray(np.sqrt(self.weights) * (self.grid.loss - self.fitted(x)))
+
+    def starts(self) -> list[Floats]:
+        """A coarse grid, best first."""
+        spans = np.log(self.grid.parameters), np.log(self.grid.data)
+        span = float(np.ptp(spans[0] - spans[1])) / 2
+        middle = float((spans[0] - spans[1]).mean())
+        powers = [] if self.kappa is not None else [[math.log(k)] for k in (0.5, 1.0, 2.0)]
+        starts = [
+            np.array([math.log(alpha), middle + shift, math.log(ridge), *power])
+            for alpha in START_ALPHAS
+            for shift in np.linspace(-span, span, 9)
+            for ridge in START_RIDGES
+            for power in (powers or [[]])
+        ]
+        return sorted(starts, key=lambda x: float((self.residuals(x) ** 2).sum()))
+
+    def run(self) -> Any:
+        """Polished from `start`, else from the three best of the grid."""
+        starts = self.starts()[:3] if self.start is None else [self.start]
+        low = [math.log(0.01), -60.0, math.log(1e-14), -3.0][: len(starts[0])]
+        high = [math.log(8.0), 60.0, math.log(1e4), 3.0][: len(starts[0])]
+        polished = [
+            optimize.least_squares(
+                self.residuals,
+                np.clip(start, low, high),
+                bounds=(low, high),
+                x_scale=1.0,
+                max_nfev=60,
+            )
+            for start in starts
+        ]
+        return min(polished, key=lambda found: found.cost)
+
+    def errors(self, best: Any, freedom: int) -> Floats:
+        """Standard errors of the four parameters; zero where one is given.
+
+        Without its own column a ridge of nothing would make the rest singular.
+        """
+        variance = max(2 * best.cost / freedom, ROUNDING**2)
+        active = np.linalg.norm(best.jac, axis=0) > 1e-6 * np.sqrt(self.grid.runs.sum())
+        covariance = np.linalg.pinv(best.jac[:, active].T @ best.jac[:, active]) * variance
+        errors = np.full(4, np.inf)
+        errors[len(best.x) :] = 0.0
+        errors[np.flatnonzero(active)] = np.sqrt(np.diag(covariance))
+        return errors
+
+
+def _notes(grid: Grid, ratio: float, kappa: float) -> tuple[Remark, ...]:
+    notes = []
+    logs = np.log(grid.data), np.log(grid.parameters)
+    correlation = float(np.corrcoef(*logs)[0, 1])
+    if abs(correlation) > ALIGNED:
+        notes.append(Caveat.ALIGNED_DESIGN(f"correlation {correlation:.2f}"))
+    distance = kappa * (logs[1] - math.log(ratio)) - logs[0]
+    if not (np.abs(distance) < math.log(2)).any():
+        notes.append(Caveat.RIDGE_UNIDENTIFIED())
+    if not ((distance > math.log(2)).any() and (distance < -math.log(2)).any()):
+        notes.append(Caveat.ONE_SIDED_GRID())
+    return tuple(notes)

@@ -1,0 +1,245 @@
+"""Is it a power law? The losses against curves that are often taken for one."""
+
+import dataclasses as dc
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import number
+from ..core.learning_curve import Axis
+from ..core.result import Result
+from .families import FAMILIES, Member, fit_family
+from .losses import Losses, losses_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FEWEST = 5  # distinct sizes
+EXCLUDED = 6.0  # difference of AICc from which the worse curve counts as excluded
+ROUNDING = 1e-4  # relative errors below this are no evidence
+MISFIT = 0.01  # p-value below which a curve does not describe the losses at all
+
+
+@dc.dataclass(frozen=True, eq=False)
+class ModelFit(Result):
+    """One curve fitted to the losses.
+
+    Attributes
+    ----------
+    delta : AICc less that of the best curve.
+    weight : share of the Akaike weights.
+    extrapolation : root mean square log error at the largest third of the sizes, of the
+        curve fitted to the rest; NaN with fewer than seven sizes.
+    lack_of_fit : p-value against the scatter between runs; NaN without replicates.
+    """
+
+    member: Member
+    delta: float
+    weight: float
+    extrapolation: float
+    lack_of_fit: float
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.member.family.name
+
+    def headline(self) -> str:
+        return (
+            f"{self.name} ({self.member.family.formula}): AICc {self.delta:+.1f}, "
+            f"extrapolates to {number(100 * self.extrapolation, 2)} %, "
+            f"lack of fit p = {number(self.lack_of_fit, 2)}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "curve": self.name,
+            "formula": self.member.family.formula,
+            "unknowns": self.member.family.unknowns,
+            "delta_aicc": self.delta,
+            "weight": self.weight,
+            "extrapolation": self.extrapolation,
+            "lack_of_fit": self.lack_of_fit,
+        }
+
+
+@dc.dataclass(frozen=True, eq=False)
+class ModelComparison(Result):
+    """Curves side by side, best first.
+
+    Attributes
+    ----------
+    verdict : "power law", "not a power law" or "undetermined".
+    best : name of the curve with the lowest AICc.
+    rivals : names of the curves that are no power laws and are not excluded.
+    """
+
+    verdict: str
+    fits: tuple[ModelFit, ...]
+    rivals: tuple[str, ...]
+    axis: Axis
+    losses: Losses
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def best(self) -> str:
+        return self.fits[0].name
+
+    @property
+    def value(self) -> str:
+        """The verdict, under the name that every result has."""
+        return self.verdict
+
+    def headline(self) -> str:
+        n = len(self.losses.x)
+        return f"{self.verdict}: best of {len(self.fits)} curves is {self.best} ({n} sizes)"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict,
+            "best": self.best,
+            "rivals": "; ".join(self.rivals),
+            "sizes": len(self.losses.x),
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a curve."""
+        return [fit.row() for fit in self.fits]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Mean losses and every curve that is not excluded."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        x = self.losses.x
+        grid = np.geomspace(x[0], 3 * x[-1], 200)
+        for fit in self.fits:
+            if fit.delta <= EXCLUDED:
+                ax.plot(grid, fit.member.predict(grid), label=fit.name)
+        ax.plot(x, self.losses.y, "ko")
+        ax.set(xscale="log", yscale="log", xlabel=self.axis.label, ylabel="test loss")
+        ax.legend()
+        return ax
+
+
+def compare_models(
+    curve: Any, loss: Any = None, axis: Axis | str = Axis.data
+) -> ModelComparison:
+    """Compare a power law, with and without a floor, with other falling curves.
+
+    >>> x = np.geomspace(100, 10_000, 9)
+    >>> print(compare_models(x, 3 * x**-0.5))  # doctest: +ELLIPSIS
+    power law: best of 7 curves is power law (9 sizes)...
+
+    Parameters as those of `fit_power_law`. Evidence of three kinds: the corrected Akaike
+    criterion over all runs, with one relative error for all; the p-value of each curve
+    against the scatter between runs; and an ordered extrapolation, from the smaller sizes
+    to the largest third.
+
+    The verdict is "not a power law" where no power law fits (p < 0.01) or another curve is
+    better by an AICc of 6; "power law" where one fits and all curves that do not contain
+    it are worse by 6; else "undetermined", as is all on less than a decade. The thresholds
+    are tested on simulated laws and on curves that are none.
+
+    Raises
+    ------
+    ManifoldScaleError : fewer than five sizes, and what `fit_power_law` refuses.
+    """
+    axis = Axis.of(axis)
+    losses, remarks = losses_of(curve, loss, axis)
+    n = len(losses.x)
+    require(n >= FEWEST, f"Curves are compared on at least {FEWEST} sizes; there are {n}.")
+    weights = losses.runs / losses.y**2
+    members = [fit_family(family, losses.x, losses.y, weights) for family in FAMILIES]
+    scores = np.array([_aicc(member, losses) for member in members])
+    likely = np.exp(-(scores - scores.min()) / 2)
+    fits = [
+        ModelFit(
+            member,
+            float(score - scores.min()),
+            float(weight),
+            _extrapolation(member, losses),
+            _lack_of_fit(member, losses),
+        )
+        for member, score, weight in zip(
+            members, scores, likely / likely.sum(), strict=True
+        )
+    ]
+    fits.sort(key=lambda fit: (fit.delta, fit.member.family.unknowns))
+    verdict, rivals = _verdict(fits, losses)
+    return ModelComparison(
+        verdict,
+        tuple(fits),
+        rivals,
+        axis,
+        losses,
+        (*remarks, *_notes(verdict, rivals, fits)),
+    )
+
+
+def _aicc(member: Member, losses: Losses) -> float:
+    """n log(S / n) + 2 k + 2 k (k + 1) / (n - k - 1) over the runs; k counts the scatter.
+
+    S is the relative sum of squares about the curve: of the means about it, and of the
+    runs about their means, which is the same for all curves.
+    """
+    runs, k = float(losses.runs.sum()), member.family.unknowns + 1
+    if runs <= k + 1:
+        return math.inf
+    within = losses.spread**2 * losses.freedom if losses.freedom else 0.0
+    total = max(member.cost + within, ROUNDING**2 * runs)
+    return runs * math.log(total / runs) + 2 * k + 2 * k * (k + 1) / (runs - k - 1)
+
+
+def _lack_of_fit(member: Member, losses: Losses) -> float:
+    freedom = len(losses.x) - member.family.unknowns
+    if not (losses.freedom and losses.spread > 0 and freedom > 0):
+        return math.nan
+    ratio = member.cost / freedom / losses.spread**2
+    return float(stats.f.sf(ratio, freedom, losses.freedom))
+
+
+def _extrapolation(member: Member, losses: Losses) -> float:
+    n = len(losses.x)
+    kept = n - n // 3
+    if n < 7 or kept <= member.family.unknowns:
+        return math.nan
+    x, y, runs = losses.x[:kept], losses.y[:kept], losses.runs[:kept]
+    fitted = fit_family(member.family, x, y, runs / y**2)
+    predicted = np.maximum(fitted.predict(losses.x[kept:]), 1e-3 * losses.y[-1])
+    return float(np.sqrt(np.mean(np.log(predicted / losses.y[kept:]) ** 2)))
+
+
+def _verdict(fits: list[ModelFit], losses: Losses) -> tuple[str, tuple[str, ...]]:
+    laws = [fit for fit in fits if fit.member.family.is_power_law]
+    others = [fit for fit in fits if not fit.member.family.is_power_law]
+    law = laws[0]
+    if law.lack_of_fit < MISFIT or others[0].delta < law.delta - EXCLUDED:
+        return "not a power law", ()
+    # Several laws may do: one with a small floor, one without. What contains any of them
+    # describes the losses as well, and is no evidence against it.
+    contained = {
+        name
+        for fit in laws
+        if fit.delta < law.delta + EXCLUDED and not fit.lack_of_fit < MISFIT
+        for name in fit.member.family.within
+    }
+    rivals = tuple(
+        fit.name
+        for fit in others
+        if fit.name not in contained and fit.delta < law.delta + EXCLUDED
+    )
+    short = losses.x[-1] < 10 * losses.x[0]
+    return ("undetermined" if rivals or short else "power law"), rivals
+
+
+def _notes(verdict: str, rivals: tuple[str, ...], fits: list[ModelFit]) -> list[Remark]:
+    if verdict == "not a power law":
+        other = not fits[0].member.family.is_power_law
+        return [Caveat.NOT_A_POWER_LAW(f"best: {fits[0].name}" if other else "none fits")]
+    return [Caveat.RIVALS(", ".join(rivals))] if rivals else []

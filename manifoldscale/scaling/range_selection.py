@@ -1,0 +1,249 @@
+"""From which size on is it a power law? An exponent whose interval carries that choice.
+
+Leaving out the k smallest sizes is giving each a parameter of its own. The fits to all
+ranges then compete on the same N runs by AIC_k = N log(S_within + S_k) + 2 k, with S_k the
+relative sum of squares of the means about the curve and S_within that of the runs about
+their means. The interval is averaged over the
+ranges with the Akaike weights w_k, by its tails (Turek & Fletcher 2012): its ends solve
+
+    sum_k w_k P(T_k > |t_k(alpha)|) = (1 - level) / 2,
+
+T_k of Student's t, and t_k the signed root of the profile of fit k,
+sqrt((S_k(alpha) - S_k) / s_k^2). The scatter s_k about the curve is pooled with that
+between runs: on five sizes the former alone is small by chance often enough.
+"""
+
+import dataclasses as dc
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.learning_curve import Axis
+from ..core.result import Result
+from .diagnosis import lack_of_fit
+from .losses import Losses, losses_of
+from .power_law import Floor, known_floor
+from .profile_fit import Problem, Solution, solve
+from .projection import ALPHA_MAX, ALPHA_MIN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FEWEST, DECADES = 5, 1.0  # what a range keeps at least
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Cut:
+    """The fit from one smallest size on; `weight` is its share of the Akaike weights."""
+
+    smallest: float
+    alpha: float
+    interval: Interval
+    lack_of_fit: float
+    weight: float
+
+
+@dc.dataclass(frozen=True, eq=False)
+class RangeSelection(Result):
+    """An exponent averaged over the ranges that may hold a power law.
+
+    Attributes
+    ----------
+    alpha, interval : weighted mean of log alpha over the cuts; the interval is that of
+        the averaged tails.
+    cuts : a fit for every smallest size, from the full range on.
+    """
+
+    alpha: float
+    interval: Interval
+    cuts: tuple[Cut, ...]
+    axis: Axis
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The exponent, under the name that every result has."""
+        return self.alpha
+
+    @property
+    def best(self) -> Cut:
+        """The cut with the highest weight."""
+        return max(self.cuts, key=lambda cut: cut.weight)
+
+    def headline(self) -> str:
+        return (
+            f"{self.axis.exponent} {number(self.alpha)} {self.interval} over "
+            f"{len(self.cuts)} ranges, most likely from {self.best.smallest:g} on "
+            f"(weight {number(self.best.weight, 2)})"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            self.axis.exponent: self.alpha,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "level": self.interval.level,
+            "smallest": self.best.smallest,
+            "weight": self.best.weight,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a cut."""
+        return [
+            {
+                "smallest": cut.smallest,
+                self.axis.exponent: cut.alpha,
+                "low": cut.interval.low,
+                "high": cut.interval.high,
+                "lack_of_fit": cut.lack_of_fit,
+                "weight": cut.weight,
+            }
+            for cut in self.cuts
+        ]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """The exponent against the smallest size, and the averaged interval as a band."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        ax.axhspan(*self.interval, alpha=0.2, lw=0)
+        for cut in self.cuts:
+            if math.isfinite(cut.alpha) and not cut.interval.is_open:
+                ax.plot([cut.smallest] * 2, list(cut.interval), "k-", lw=0.8)
+                ax.plot(cut.smallest, cut.alpha, "ko", ms=3 + 5 * cut.weight)
+        smallest = f"smallest {self.axis.label} kept"
+        ax.set(xscale="log", xlabel=smallest, ylabel=self.axis.exponent)
+        return ax
+
+
+def select_range(
+    curve: Any,
+    loss: Any = None,
+    axis: Axis | str = Axis.data,
+    floor: Floor = "free",
+    level: float = 0.95,
+) -> RangeSelection:
+    """Fit a power law from every smallest size on, and average over that choice.
+
+    Parameters as those of `fit_power_law`. Every range keeps five sizes and one decade.
+
+    Raises
+    ------
+    ManifoldScaleError : no replicates, from which the scatter is known apart from the
+        curve; less than five sizes and one decade; what `fit_power_law` refuses.
+    """
+    axis = Axis.of(axis)
+    losses, remarks = losses_of(curve, loss, axis)
+    known = known_floor(floor, losses)
+    require(
+        losses.freedom > 0 and losses.spread > 0,
+        "`select_range` needs several runs a size: without them a bend cannot be told from "
+        "scatter. Use `fit_power_law` on the sizes you trust.",
+    )
+    ranges = _ranges(losses)
+    require(
+        bool(ranges),
+        f"A range needs {FEWEST} sizes over one decade; there are {len(losses.x)} sizes "
+        f"over {math.log10(losses.x[-1] / losses.x[0]):.2f} decades.",
+    )
+    problems = [Problem.of(kept, known) for kept in ranges]
+    solutions = [
+        solve(problem, kept, level) for problem, kept in zip(problems, ranges, strict=True)
+    ]
+    costs = np.array([solution.cost for solution in solutions])
+    within = losses.spread**2 * losses.freedom
+    scores = losses.runs.sum() * np.log1p(costs / within) + 2 * np.arange(len(ranges))
+    scores += np.where([math.isnan(s.alpha) for s in solutions], np.inf, 0.0)
+    require(bool(np.isfinite(scores).any()), "The losses do not fall on any range.")
+    weights = np.exp(-(scores - scores.min()) / 2)
+    weights /= weights.sum()
+    each = [
+        _Tail.of(problem, solution, kept)
+        for problem, solution, kept in zip(problems, solutions, ranges, strict=True)
+    ]
+    cuts = tuple(
+        Cut(
+            float(kept.x[0]),
+            solution.alpha,
+            _interval([tail], np.ones(1), solution.alpha, level),
+            lack_of_fit(problem, solution, kept),
+            float(weight),
+        )
+        for kept, problem, solution, tail, weight in zip(
+            ranges, problems, solutions, each, weights, strict=True
+        )
+    )
+    alpha = math.exp(sum(c.weight * math.log(c.alpha) for c in cuts if c.weight))
+    notes = [*remarks, *_notes(cuts)]
+    interval = _interval(each, weights, alpha, level)
+    return RangeSelection(alpha, interval, cuts, axis, tuple(notes))
+
+
+def _ranges(losses: Losses) -> list[Losses]:
+    """The losses without the k smallest sizes, k = 0, 1, ..."""
+    found = []
+    for k in range(len(losses.x) - FEWEST + 1):
+        if losses.x[-1] / losses.x[k] >= 10**DECADES * (1 - 1e-9):
+            kept = dc.replace(losses, x=losses.x[k:], y=losses.y[k:], runs=losses.runs[k:])
+            found.append(kept)
+    return found
+
+
+@dc.dataclass(frozen=True, eq=False)
+class _Tail:
+    """The chance of an exponent above a given one, by the profile of one fit."""
+
+    problem: Problem
+    solution: Solution
+    variance: float
+    freedom: int
+
+    @classmethod
+    def of(cls, problem: Problem, solution: Solution, losses: Losses) -> "_Tail":
+        """With the scatter about the curve and that between runs pooled."""
+        freedom = problem.freedom + losses.freedom
+        within = losses.spread**2 * losses.freedom
+        return cls(problem, solution, (solution.cost + within) / freedom, freedom)
+
+    def above(self, alpha: float) -> float:
+        if math.isnan(self.solution.alpha):
+            return 0.5
+        cost = float(self.problem.profile(self.solution.weights).at(alpha).cost)
+        excess = math.sqrt(max(cost - self.solution.cost, 0.0) / self.variance)
+        root = math.copysign(excess, alpha - self.solution.alpha)
+        return float(stats.t.sf(root, self.freedom))
+
+
+def _interval(tails: list[_Tail], weights: Floats, alpha: float, level: float) -> Interval:
+    """Where the weighted tails are (1 - level) / 2; open where they do not fall so low."""
+    kept = [(tail, w) for tail, w in zip(tails, weights, strict=True) if w > 1e-6]
+    ends = math.log(ALPHA_MIN), math.log(ALPHA_MAX)
+    share = (1 - level) / 2
+
+    def above(log_alpha: float) -> float:
+        return float(sum(w * tail.above(math.exp(log_alpha)) for tail, w in kept))
+
+    def end(target: float) -> float:
+        found = optimize.brentq(lambda t: above(t) - target, *ends, xtol=1e-8)
+        return math.exp(found)
+
+    if math.isnan(alpha):
+        return Interval(0.0, math.inf, level)
+    low = end(1 - share) if 1 - above(ends[0]) < share else 0.0
+    high = end(share) if above(ends[1]) < share else math.inf
+    return Interval(min(low, alpha), max(high, alpha), level)
+
+
+def _notes(cuts: tuple[Cut, ...]) -> list[Remark]:
+    full, best = cuts[0], max(cuts, key=lambda cut: cut.weight)
+    if best is not full and full.alpha not in best.interval:
+        ends = [f"{number(c.alpha)} from {c.smallest:g} on" for c in (full, best)]
+        return [Caveat.RANGE_MATTERS(", ".join(ends))]
+    return []

@@ -1,0 +1,404 @@
+"""Does alpha = 4/d hold over many data sets? Errors in both, scatter, bound, universality.
+
+In logarithms the relation alpha = c d^-gamma is the line
+
+    log alpha_j = log c - gamma log d_j + error_j,
+    var_j(gamma) = s_alpha,j^2 + gamma^2 s_d,j^2 + tau^2,
+
+with tau the scatter that the errors do not account for. S(c, gamma, tau) is the sum of
+squares over these variances: c follows in closed form, gamma by search, tau from S = n - 2
+(Paule & Mandel 1982).
+"""
+
+import dataclasses as dc
+import math
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.result import Result
+from .pairs import Logs, logs_of, pool, scatter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GAMMA_MIN, GAMMA_MAX = -2.0, 6.0
+ROUNDING = 1e-9  # no value is known better, even one that is called exact
+
+
+@dc.dataclass(frozen=True, eq=False)
+class RelationTest(Result):
+    """The relation of exponents to dimensions over data sets.
+
+    Attributes
+    ----------
+    ratio, ratio_interval : geometric mean of r = alpha d / c, and its interval with the
+        scatter between data sets.
+    gamma, gamma_interval : power of the dimension; 1 in the theory.
+    p_equality : of alpha = c / d at every data set up to the scatter: c and gamma tested
+        together.
+    tau, tau_interval : relative scatter between data sets beyond the errors: the relation
+        is universal up to tau.
+    p_bound : (data sets,) one-sided p-values of alpha >= c / d, adjusted by Holm.
+    below : indices of the data sets whose exponent lies below the bound at the level.
+    p_universal : that c is the same in all groups; NaN without groups.
+    group_ratios : r of each group.
+    """
+
+    ratio: float
+    ratio_interval: Interval
+    gamma: float
+    gamma_interval: Interval
+    p_equality: float
+    tau: float
+    tau_interval: Interval
+    p_bound: Floats
+    below: tuple[int, ...]
+    p_universal: float
+    group_ratios: dict[Hashable, float]
+    constant: float
+    dims: Logs
+    alphas: Logs
+    caveats: tuple[Remark, ...] = ()
+
+    __test__ = False  # no test of pytest's
+
+    @property
+    def value(self) -> float:
+        """The ratio, under the name that every result has."""
+        return self.ratio
+
+    def headline(self) -> str:
+        law = f"{self.constant:g}/d"
+        groups = (
+            ""
+            if math.isnan(self.p_universal)
+            else (f"; the same in all groups: p = {number(self.p_universal, 2)}")
+        )
+        return (
+            f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval} "
+            f"over {len(self.dims)} data sets; alpha = {law}: "
+            f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
+            f"power of d {number(self.gamma)} {self.gamma_interval}; scatter "
+            f"{100 * self.tau:.0f} %{groups}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "ratio": self.ratio,
+            "low": self.ratio_interval.low,
+            "high": self.ratio_interval.high,
+            "gamma": self.gamma,
+            "gamma_low": self.gamma_interval.low,
+            "gamma_high": self.gamma_interval.high,
+            "p_equality": self.p_equality,
+            "tau": self.tau,
+            "tau_high": self.tau_interval.high,
+            "n_below": len(self.below),
+            "p_universal": self.p_universal,
+            "n": len(self.dims),
+        }
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """4 / alpha against d, with the line of the relation."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.gca()
+        d, inverse = np.exp(self.dims.value), self.constant * np.exp(-self.alphas.value)
+        ax.errorbar(
+            d,
+            inverse,
+            xerr=1.96 * d * self.dims.error,
+            yerr=1.96 * inverse * self.alphas.error,
+            fmt="o",
+            capsize=2,
+        )
+        ends = np.array([d.min(), d.max()])
+        ax.plot(ends, ends, "k--", label=f"alpha = {self.constant:g}/d")
+        ax.set(xlabel="dimension d", ylabel=f"{self.constant:g} / alpha")
+        ax.legend()
+        return ax
+
+
+def test_relation(
+    dims: Any,
+    fits: Any,
+    groups: Sequence[Hashable] | None = None,
+    datasets: Sequence[Hashable] | None = None,
+    constant: float = 4.0,
+    level: float = 0.95,
+) -> RelationTest:
+    """Test alpha = 4/d, and the bound alpha >= 4/d, over many data sets.
+
+    >>> dims = [(2, .2), (4, .4), (6, .6), (8, .8), (10, 1.0), (12, 1.2)]
+    >>> fits = [(2.1, .1), (.98, .05), (.65, .03), (.52, .03), (.39, .02), (.34, .02)]
+    >>> print(test_relation(dims, fits).ratio_interval)
+    [0.970, 1.04]
+
+    Parameters
+    ----------
+    dims, fits : results with intervals (`Dimension`, `PowerLaw`), or (value, stderr) pairs,
+        or numbers taken as exact; one a data set, or a network on one.
+    groups : a label each, such as the architecture: is the relation the same in all?
+    datasets : a label each where several entries share a data set, whose dimension, with
+        its error and its scatter, is then theirs together: significance of groups on the
+        same data is otherwise fake. By default every entry is its own.
+    constant : c of the relation c / d.
+    level : of intervals and of the bound.
+
+    Dimensions and exponents must come from different networks, or their errors are shared.
+
+    Raises
+    ------
+    ManifoldScaleError : lists of different lengths, fewer than three entries, values
+        without a bounded interval.
+    """
+    d, alpha = logs_of(dims, "dims"), logs_of(fits, "fits")
+    n = len(d)
+    require(n == len(alpha), f"There are {n} dimensions and {len(alpha)} exponents.")
+    require(n >= 3, f"A relation needs at least three data sets; there are {n}.")
+    for name, labels in (("groups", groups), ("datasets", datasets)):
+        require(
+            labels is None or len(labels) == n,
+            f"`{name}` must have a label for each of the {n} entries.",
+        )
+    require(constant > 0, f"`constant` must be positive; not {constant!r}.")
+    log_ratio = alpha.value + d.value - math.log(constant)
+    error = np.hypot(alpha.error, d.error)
+    pooled = pool(log_ratio, error, level)
+    line = _fit_line(d, alpha, level)
+    p_bound = holm(_below(log_ratio, error))
+    p_universal, by_group = _universality(log_ratio, d, alpha, groups, datasets, level)
+    return RelationTest(
+        ratio=math.exp(pooled.mean),
+        ratio_interval=pooled.interval(level).map(math.exp),
+        gamma=line.gamma,
+        gamma_interval=line.interval,
+        p_equality=line.p_value(math.log(constant), 1.0),
+        tau=pooled.tau,
+        tau_interval=pooled.tau_interval,
+        p_bound=p_bound,
+        below=tuple(int(i) for i in np.flatnonzero(p_bound < 1 - level)),
+        p_universal=p_universal,
+        group_ratios=by_group,
+        constant=float(constant),
+        dims=d,
+        alphas=alpha,
+        caveats=(Caveat.FEW_PAIRS(f"{n}"),) if n < 5 else (),
+    )
+
+
+test_relation.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
+
+
+@dc.dataclass(frozen=True, eq=False)
+class _Line:
+    """log alpha = log c - gamma log d, with scatter tau."""
+
+    d: Logs
+    alpha: Logs
+    tau: float
+    gamma: float
+    interval: Interval
+
+    def at(self, gamma: float, log_c: float | None = None) -> float:
+        return _cost(self.d, self.alpha, gamma, self.tau, log_c)
+
+    @property
+    def scale(self) -> float:
+        """Of the variances: the errors are known up to a common factor."""
+        return max(self.at(self.gamma) / (len(self.d) - 2), 1e-12)
+
+    def p_value(self, log_c: float, gamma: float) -> float:
+        """Of both, by the F of two parameters."""
+        excess = max(self.at(gamma, log_c) - self.at(self.gamma), 0.0)
+        return float(stats.f.sf(excess / 2 / self.scale, 2, len(self.d) - 2))
+
+
+def _cost(d: Logs, alpha: Logs, gamma: float, tau: float, log_c: float | None) -> float:
+    variance = alpha.error**2 + (gamma * d.error) ** 2 + tau**2
+    weights = 1 / np.maximum(variance, 1e-12)
+    rest = alpha.value + gamma * d.value
+    level = float(weights @ rest / weights.sum()) if log_c is None else log_c
+    return float(weights @ (rest - level) ** 2)
+
+
+def _best(d: Logs, alpha: Logs, tau: float) -> float:
+    gammas = np.linspace(GAMMA_MIN, GAMMA_MAX, 161)
+    best = int(np.argmin([_cost(d, alpha, float(g), tau, None) for g in gammas]))
+    ends = gammas[max(best - 1, 0)], gammas[min(best + 1, 160)]
+    found = optimize.minimize_scalar(
+        lambda g: _cost(d, alpha, g, tau, None), bounds=ends, method="bounded"
+    )
+    return float(found.x)
+
+
+def _fit_line(d: Logs, alpha: Logs, level: float) -> _Line:
+    freedom = len(d) - 2
+    start = _best(d, alpha, 0.0)
+
+    def q(tau: float) -> float:
+        return _cost(d, alpha, _polish(d, alpha, tau, start), tau, None)
+
+    tau, _ = scatter(q, alpha.value + start * d.value, freedom, level)
+    gamma = _best(d, alpha, min(tau, 1e6))
+    line = _Line(d, alpha, min(tau, 1e6), gamma, Interval(gamma, gamma, level))
+    limit = line.at(gamma) + line.scale * float(stats.f.ppf(level, 1, freedom))
+
+    def end(outside: float) -> float:
+        if line.at(outside) <= limit:
+            return math.copysign(math.inf, outside - gamma)
+        return float(optimize.brentq(lambda g: line.at(g) - limit, gamma, outside))
+
+    ends = end(GAMMA_MIN - 4), end(GAMMA_MAX + 4)
+    return dc.replace(line, interval=Interval(ends[0], ends[1], level))
+
+
+def _polish(d: Logs, alpha: Logs, tau: float, start: float) -> float:
+    found = optimize.minimize_scalar(
+        lambda g: _cost(d, alpha, g, tau, None), bounds=(start - 1, start + 1),
+        method="bounded", options={"xatol": 1e-4},
+    )  # fmt: skip
+    return float(found.x)
+
+
+def _below(log_ratio: Floats, error: Floats) -> Floats:
+    """One-sided p-values of log r >= 0."""
+    return np.asarray(stats.norm.cdf(log_ratio / np.maximum(error, ROUNDING)))
+
+
+def holm(p: Floats) -> Floats:
+    """p-values adjusted for being many: Holm (1979)."""
+    order = np.argsort(p)
+    steps = (len(p) - np.arange(len(p))) * p[order]
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def _universality(
+    log_ratio: Floats,
+    d: Logs,
+    alpha: Logs,
+    groups: Sequence[Hashable] | None,
+    datasets: Sequence[Hashable] | None,
+    level: float,
+) -> tuple[float, dict[Hashable, float]]:
+    """F test of one mean log r against one a group, by generalised least squares.
+
+    Entries of one data set share the error of its dimension and the scatter between data
+    sets: their covariance is that block.
+    """
+    if groups is None or len(set(groups)) < 2:
+        return math.nan, {}
+    names = list(dict.fromkeys(groups))
+    design = np.array([[float(label == name) for name in names] for label in groups])
+    clusters = list(datasets) if datasets is not None else list(range(len(log_ratio)))
+    same = np.array([[float(a == b) for b in clusters] for a in clusters])
+    shared = same * np.outer(d.error, d.error)
+    own = np.diag(alpha.error**2 + 1e-12)
+    freedom = len(log_ratio) - len(names)
+    require(freedom > 0, "`groups` must be fewer than the entries.")
+
+    def solve(tau: float) -> tuple[Floats, Floats, float]:
+        inverse = np.linalg.inv(own + shared + tau**2 * same)
+        covariance = np.linalg.inv(design.T @ inverse @ design)
+        means = covariance @ design.T @ inverse @ log_ratio
+        rest = log_ratio - design @ means
+        return means, covariance, float(rest @ inverse @ rest)
+
+    tau, _ = scatter(lambda t: solve(t)[2], log_ratio, freedom, level)
+    means, covariance, q = solve(min(tau, 1e6))
+    contrast = np.eye(len(names))[1:] - np.eye(len(names))[:1]
+    differences = contrast @ means
+    wald = differences @ np.linalg.solve(contrast @ covariance @ contrast.T, differences)
+    scale = max(q / freedom, 1.0)
+    p = float(stats.f.sf(wald / (len(names) - 1) / scale, len(names) - 1, freedom))
+    ratios = {name: math.exp(mean) for name, mean in zip(names, means, strict=True)}
+    return p, ratios
+
+
+@dc.dataclass(frozen=True, eq=False)
+class DualityTest(Result):
+    """The ratio alpha_D / alpha_P over data sets; one in the linear random-feature model.
+
+    Attributes
+    ----------
+    ratio, interval : geometric mean, with the scatter between data sets.
+    p_value : of a ratio of one.
+    tau, tau_interval : relative scatter between data sets beyond the errors.
+    """
+
+    ratio: float
+    interval: Interval
+    p_value: float
+    tau: float
+    tau_interval: Interval
+    n: int
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The ratio, under the name that every result has."""
+        return self.ratio
+
+    def headline(self) -> str:
+        return (
+            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval} over {self.n} "
+            f"pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
+            f"{100 * self.tau:.0f} %"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "ratio": self.ratio,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "p_value": self.p_value,
+            "tau": self.tau,
+            "n": self.n,
+        }
+
+
+def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> DualityTest:
+    """Test alpha_D = alpha_P over data sets, pair by pair.
+
+    >>> print(test_duality([.5, .7, .4], [.52, .66, .41]).interval)
+    [0.875, 1.14]
+
+    Parameters
+    ----------
+    data_fits, parameter_fits : as the `fits` of `test_relation`, in the same order.
+
+    Raises
+    ------
+    ManifoldScaleError : lists of different lengths, or fewer than two pairs.
+    """
+    data, parameters = (
+        logs_of(data_fits, "data_fits"),
+        logs_of(parameter_fits, "parameter_fits"),
+    )
+    n = len(data)
+    require(n == len(parameters), f"There are {n} alpha_D and {len(parameters)} alpha_P.")
+    require(n >= 2, "A paired test needs at least two data sets.")
+    error = np.hypot(data.error, parameters.error)
+    pooled = pool(data.value - parameters.value, error, level)
+    return DualityTest(
+        ratio=math.exp(pooled.mean),
+        interval=pooled.interval(level).map(math.exp),
+        p_value=pooled.p_two_sided(),
+        tau=pooled.tau,
+        tau_interval=pooled.tau_interval,
+        n=n,
+        caveats=(Caveat.FEW_PAIRS(f"{n}"),) if n < 5 else (),
+    )
+
+
+test_duality.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's

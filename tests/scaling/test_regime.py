@@ -1,0 +1,224 @@
+"""Verdicts against the closed form of random features, whose regimes are known."""
+
+import dataclasses as dc
+import itertools
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.core.learning_curve import LearningCurve, Run
+from manifoldscale.scaling.evidence import BAND
+from manifoldscale.scaling.regime import RegimeVerdict, classify_regime
+
+ALPHAS = (0.3, 0.6, 1.0, 1.5)
+SEEDS, SPREAD, AT_LIMIT = 10, 0.02, 20  # runs a size, their scatter, runs at the limit
+
+
+def simulated(
+    alpha: float, others: list[int], sizes: np.ndarray, axis: str, seed: int
+) -> tuple[LearningCurve, ms.Reference]:
+    """Losses along an axis at values of the other resource, and the measured limit at the
+    first of them, all with the scatter of seeds.
+    """
+    spectrum, rng = ms.theory.power_law_spectrum(alpha), np.random.default_rng(seed)
+
+    def exact(other: int, along: object) -> np.ndarray:
+        features, samples = (other, along) if axis == "data" else (along, other)
+        return ms.theory.linear_random_features(
+            spectrum.eigenvalues, features, samples, degeneracies=spectrum.degeneracies
+        ).error.ravel()
+
+    names = ("dataset_size", "parameters")
+    swept, held = names if axis == "data" else names[::-1]
+    runs = [
+        Run(loss * (1 + SPREAD * rng.standard_normal()), **{swept: int(x), held: other})
+        for other in others
+        for x, loss in zip(sizes, exact(other, sizes), strict=True)
+        for _ in range(SEEDS)
+    ]
+    limit, error = float(exact(others[0], np.inf)[0]), SPREAD / AT_LIMIT**0.5
+    measured = limit * (1 + error * rng.standard_normal())
+    return LearningCurve(tuple(runs)), ms.Reference(np.inf, measured, limit * error)
+
+
+def spaced(low: float, high: float, n: int) -> np.ndarray:
+    return np.unique(np.round(np.geomspace(low, high, n)))
+
+
+def share_right(
+    truth: str, axis: str, alpha: float, others: tuple[int, ...], draws: int, anchored: bool
+) -> float:
+    low, high = (3.0, 100.0) if truth == "variance-limited" else (1 / 300, 1 / 3)
+    right = []
+    for other, draw in itertools.product(others, range(draws)):
+        held = other if truth == "variance-limited" else 30 * other
+        sizes = spaced(low * held, high * held, 10)
+        curve, reference = simulated(alpha, [held], sizes, axis, draw)
+        use = reference if anchored else None
+        right.append(classify_regime(curve, axis, use).verdict == truth)
+    return float(np.mean(right))
+
+
+TRUTHS = ("variance-limited", "resolution-limited")
+
+
+@pytest.mark.parametrize("axis", ["data", "parameters"])
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_the_four_regimes(truth: str, axis: str) -> None:
+    shares = [share_right(truth, axis, alpha, (100,), 1, True) for alpha in ALPHAS]
+    assert np.mean(shares) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("axis", ["data", "parameters"])
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_the_four_regimes_over_the_grid(truth: str, axis: str, anchored: bool) -> None:
+    """Three values of the other resource, four exponents, eight draws of the seeds."""
+    shares = [share_right(truth, axis, a, (30, 100, 300), 8, anchored) for a in ALPHAS]
+    assert np.mean(shares) >= 0.95
+
+
+def windows(n: int, decades: float, seed: int) -> list[tuple[float, float, float]]:
+    """Random exponents and windows of D / P, of at most this many decades."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n):
+        start, length = rng.uniform(-2.3, 2), rng.uniform(0.3, 1) * decades
+        found.append((rng.uniform(0.3, 1.5), 10**start, 10 ** (start + length)))
+    return found
+
+
+def is_wrong(verdict: str, low: float, high: float) -> bool:
+    """A confident verdict that the window of D / P contradicts. On a window that reaches
+    into the crossover from one side, the verdict is for what lies outside.
+    """
+    if verdict == "variance-limited":
+        return low < 1 / 3 or high < 3
+    if verdict == "resolution-limited":
+        return high > 3 or low > 1 / 3
+    return verdict == "crossover" and (low >= 3 or high <= 1 / 3)
+
+
+def wrong_verdicts(n: int, decades: float, seed: int) -> list[str]:
+    wrong = []
+    for draw, (alpha, low, high) in enumerate(windows(n, decades, seed)):
+        sizes = spaced(1000 * low, 1000 * high, 8)
+        sizes = sizes[sizes != 1000]  # the peak itself is infinite
+        curve, reference = simulated(alpha, [1000], sizes, "data", draw)
+        verdict = classify_regime(curve, "data", reference).verdict
+        if is_wrong(verdict, low, high):
+            wrong.append(f"{verdict} at D / P = {low:.2g} to {high:.2g}")
+    return wrong
+
+
+def test_no_confident_verdict_on_less_than_a_decade() -> None:
+    assert wrong_verdicts(12, 0.99, 0) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decades", [0.99, 2.5])
+def test_no_wrong_confident_verdict_anywhere(decades: float) -> None:
+    assert wrong_verdicts(150, decades, 1) == []
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_an_intervention_stands_in_for_counts(truth: str) -> None:
+    """Only widths are known, not parameters: runs at twice the width decide."""
+    held = 100 if truth == "variance-limited" else 5000
+    low, high = (10.0, 200.0) if truth == "variance-limited" else (1 / 100, 1 / 3)
+    sizes = spaced(low * held, high * held, 10)
+    curve, reference = simulated(0.6, [held, 2 * held], sizes, "data", 0)
+    widths = tuple(
+        dc.replace(run, width=run.parameters, parameters=None) for run in curve.runs
+    )
+    # The slice is that at the larger width: its limit is measured there.
+    _, reference = simulated(0.6, [2 * held], sizes, "data", 1)
+    found = classify_regime(LearningCurve(widths), "data", reference)
+    assert found.verdict in (truth, "undetermined")
+    speaks = {item.kind: item.speaks_for for item in found.evidence}
+    assert speaks["intervention"] == truth and speaks["hierarchy"] == ""
+    alone = tuple(run for run in widths if run.width == held)
+    asked = classify_regime(LearningCurve(alone), "data")
+    assert asked.verdict == "undetermined" and "twice width" in asked.settle[0]
+
+
+def test_sizes_on_both_sides_are_a_crossover_with_its_peak() -> None:
+    curve, _ = simulated(0.6, [300], spaced(10, 20_000, 14), "data", 0)
+    found = classify_regime(curve)
+    assert found.verdict == "crossover"
+    assert "DESCENT_PEAK" in {note.caveat.name for note in found.caveats}
+
+
+def test_sizes_near_the_crossover_are_left_out() -> None:
+    curve, _ = simulated(0.6, [3000], spaced(30, 2500, 12), "data", 0)
+    found = classify_regime(curve)
+    assert found.verdict == "resolution-limited"
+    assert "NEAR_CROSSOVER" in {note.caveat.name for note in found.caveats}
+    assert found.fit is not None and found.fit.losses.x.max() <= 1000
+
+
+def law(alpha: float, parameters: int | None, limit: float = 0.0) -> LearningCurve:
+    rng = np.random.default_rng(0)
+    runs = [
+        Run(
+            (limit + (x / 100) ** -alpha) * (1 + 0.02 * rng.standard_normal()),
+            dataset_size=int(x),
+            parameters=parameters,
+        )
+        for x in spaced(100, 10_000, 9).repeat(5)
+    ]
+    return LearningCurve(tuple(runs), floor=0.0)
+
+
+@pytest.mark.parametrize("dim", [2, 4])
+def test_steep_laws_in_low_dimension_are_no_sign_of_variance(dim: int) -> None:
+    """4/d is two at d = 2 and one at d = 4."""
+    scarce = classify_regime(law(4 / dim, 10_000_000))
+    assert scarce.verdict == "resolution-limited"
+    assert scarce.fit is not None and scarce.fit.alpha == pytest.approx(4 / dim, rel=0.05)
+    assert classify_regime(law(4 / dim, None)).verdict == "undetermined"
+    # In excess by count, but towards nothing: no variance-limited plateau.
+    assert classify_regime(law(4 / dim, 10)).verdict == "undetermined"
+
+
+def test_an_exponent_that_is_not_one_is_not_variance_limited() -> None:
+    """As for a loss with unbounded derivative (Bahri et al., appendix C)."""
+    found = classify_regime(law(0.5, 10, limit=0.2))
+    assert found.verdict == "undetermined" and found.settle
+
+
+def test_what_would_settle_it() -> None:
+    curve, _ = simulated(0.6, [100], spaced(1000, 30_000, 6), "data", 0)
+    few = LearningCurve(tuple(run for i, run in enumerate(curve.runs) if i % SEEDS < 2))
+    found = classify_regime(few)
+    assert found.verdict == "undetermined"
+    assert "as `reference`" in found.settle[0]
+    assert "would settle it" in str(found) and found.row()["verdict"] == "undetermined"
+    assert '"verdict": "undetermined"' in found.to_json()
+
+
+def test_the_band_is_symmetric_about_one() -> None:
+    assert (BAND.low + BAND.high) / 2 == 1 and BAND.level == 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"axis": "depth"}, "`axis` must be one of"),
+        ({"axis": "width"}, "No run says its width"),
+        ({"reference": 0.1}, "`reference` must be"),
+    ],
+)
+def test_calls_that_cannot_work(arguments: dict, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        classify_regime(law(0.5, 10), **arguments)
+    with pytest.raises(ms.ManifoldScaleError, match="takes a LearningCurve"):
+        classify_regime([1, 2, 3])
+
+
+def test_it_is_a_result() -> None:
+    found = classify_regime(law(0.5, 10_000_000))
+    assert isinstance(found, RegimeVerdict) and found.value == found.verdict
+    assert str(found).startswith("dataset_size: resolution-limited, alpha_D 0.498")
