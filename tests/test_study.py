@@ -82,7 +82,8 @@ def test_results_have_intervals_methods_seeds_and_versions(
         assert {"low", "high"} <= set(dim["interval"])
     assert stored["provenance"]["seed"] == 0
     assert {"torch", "numpy", "manifoldscale"} <= set(stored["provenance"]["versions"])
-    assert stored["study"]["plan"]["task"] == {"type": "DataSet", "dataset": "digits"}
+    task = stored["study"]["plan"]["task"]
+    assert (task["type"], task["dataset"], task["input_noise"]) == ("DataSet", "digits", 0)
 
 
 def test_tables_are_complete(place: Path, result: StudyResult) -> None:

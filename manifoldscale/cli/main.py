@@ -16,6 +16,7 @@ COMMANDS = {
     "sites": "what can be probed in a network",
     "fit": "exponents and regimes of losses measured anywhere",
     "predict": "exponents that a dimension implies; their relation over many data sets",
+    "sweep": "run or resume a scaling sweep",
     "theory": "curves of the solvable models: kernels, random features, dynamics",
     "datasets": "the data sets at hand",
 }
