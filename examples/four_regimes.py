@@ -31,8 +31,9 @@ by_data = ms.sweeps.Plan(
 by_width = ms.sweeps.Plan(
     by_data.task,
     dataset_sizes=[100],
-    widths=[16, 32, 64, 128, 256, 512],
-    seeds=100,
+    widths=[8, 12, 16, 24, 32, 48, 64, 96],
+    seeds=400,
+    n_test=300,
     paired=True,
     parametrisation="ntk",
     training=by_data.training,
