@@ -9,6 +9,7 @@ from .core.lazy import attach
 
 if TYPE_CHECKING:
     from . import (
+        curvature as curvature,
         data as data,
         dimension as dimension,
         manifolds as manifolds,
@@ -44,6 +45,7 @@ __getattr__, __dir__ = attach(
         "Reference": ".scaling.power_law",
         "Table": ".core.result",
         "compare": ".scaling.compare",
+        "curvature": ".curvature",
         "data": ".data",
         "dimension": ".dimension",
         "estimate": ".geometry.estimate",

@@ -97,6 +97,13 @@ class Caveat(enum.Enum):
         "distances and angles read as on none of the reference clouds: the correction for "
         "a finite sample is that of simple shapes, and its interval may be too narrow"
     )
+    CURVATURE_UNSURE = (
+        "read `status` beside the arrays: there is no value, or a wide interval, at these "
+        "points"
+    )
+    DIMENSION_OPEN = (
+        "curvature depends on the dimension that is fitted, and more than one is possible"
+    )
     FLOOR_FORCED = (
         "a floor of zero was forced, but the losses bend towards a positive floor: "
         "the exponent is biased low; use floor='free' or a measured limit"
