@@ -101,6 +101,10 @@ class Caveat(enum.Enum):
         "read `status` beside the arrays: there is no value, or a wide interval, at these "
         "points"
     )
+    KINKS = (
+        "a piecewise-linear network bends a curve at kinks only: curvature is a function "
+        "of scale, see `kappa_of_step`, and derivatives read the straight pieces"
+    )
     DIMENSION_OPEN = (
         "curvature depends on the dimension that is fitted, and more than one is possible"
     )
