@@ -134,9 +134,11 @@ def solve(u: Tensor, order: int) -> Solution:
     return Solution(columns, inverse, inverse @ columns.transpose(1, 2), is_solved)
 
 
-def in_tangent_ball(hoods: Hoods, dim: int, n: int, cap: int) -> tuple[Hoods, Tensor]:
+def in_tangent_ball(
+    hoods: Hoods, dim: int, n: int, cap: int
+) -> tuple[Hoods, Tensor, Tensor]:
     """The `n` points of each neighbourhood that are nearest to the query along the tangent
-    space (at most `cap` of them, evenly), and their tangent coordinates.
+    space (at most `cap` of them, evenly), their tangent coordinates, and the frame.
 
     The frame starts from the principal components of the points that are nearest in space,
     and is turned twice to the linear terms of a fit: principal components are off by as
@@ -158,7 +160,7 @@ def in_tangent_ball(hoods: Hoods, dim: int, n: int, cap: int) -> tuple[Hoods, Te
     if n > cap:
         order = order[:, torch.linspace(0, n - 1, cap).round().long()]
     chosen = hoods.take(order)
-    return chosen, chosen.points @ frame
+    return chosen, chosen.points @ frame, frame
 
 
 def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:

@@ -12,7 +12,7 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
-from .choice import TOO_BENT, Choice, LocalMean, choose
+from .choice import TOO_BENT, Averaging, Choice, LocalMean, WholeMean, choose
 from .curvature import Curvature, KappaRMS, Pooled, ScalarCurvature
 from .forms import KAPPA, SCALAR, TRACE
 from .hoods import points_of
@@ -201,7 +201,10 @@ def _statuses(
         (Status.BIASED, is_biased),
         (Status.NOISE_LIMITED, is_noisy),
         (Status.BOUNDARY, _at_edge(fits)),
-        (Status.NOT_SMOOTH, _is_rough(fits, near)),
+        (
+            Status.NOT_SMOOTH,
+            _is_rough(fits, LocalMean(near)) | _is_rough(fits, WholeMean()),
+        ),
         (Status.TOO_FEW_POINTS, ~is_noisy & (curved * radius**2 > 2 * TOO_BENT)),
         (Status.TOO_FEW_POINTS, ~choice.is_possible),
         (Status.NOISE_LIMITED, ~choice.is_possible & (fits.radius[:, 0] < extent / 2)),
@@ -216,15 +219,14 @@ def _at_edge(fits: Fits) -> Bools:
     return np.asarray(~fits.is_inside[:, small].all(axis=1))
 
 
-def _is_rough(fits: Fits, near: Neighbors) -> Bools:
+def _is_rough(fits: Fits, mean: Averaging) -> Bools:
     """Where kappa^2 of the plain quadric falls with the radius like r^(-1/2) or faster, by
-    weighted regression of its logarithm, means over nearby queries.
+    weighted regression of its logarithm, nearby or over the whole cloud.
     """
-    local = LocalMean(near)
     plain = [c for c, one in enumerate(fits.candidates) if one.order == 0]
     solved = fits.is_solved[:, plain]
-    kappa = local(np.where(solved, fits.values[:, plain, KAPPA], np.nan))
-    error = np.sqrt(local(np.where(solved, fits.variances[:, plain, KAPPA], np.nan)))
+    kappa = mean(np.where(solved, fits.values[:, plain, KAPPA], np.nan))
+    error = np.sqrt(mean(np.where(solved, fits.variances[:, plain, KAPPA], np.nan)))
     radius = fits.radius[:, plain]
     with np.errstate(invalid="ignore", divide="ignore"):
         counts = (kappa > 2 * error) & (kappa * radius**2 < SHRINKS**2)

@@ -138,7 +138,7 @@ def _fit_block(
     for c, candidate in enumerate(candidates):
         if candidate.n != before:
             inner = hoods.first(math.ceil(candidate.n / FILLED) + 1)
-            chosen, u = in_tangent_ball(inner, dim, candidate.n, cap)
+            chosen, u, _ = in_tangent_ball(inner, dim, candidate.n, cap)
             gram = chosen.points @ chosen.points.transpose(1, 2)
             before = candidate.n
         found = fit(u, gram, candidate.order, forms)

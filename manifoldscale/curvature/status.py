@@ -38,14 +38,14 @@ ADVICE = {
     ),
     Status.TOO_FEW_POINTS: (
         "the smallest neighbourhood that determines the fit reaches further than the "
-        "radius of curvature, or than the cloud: use `GaussMap(dim)` or `kappa_of_scale`"
+        "radius of curvature, or than the cloud: use `GaussMap(dim)` or `KappaOfScale(dim)`"
     ),
     Status.DIMENSION_UNSTABLE: (
         "the dimensions within its interval give curvatures that exclude each other"
     ),
     Status.NOT_SMOOTH: (
         "the curvature grows as the neighbourhood shrinks, as for ReLU: it is a function "
-        "of scale, see `kappa_of_scale`"
+        "of scale, see `KappaOfScale(dim)`"
     ),
     Status.BOUNDARY: (
         "the neighbourhood lies to one side of the point, as at an edge: the fit reaches "
