@@ -78,10 +78,13 @@ class LocalMean:
             return np.asarray(total / count)
 
     def excess(self, moved: Floats, chance: Floats, n: Floats, guess: Floats) -> Floats:
-        """The difference; where it drowns in chance, the guess."""
+        """The difference; where it drowns in chance, the guess, or what chance could hide:
+        a difference that is small by chance is no sign of a small bias.
+        """
         independent = np.maximum(SHARED / n, 1.0)
         clear = moved > (1 + 2 * np.sqrt(2 / independent)) * chance
-        return np.where(clear, moved - chance, np.minimum(guess**2, moved))
+        hidden = np.minimum(guess**2, np.maximum(moved, chance))
+        return np.where(clear, moved - chance, hidden)
 
 
 class WholeMean:

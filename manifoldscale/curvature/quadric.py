@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..core.arrays import Array, Bools
+from ..core.arrays import Array, Bools, Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
@@ -187,10 +187,13 @@ def _statuses(
     """One word a query; where several hold, the graver one."""
     kappa = choice.values[:, KAPPA]
     curved = np.maximum(kappa, 0.0)
+    # Errors are held against the curvature of the point or of the cloud, whichever is less:
+    # against its own alone, points that read high by chance would be the ones that are ok.
+    usual = np.minimum(curved, _median(curved[choice.is_possible]))
     radius = choice.pick(fits.radius)
-    relative = np.maximum(curved, choice.noise[:, KAPPA])
+    relative = np.maximum(usual, choice.noise[:, KAPPA])
     size = max(dim * (dim - 1), 1) * relative
-    is_noisy = (choice.noise[:, KAPPA] > RESOLVED * curved) & (curved > 0) | (
+    is_noisy = (choice.noise[:, KAPPA] > RESOLVED * usual) & (curved > 0) | (
         (kappa <= 0) & (choice.noise[:, KAPPA] > 0)
     )
     is_biased = (choice.bias[:, SCALAR] > SMALL_BIAS * size) | (
@@ -211,6 +214,11 @@ def _statuses(
     ):
         words[holds] = status.value
     return words
+
+
+def _median(values: Floats) -> float:
+    """The median, 0 of nothing."""
+    return float(np.median(values)) if len(values) else 0.0
 
 
 def _at_edge(fits: Fits) -> Bools:
