@@ -9,6 +9,7 @@ from .core.lazy import attach
 
 if TYPE_CHECKING:
     from . import (
+        curvature as curvature,
         data as data,
         dimension as dimension,
         manifolds as manifolds,
@@ -54,6 +55,7 @@ __getattr__, __dir__ = attach(
         "classify_regime": ".scaling.regime",
         "compare": ".scaling.compare",
         "compare_models": ".scaling.models",
+        "curvature": ".curvature",
         "data": ".data",
         "dimension": ".dimension",
         "estimate": ".geometry.estimate",

@@ -97,6 +97,33 @@ class Caveat(enum.Enum):
         "distances and angles read as on none of the reference clouds: the correction for "
         "a finite sample is that of simple shapes, and its interval may be too narrow"
     )
+    CURVATURE_UNSURE = (
+        "read `status` beside the arrays: there is no value, or a wide interval, at these "
+        "points"
+    )
+    KINKS = (
+        "a piecewise-linear network bends a curve at kinks only: curvature is a function "
+        "of scale, see `kappa_of_step`, and derivatives read the straight pieces"
+    )
+    TRUNCATED_SLOPE = (
+        "the slope is that at this scale: curvature that changes within the neighbourhood "
+        "is not in the interval"
+    )
+    UPPER_ESTIMATE = (
+        "the points that come nearest are seldom in a sample, and noise hides them: the "
+        "true value is likely to be smaller"
+    )
+    BIASED_CURVATURE = (
+        "a published convention that is diluted by codimension and inflated by noise: for "
+        "comparison with published values only"
+    )
+    UNIFORM_DENSITY = (
+        "it holds for distances within the manifold and a uniform density; a gradient of "
+        "density counts as much as curvature"
+    )
+    DIMENSION_OPEN = (
+        "curvature depends on the dimension that is fitted, and more than one is possible"
+    )
     FLOOR_FORCED = (
         "a floor of zero was forced, but the losses bend towards a positive floor: "
         "the exponent is biased low; use floor='free' or a measured limit"

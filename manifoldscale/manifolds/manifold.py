@@ -9,14 +9,15 @@ from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng, generator
 from ..geometry.cloud import Cloud
+from .second_form import kappa_rms
 
 
 @dc.dataclass(frozen=True)
 class Manifold(abc.ABC):
     """A manifold with a sampler and exact invariants.
 
-    A concrete manifold gives `dim`, `natural_ambient_dim`, `betti`, `scalar_curvature`
-    and `_draw`; everything else is here.
+    A concrete manifold gives `dim`, `natural_ambient_dim`, `betti`, `scalar_curvature`,
+    `mean_curvature` and `_draw`, and `reach` where it is known; everything else is here.
     """
 
     dim: int
@@ -35,13 +36,39 @@ class Manifold(abc.ABC):
     @property
     @abc.abstractmethod
     def betti(self) -> tuple[int, ...]:
-        """Betti numbers b_0 .. b_dim."""
+        """Betti numbers b_0 .. b_dim over the field of two elements, in which persistent
+        homology is computed by default.
+        """
+
+    @property
+    def rational_betti(self) -> tuple[int, ...]:
+        """Betti numbers over the rationals: fewer where the manifold has torsion."""
+        return self.betti
+
+    @property
+    def reach(self) -> float:
+        """The distance within which every point has one nearest point on the manifold;
+        NaN where it is not known.
+        """
+        return float("nan")
 
     @abc.abstractmethod
     def scalar_curvature(self, points: Array) -> Floats:
         """Scalar curvature (sum of the Ricci eigenvalues, 2K on a surface) at each
         noise-free point, in 1 / length^2.
         """
+
+    @abc.abstractmethod
+    def mean_curvature(self, points: Array) -> Floats:
+        """|H| at each noise-free point, H the trace of the second fundamental form over
+        d, in 1 / length.
+        """
+
+    def kappa_rms(self, points: Array) -> Floats:
+        """Root mean squared curvature of the geodesics through each noise-free point."""
+        return kappa_rms(
+            self.scalar_curvature(points), self.mean_curvature(points), self.dim
+        )
 
     @abc.abstractmethod
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
@@ -51,6 +78,10 @@ class Manifold(abc.ABC):
         self, n: int, ambient: int | None = None, noise: float = 0.0, rng: Rng = 0
     ) -> Cloud:
         """A cloud of `n` independent points.
+
+        The same int `rng` gives the same points of the manifold with any `ambient` and
+        `noise`: `sample(n, rng=7).points` are those at which the curvature of
+        `sample(n, ambient=50, noise=0.1, rng=7)` is known.
 
         Parameters
         ----------
@@ -83,6 +114,10 @@ class FlatPiece(Manifold):
 
     def scalar_curvature(self, points: Array) -> Floats:
         """Zero everywhere."""
+        return np.zeros(len(points))
+
+    def mean_curvature(self, points: Array) -> Floats:
+        """Zero everywhere, unless the piece is bent."""
         return np.zeros(len(points))
 
 

@@ -26,8 +26,30 @@ class Sphere(Manifold):
         """d (d - 1) / radius^2 everywhere."""
         return np.full(len(points), self.dim * (self.dim - 1) / self.radius**2)
 
+    @property
+    def reach(self) -> float:
+        return self.radius
+
+    def mean_curvature(self, points: Array) -> Floats:
+        """1 / radius everywhere."""
+        return np.full(len(points), 1 / self.radius)
+
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
-        return self.radius * _directions(n, self.dim + 1, rng)
+        return self.radius * directions(n, self.dim + 1, rng)
+
+
+@dc.dataclass(frozen=True)
+class Hemisphere(Sphere):
+    """Half of a sphere: that with a positive last coordinate. It has an edge."""
+
+    @property
+    def betti(self) -> tuple[int, ...]:
+        return (1,) + (0,) * self.dim
+
+    def _draw(self, n: int, rng: np.random.Generator) -> Floats:
+        points = super()._draw(n, rng)
+        points[:, -1] = np.abs(points[:, -1])
+        return points
 
 
 @dc.dataclass(frozen=True)
@@ -42,9 +64,10 @@ class Ball(FlatPiece):
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         radii = self.radius * rng.random((n, 1)) ** (1 / self.dim)
-        return radii * _directions(n, self.dim, rng)
+        return radii * directions(n, self.dim, rng)
 
 
-def _directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
+def directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
+    """`n` unit vectors of R^dim, uniform."""
     normal = rng.standard_normal((n, dim))
     return np.asarray(normal / np.linalg.norm(normal, axis=1, keepdims=True))

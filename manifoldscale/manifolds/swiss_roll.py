@@ -4,7 +4,7 @@ import dataclasses as dc
 
 import numpy as np
 
-from ..core.arrays import Floats
+from ..core.arrays import Array, Floats
 from .manifold import FlatPiece
 
 
@@ -23,6 +23,11 @@ class SwissRoll(FlatPiece):
     @property
     def natural_ambient_dim(self) -> int:
         return 3
+
+    def mean_curvature(self, points: Array) -> Floats:
+        """Half the curvature of the spiral r = t, (2 + t^2) / (1 + t^2)^(3/2)."""
+        squared = np.square(points[:, 0]) + np.square(points[:, 2])
+        return np.asarray((2 + squared) / (1 + squared) ** 1.5 / 2)
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         length = rng.uniform(_arc_length(self.start), _arc_length(self.stop), n)

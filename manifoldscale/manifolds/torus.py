@@ -29,6 +29,14 @@ class FlatTorus(Manifold):
         """Zero everywhere."""
         return np.zeros(len(points))
 
+    @property
+    def reach(self) -> float:
+        return self.radius
+
+    def mean_curvature(self, points: Array) -> Floats:
+        """1 / (radius sqrt(dim)) everywhere."""
+        return np.full(len(points), 1 / (self.radius * np.sqrt(self.dim)))
+
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         angles = rng.uniform(0, 2 * np.pi, (n, self.dim))
         return self.radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)

@@ -1,0 +1,24 @@
+"""Curvature of clouds of points: method values for `estimate`, and their results; and of
+curves through networks.
+"""
+
+from ..core.lazy import attach
+from .curvature import Curvature as Curvature
+from .mapc import MAPC as MAPC
+from .of_scale import (
+    GaussMap as GaussMap,
+    KappaOfScale as KappaOfScale,
+    ReachEstimate as ReachEstimate,
+    ScaleCurve as ScaleCurve,
+)
+from .quadric import Quadric as Quadric, knowable as knowable
+from .status import Status as Status
+from .volume_growth import VolumeGrowth as VolumeGrowth
+
+# Curves are pushed through networks, which stand a floor above: loaded on first use.
+__getattr__, _ = attach(
+    __name__,
+    dict.fromkeys(
+        ("Curve", "great_circle", "segment", "through_layers"), "..networks.curves"
+    ),
+)

@@ -1,0 +1,239 @@
+"""The local fit: the second fundamental form of every neighbourhood in a block.
+
+In tangent coordinates u, every ambient coordinate is regressed on
+
+    1, u_i, u_i u_j        and, at order q >= 1, on what bends the form away from the query:
+                           |u|^2 u_i, |u|^2 u_i u_j, .., |u|^(2q) u_i u_j.
+
+A quartic is |u|^4, |u|^2 times a harmonic quadratic, and a harmonic quartic, which on a
+ball is orthogonal to all quadratics. So the terms |u|^2 u_i u_j, no more than there are
+u_i u_j, take up all of what truncation does to the second fundamental form at the first
+order in r^2, and |u|^4 u_i u_j at the second: what remains is of the order
+(kappa r)^(2q + 2). On a finite sample the harmonic cubics and quartics act as noise; up to
+d = 3, where they are few, all cubics and quartics are in the fit instead.
+
+With A the (n x p) design, M = (A'A)^-1, W = M A' and G the Gram matrix of the points, all
+inner products of coefficients are W G W'. The ambient dimension enters through G only.
+"""
+
+import dataclasses as dc
+import functools
+import itertools
+
+import torch
+from torch import Tensor
+
+from .forms import Forms, packed_frame
+from .hoods import Hoods, orthonormal, principal_frame
+
+REFITS = 2
+FULL = 3  # the dimension up to which all cubics and quartics are few enough to fit
+SINGULAR = 1e-5  # sine of the angle of a column to the others, below which it is one
+
+
+@dc.dataclass(frozen=True, eq=False)
+class LocalFit:
+    """Quadratic invariants of the second fundamental form at b points, with their errors.
+
+    All in units of the radius that the points were divided by.
+
+    Parameters
+    ----------
+    values : (b, 3) debiased scalar curvature S, |tr II|^2 and kappa_rms^2.
+    variances : (b, 3) of their noise.
+    influence : (b, n, 3) of each point of the neighbourhood on them, mean zero.
+    quadratic : (b, 3) the part of the variances that does not vanish at flat points.
+    principal : (b, d) curvatures along the first principal normal, falling.
+    noise : (b,) mean squared distance of the points from the fit.
+    tilt : (b,) mean squared error of the tangent directions, in radians.
+    is_solved : (b,) whether the design has full rank.
+    """
+
+    values: Tensor
+    variances: Tensor
+    influence: Tensor
+    quadratic: Tensor
+    principal: Tensor
+    noise: Tensor
+    tilt: Tensor
+    is_solved: Tensor
+
+
+def n_unknowns(dim: int, order: int) -> int:
+    """Columns of the design: the unknowns for each ambient coordinate."""
+    pairs = dim * (dim + 1) // 2
+    if order == 0:
+        return 1 + dim + pairs
+    return (
+        1
+        + dim
+        + pairs
+        + sum(len(m) for m in _higher(dim))
+        + (order - 1 + (dim > FULL)) * pairs
+    )
+
+
+def design(u: Tensor, order: int) -> Tensor:
+    """(b, n, p): the linear terms, then u_i u_j (half the square on the diagonal, so that
+    the coefficient is II(e_i, e_j)), then the rest.
+    """
+    dim = u.shape[2]
+    i, j = torch.triu_indices(dim, dim)
+    pairs = u[:, :, i] * u[:, :, j] * torch.where(i == j, 0.5, 1.0).to(u)
+    squared = (u**2).sum(2, keepdim=True)
+    columns = [u, pairs, torch.ones_like(squared)]
+    if order:
+        columns += (
+            [squared * u]
+            if dim > FULL
+            else [
+                u[:, :, list(places)].prod(2, keepdim=True)
+                for monomials in _higher(dim)
+                for places in monomials
+            ]
+        )
+        first = 1 if dim > FULL else 2
+        columns += [squared**q * pairs for q in range(first, order + 1)]
+    return torch.cat(columns, 2)
+
+
+@functools.cache
+def _higher(dim: int) -> tuple[list[tuple[int, ...]], ...]:
+    """The monomials of degree 3 and 4; in high dimension, only |u|^2 u_i."""
+    if dim > FULL:
+        return ([(i,) for i in range(dim)],)
+    return tuple(
+        list(itertools.combinations_with_replacement(range(dim), degree))
+        for degree in (3, 4)
+    )
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Solution:
+    """Least squares on one design: A (b, n, p), M = (A'A)^-1 (b, p, p), W = M A' (b, p, n),
+    and whether A has full rank, (b,).
+    """
+
+    design: Tensor
+    inverse: Tensor
+    smoother: Tensor
+    is_solved: Tensor
+
+
+def solve(u: Tensor, order: int) -> Solution:
+    """Least squares on the design of these coordinates, of size about 1."""
+    columns = design(u, order)
+    gram = columns.transpose(1, 2) @ columns
+    # Columns of equal length: the condition is that of their angles.
+    size = torch.diagonal(gram, dim1=1, dim2=2).clamp(min=1e-300).rsqrt()
+    factor, info = torch.linalg.cholesky_ex(gram * size[:, :, None] * size[:, None, :])
+    is_solved = (info == 0) & (torch.diagonal(factor, dim1=1, dim2=2).amin(1) > SINGULAR)
+    eye = torch.eye(factor.shape[1], dtype=factor.dtype)
+    factor = torch.where(is_solved[:, None, None], factor, eye)
+    inverse = torch.cholesky_inverse(factor) * size[:, :, None] * size[:, None, :]
+    return Solution(columns, inverse, inverse @ columns.transpose(1, 2), is_solved)
+
+
+def in_tangent_ball(
+    hoods: Hoods, dim: int, n: int, cap: int
+) -> tuple[Hoods, Tensor, Tensor]:
+    """The `n` points of each neighbourhood that are nearest to the query along the tangent
+    space (at most `cap` of them, evenly), their tangent coordinates, and the frame.
+
+    The frame starts from the principal components of the points that are nearest in space,
+    and is turned twice to the linear terms of a fit: principal components are off by as
+    much as density and edges tilt them. Points are chosen by |u| and not by distance,
+    because a choice by distance keeps the points whose noise happens to bring them near,
+    and flattens the rim; given |u|, tangential noise shifts a point as if from anywhere,
+    and leaves second derivatives alone.
+    """
+    frame = principal_frame(hoods.points, dim)
+    for _ in range(REFITS):
+        u = hoods.points @ frame
+        nearest = (u**2).sum(2).argsort(dim=1, stable=True)[:, :n, None]
+        nearest = nearest.expand(-1, -1, dim)
+        inner = u.gather(1, nearest)
+        smoother = solve(inner / inner.abs().amax((1, 2), keepdim=True), 0).smoother
+        weights = torch.zeros_like(u).scatter(1, nearest, smoother[:, :dim].transpose(1, 2))
+        frame = orthonormal(hoods.points.transpose(1, 2) @ weights)
+    order = ((hoods.points @ frame) ** 2).sum(2).argsort(dim=1, stable=True)[:, :n]
+    if n > cap:
+        order = order[:, torch.linspace(0, n - 1, cap).round().long()]
+    chosen = hoods.take(order)
+    return chosen, chosen.points @ frame, frame
+
+
+def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:
+    """The fit at one scale.
+
+    Parameters
+    ----------
+    u : (b, n, d) tangent coordinates.
+    gram : (b, n, n) inner products of the points.
+    """
+    dim = u.shape[2]
+    pairs = dim * (dim + 1) // 2
+    scale = u.norm(dim=2).amax(1)[:, None, None]
+    solution = solve(u / scale, order)
+    columns, inverse, smoother = solution.design, solution.inverse, solution.smoother
+    n, p = columns.shape[1:]
+    form = slice(dim, dim + pairs)
+    through = smoother @ gram  # (b, p, n)
+    inner = through @ smoother.transpose(1, 2)  # (b, p, p) inner products of coefficients
+    onto = (through @ columns) @ smoother
+    residual = through - onto  # (b, p, n): coefficients times residuals
+    noise, noise_squared = _noise_moments(gram, columns, through, inner, n - p)
+    # An orthonormal frame of the fitted tangent space, and what is normal to it.
+    metric = inner[:, :dim, :dim] - noise[:, None, None] * inverse[:, :dim, :dim]
+    mixed, turned = inner[:, form, :dim], packed_frame(metric / scale**2)
+    eye = torch.eye(dim, dtype=u.dtype).expand(len(u), -1, -1)
+    tangent = torch.where(solution.is_solved[:, None, None], inner[:, :dim, :dim], eye)
+    raised, _ = torch.linalg.solve_ex(tangent, mixed.transpose(1, 2))
+    normal = inner[:, form, form] - mixed @ raised
+    to_unit = turned / scale**2
+    covariance = to_unit @ inverse[:, form, form] @ to_unit.transpose(1, 2)
+    shape = to_unit @ normal @ to_unit.transpose(1, 2) - noise[:, None, None] * covariance
+    mixed_noise = to_unit @ residual[:, form]  # (b, pairs, n)
+    weights = to_unit @ smoother[:, form]
+    values = torch.einsum("fab,zab->zf", forms.matrices, shape)
+    linear = forms.matrices @ mixed_noise[:, None]  # (b, 3, pairs, n)
+    influence = 2 * (linear * weights[:, None]).sum(2).transpose(1, 2)
+    spread = mixed_noise @ mixed_noise.transpose(1, 2) / (n - p)
+    seen = forms.matrices @ covariance[:, None]  # (b, 3, pairs, pairs)
+    squares = (seen * seen.transpose(2, 3)).sum((2, 3)) * noise_squared[:, None]
+    linear_variance = 4 * ((forms.matrices @ spread[:, None]) * seen.transpose(2, 3)).sum(
+        (2, 3)
+    )
+    # The fitted form is noisy itself, which adds 4 `squares` to what is read off.
+    variances = (linear_variance - 4 * squares).clamp(min=0) + 2 * squares
+    return LocalFit(
+        values=values,
+        variances=variances,
+        influence=influence * (n / (n - p)) ** 0.5,
+        quadratic=2 * squares,
+        principal=forms.principal(shape),
+        noise=noise,
+        tilt=noise
+        * torch.diagonal(inverse, dim1=1, dim2=2)[:, :dim].mean(1)
+        / scale[:, 0, 0] ** 2,
+        is_solved=solution.is_solved,
+    )
+
+
+def _noise_moments(
+    gram: Tensor, columns: Tensor, through: Tensor, inner: Tensor, free: int
+) -> tuple[Tensor, Tensor]:
+    """Unbiased tr C and tr C^2 of the covariance C of the residuals.
+
+    With R the Gram matrix of the residuals and f degrees of freedom, for normal noise
+    E (tr R)^2 = f^2 (tr C)^2 + 2 f tr C^2 and E tr R^2 = f (f + 1) tr C^2 + f (tr C)^2.
+    """
+    fitted = columns @ through
+    residual = gram - fitted - fitted.transpose(1, 2)
+    residual = residual + columns @ inner @ columns.transpose(1, 2)
+    trace = torch.diagonal(residual, dim1=1, dim2=2).sum(1).clamp(min=0)
+    squares = (residual**2).sum((1, 2))
+    determinant = free * (free + 1) * free**2 - 2 * free * free
+    unbiased = (free**2 * squares - free * trace**2) / determinant
+    # No less than if the noise filled as many directions as there are freedoms.
+    return trace / free, torch.maximum(unbiased, (trace / free) ** 2 / free)

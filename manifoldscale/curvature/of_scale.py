@@ -1,0 +1,261 @@
+"""What remains where a fit cannot tell: curvature of scale, tangent planes, and reach."""
+
+import dataclasses as dc
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core.arrays import Floats, Ints, frozen
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, number
+from ..core.method import Method
+from ..core.result import Quantity, Result
+from ..geometry.neighbors import Neighbors
+from .forms import KAPPA
+from .hoods import Hoods, blocks_of_hoods, principal_frame
+from .local_fit import in_tangent_ball, n_unknowns
+from .quadric import Quadric, dims_of, whole_dim
+from .scales import Fits, fit_everywhere
+
+PARTNERS = 8  # neighbours of a query whose tangent planes are compared with its own
+
+
+@dc.dataclass(frozen=True, eq=False)
+class ScaleCurve(Result):
+    """kappa_rms as a function of the radius of the neighbourhood.
+
+    Parameters
+    ----------
+    radius : (S,) median radius at each scale.
+    kappa : (S,) root of the mean of kappa_rms^2 of plain quadrics over the queries; noise
+        taken off.
+    stderr : (S,) standard errors.
+    slope : d log kappa / d log radius where kappa is resolved: 0 on a smooth manifold at
+        small radii; -1/2 for a ReLU network; NaN with fewer than two resolved scales.
+    """
+
+    radius: Floats
+    kappa: Floats
+    stderr: Floats
+    slope: float
+    method: Any
+    n_points: int
+    caveats: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("radius", "kappa", "stderr"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def headline(self) -> str:
+        return (
+            f"kappa_rms {number(float(self.kappa[0]))} at r = "
+            f"{number(float(self.radius[0]))} to {number(float(self.kappa[-1]))} at r = "
+            f"{number(float(self.radius[-1]))}, slope {number(self.slope)}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "smallest_radius": float(self.radius[0]),
+            "kappa_there": float(self.kappa[0]),
+            "largest_radius": float(self.radius[-1]),
+            "slope": self.slope,
+        }
+
+
+@dc.dataclass(frozen=True)
+class KappaOfScale(Method[ScaleCurve]):
+    """kappa_rms against the radius at which one looks: for representations that have no
+    curvature at a point, as those of ReLU networks, and for choosing a radius.
+
+    Parameters
+    ----------
+    dim, k : as for `Quadric`.
+    """
+
+    dim: int | Quantity
+    k: int | None = None
+
+    @property
+    def n_neighbors(self) -> int:
+        return Quadric(self.dim, self.k).n_neighbors
+
+    @property
+    def min_neighbors(self) -> int:
+        return Quadric(self.dim, self.k).min_neighbors
+
+    def __call__(self, near: Neighbors, /) -> ScaleCurve:
+        fits = fit_everywhere(near, whole_dim(self.dim))
+        plain = [c for c, one in enumerate(fits.candidates) if one.order == 0]
+        squared, error = _mean_squares(fits, plain)
+        kappa = np.sqrt(np.maximum(squared, 0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stderr = error / (2 * kappa)
+        radius = np.median(fits.radius[:, plain], axis=0)
+        clear = squared > 2 * error
+        slope = math.nan
+        if clear.sum() > 1:
+            slope = float(np.polyfit(np.log(radius[clear]), np.log(kappa[clear]), 1)[0])
+        return ScaleCurve(radius, kappa, stderr, slope, self, near.n_points)
+
+
+def _mean_squares(fits: Fits, plain: list[int]) -> tuple[Floats, Floats]:
+    """Means of kappa_rms^2 over the solved queries, and their standard errors."""
+    solved = fits.is_solved[:, plain]
+    counts = solved.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.where(solved, fits.values[:, plain, KAPPA], 0.0).sum(axis=0) / counts
+        influence = fits.influence[plain, :, 1] / counts[:, None]
+    return values, np.sqrt((influence**2).sum(axis=1))
+
+
+@dc.dataclass(frozen=True)
+class SecondFormNorm(Quantity):
+    """The root mean square of |II| over a cloud, in 1 / length."""
+
+    name = "|II|"
+
+
+@dc.dataclass(frozen=True)
+class GaussMap(Method[SecondFormNorm]):
+    """|II| from how fast tangent planes turn: cheap, and with d unknowns a plane only.
+
+    The projections P on tangent planes at points a distance s apart differ by
+
+        E |P_x - P_y|^2 = (2 / d) |II|^2 s^2 + (twice the error of a plane),
+
+    so that the slope against s^2, with an intercept, gives |II|^2. Without the intercept
+    the error of the planes would count as curvature. Each plane is that of the `k`
+    neighbours of its own point; planes that share neighbours share errors, which is why
+    partners are taken from the far half of the neighbourhood.
+
+    Parameters
+    ----------
+    dim : the dimension of the tangent planes.
+    k : neighbours in a plane; None takes 4 for each dimension, at least 12.
+    """
+
+    dim: int | Quantity
+    k: int | None = None
+
+    @property
+    def size(self) -> int:
+        return self.k or max(12, 4 * max(dims_of(self.dim)))
+
+    @property
+    def n_neighbors(self) -> int:
+        return 4 * self.size
+
+    @property
+    def min_neighbors(self) -> int:
+        return 2 * self.size
+
+    def __call__(self, near: Neighbors, /) -> SecondFormNorm:
+        dim = whole_dim(self.dim)
+        require(
+            near.n_queries == near.n_points,
+            f"{self} compares the tangent planes of neighbours, so that every point must "
+            "be a query. Build the table without `anchors`.",
+        )
+        hoods = blocks_of_hoods(near, self.size)
+        frames = torch.cat([principal_frame(hood.points, dim) for hood in hoods])
+        squared, turned, owner = _pairs(near, frames, self.size)
+        slope, error = _slope(squared, turned, owner)
+        value, error = slope * dim / 2, 1.96 * error * dim / 2
+        ends = (math.sqrt(max(value - error, 0.0)), math.sqrt(max(value + error, 0.0)))
+        return SecondFormNorm(
+            math.sqrt(max(value, 0.0)),
+            Interval(*ends),
+            self,
+            near.n_points,
+            (Caveat.TRUNCATED_SLOPE(),),
+        )
+
+
+def _pairs(near: Neighbors, frames: torch.Tensor, size: int) -> tuple[Floats, Floats, Ints]:
+    """Squared distances, squared differences of projections, and the query of each pair."""
+    place = np.full(near.n_rows, -1, dtype=np.int64)
+    place[near.queries] = np.arange(near.n_queries)
+    columns = np.unique(np.linspace(size, near.k - 1, PARTNERS).round().astype(int))
+    dim, squared, turned = frames.shape[2], [], []
+    for column in columns:
+        other = frames[torch.from_numpy(place[near.indices[:, column]])]
+        overlap = (frames.transpose(1, 2) @ other).square().sum((1, 2))
+        turned.append((2 * dim - 2 * overlap).numpy())
+        squared.append(near.distances[:, column] ** 2)
+    owner = np.tile(np.arange(near.n_queries, dtype=np.int64), len(columns))
+    return np.concatenate(squared), np.concatenate(turned), np.asarray(owner, np.int64)
+
+
+def _slope(x: Floats, y: Floats, owner: Ints) -> tuple[float, float]:
+    """The slope of y against x with an intercept, and its error with pairs of a query
+    together.
+    """
+    centred = x - x.mean()
+    spread = float(centred @ centred)
+    slope = float(centred @ y) / spread
+    residual = y - y.mean() - slope * centred
+    each = np.bincount(owner, centred * residual)
+    # Neighbouring queries look at the same planes: as if each were there PARTNERS times.
+    return slope, math.sqrt(PARTNERS * float(each @ each)) / spread
+
+
+@dc.dataclass(frozen=True)
+class Reach(Quantity):
+    """An upper estimate of the reach of a manifold, in the units of the cloud."""
+
+    name = "reach"
+
+
+@dc.dataclass(frozen=True)
+class ReachEstimate(Method[Reach]):
+    """The reach by Federer's formula, from the points that leave a tangent plane fastest:
+
+        reach = inf over pairs of |y - x|^2 / (2 dist(y - x, T_x)).
+
+    The infimum over a sample lies above the reach; under noise it means nothing, and a
+    quantile of the pairs that are farther apart than the planes are large is given instead.
+
+    Parameters
+    ----------
+    dim : of the tangent planes.
+    k : neighbours that are looked at.
+    quantile : of the pairs; 0 is the infimum.
+    """
+
+    dim: int | Quantity
+    k: int = 64
+    quantile: float = 0.01
+
+    @property
+    def n_neighbors(self) -> int:
+        return self.k
+
+    def __call__(self, near: Neighbors, /) -> Reach:
+        dim = whole_dim(self.dim)
+        ratios = [self._ratios(hoods, dim) for hoods in blocks_of_hoods(near, self.k)]
+        pairs = np.concatenate(ratios)
+        value = float(np.quantile(pairs, self.quantile))
+        return Reach(
+            value,
+            Interval(0.0, value),
+            self,
+            near.n_points,
+            (
+                Caveat.UPPER_ESTIMATE(
+                    f"{self.quantile:.0%} quantile of {len(pairs):,} pairs"
+                ),
+            ),
+        )
+
+    def _ratios(self, hoods: Hoods, dim: int) -> Floats:
+        # The tangent plane of a fit, at the point: principal components tilt.
+        n = max(2 * n_unknowns(dim, 0), self.k // 2)
+        _, _, frame = in_tangent_ball(hoods, dim, min(n, self.k), self.k)
+        outer = hoods.points[:, self.k // 2 :]
+        squared = outer.square().sum(2)
+        along = (outer @ frame).square().sum(2)
+        off = (squared - along).clamp(min=1e-300).sqrt()
+        return (squared / (2 * off) * hoods.radius[:, None]).numpy().ravel()

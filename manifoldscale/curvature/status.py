@@ -1,0 +1,54 @@
+"""What is known of the curvature at a point."""
+
+import enum
+
+
+class Status(enum.StrEnum):
+    """Why the curvature at a point is what it is, or is not there.
+
+    `advice` is the explanation that is printed with the result.
+    """
+
+    OK = "ok"
+    BIASED = "biased"
+    NOISE_LIMITED = "noise-limited"
+    TOO_FEW_POINTS = "too-few-points"
+    DIMENSION_UNSTABLE = "dimension-unstable"
+    NOT_SMOOTH = "not-smooth"
+    BOUNDARY = "boundary"
+
+    @property
+    def advice(self) -> str:
+        return ADVICE[self]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a value is given."""
+        return self in (Status.OK, Status.BIASED, Status.NOISE_LIMITED, Status.BOUNDARY)
+
+
+ADVICE = {
+    Status.OK: "value and interval hold",
+    Status.BIASED: (
+        "the manifold bends further than a fit can follow within the neighbourhood: the "
+        "bias is in the interval, and is a large part of the value; use more points"
+    ),
+    Status.NOISE_LIMITED: (
+        "the curvature is not resolved from the noise: read the upper end of its interval"
+    ),
+    Status.TOO_FEW_POINTS: (
+        "the smallest neighbourhood that determines the fit reaches further than the "
+        "radius of curvature, or than the cloud: use `GaussMap(dim)` or `KappaOfScale(dim)`"
+    ),
+    Status.DIMENSION_UNSTABLE: (
+        "the dimensions within its interval give curvatures that exclude each other"
+    ),
+    Status.NOT_SMOOTH: (
+        "the curvature grows as the neighbourhood shrinks, as for ReLU: it is a function "
+        "of scale, see `KappaOfScale(dim)`"
+    ),
+    Status.BOUNDARY: (
+        "the neighbourhood lies to one side of the point, as at an edge: the fit reaches "
+        "out of the data, and its interval is wide"
+    ),
+}

@@ -1,0 +1,84 @@
+"""What works when a fit cannot: on manifolds whose curvature is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.curvature import (
+    MAPC,
+    GaussMap,
+    KappaOfScale,
+    ReachEstimate,
+    VolumeGrowth,
+)
+from manifoldscale.manifolds import Affine, FlatTorus, Sphere, Torus
+
+
+@pytest.mark.parametrize(
+    ("manifold", "n"), [(Sphere(2), 3000), (FlatTorus(2), 3000), (Sphere(4), 6000)], ids=str
+)
+def test_tangent_planes_turn_as_the_second_form_says(manifold: object, n: int) -> None:
+    """|II|^2 = S's complement: d on a unit sphere and on a product of unit circles."""
+    found = ms.estimate(manifold.sample(n, rng=1), GaussMap(manifold.dim))
+    assert found.value == pytest.approx(math.sqrt(manifold.dim), rel=0.1)
+
+
+def test_noise_in_the_planes_is_not_curvature() -> None:
+    flat = ms.estimate(Affine(2).sample(3000, ambient=20, noise=0.004), GaussMap(2))
+    assert flat.interval.low == 0.0
+
+
+def test_kappa_of_scale_is_flat_on_a_sphere_and_grows_through_relu() -> None:
+    """A wide ReLU layer on S^2: kappa^2 of a chord is 8 / (pi theta), a slope of -1/2."""
+    sphere = Sphere(2).sample(3000, rng=1)
+    smooth = ms.estimate(sphere.neighbors(200, anchors=100), KappaOfScale(2))
+    assert abs(smooth.slope) < 0.1
+    np.testing.assert_allclose(smooth.kappa, 1.0, rtol=0.1)
+    weights = np.random.default_rng(0).standard_normal((3, 2000))
+    relu = ms.Cloud(np.maximum(sphere.points @ weights, 0) / math.sqrt(2000))
+    near = relu.neighbors(200, anchors=100)
+    rough = ms.estimate(near, KappaOfScale(2))
+    assert rough.slope == pytest.approx(-0.5, abs=0.15)
+    result = ms.estimate(near, ms.curvature.Quadric(2))
+    assert result.share(ms.curvature.Status.NOT_SMOOTH) > 0.5
+    assert "slope" in str(rough)
+
+
+def test_reach() -> None:
+    """On a sphere the ratio is the radius for every pair; on a torus it is the tube's."""
+    sphere = ms.estimate(Sphere(2, radius=2.0).sample(4000), ReachEstimate(2))
+    assert sphere.value == pytest.approx(2.0, rel=0.1)
+    torus = Torus()
+    found = ms.estimate(torus.sample(4000), ReachEstimate(2))
+    assert found.value == pytest.approx(torus.reach, rel=0.1)
+
+
+@pytest.mark.parametrize(("dim", "n"), [(2, 3000), (3, 3000)])
+def test_volume_growth_from_geodesic_distances(dim: int, n: int) -> None:
+    """On the unit sphere, from angles only: S = d (d - 1) in the interval; and 0 on a flat
+    torus.
+    """
+    points = Sphere(dim).sample(n, rng=2).points
+    angles = np.arccos(np.clip(points @ points.T, -1, 1))
+    np.fill_diagonal(angles, 0.0)
+    near = ms.Neighbors.from_distances((angles + angles.T) / 2, k=600)
+    found = ms.estimate(near, VolumeGrowth(dim, k=600))
+    assert dim * (dim - 1) in found.interval
+    assert found.value > 0.4 * dim * (dim - 1)
+    turns = np.random.default_rng(3).random((1500, 2))
+    apart = np.abs(turns[:, None] - turns[None])
+    flat = np.sqrt((np.minimum(apart, 1 - apart) ** 2).sum(2))
+    zero = ms.estimate(ms.Neighbors.from_distances(flat, k=200), VolumeGrowth(2, k=200))
+    assert 0.0 in zero.interval
+
+
+def test_mapc_is_diluted_by_codimension() -> None:
+    """A unit circle in the plane reads 1; a sphere in codimension c about 1 / c."""
+    circle = ms.estimate(Sphere(1).sample(500), MAPC(1))
+    assert circle.value == pytest.approx(1.0, rel=0.05)
+    torus = ms.estimate(FlatTorus(2).sample(4000, rng=1), MAPC(2))
+    # Two normals with eigenvalues 1 and 0 each, in the axes of the circles; in others less.
+    assert 0.3 < torus.value < 0.75
+    assert "for comparison with published values only" in str(torus)
