@@ -3,6 +3,7 @@
 import dataclasses as dc
 import hashlib
 import importlib
+import shutil
 import sys
 import tomllib
 import zipfile
@@ -139,6 +140,26 @@ def _verify(about: Card, contents: bytes, place: str) -> None:
             f"{found[:16]}..., the card {about.sha256[:16]}... . The copy is damaged or "
             "changed; install the package again."
         )
+
+
+def shipped_sweep(name: str, to: str | Path = ".") -> Path:
+    """A copy, in the folder `to`, of a registry of trained networks that is shipped with
+    the package, for `sweeps.run`; one that is there already is left as it is.
+
+    Raises
+    ------
+    ManifoldScaleError : no registry has this name.
+    """
+    place = folder() / "sweeps"
+    names = sorted(path.stem for path in place.glob("*.sqlite"))
+    if name not in names:
+        raise ManifoldScaleError(
+            f"There is no sweep {name!r}; there are {', '.join(names)}."
+        )
+    copy = Path(to) / f"{name}.sqlite"
+    if not copy.exists():
+        shutil.copyfile(place / f"{name}.sqlite", copy)
+    return copy
 
 
 @dc.dataclass(frozen=True, eq=False)

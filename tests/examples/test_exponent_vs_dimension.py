@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from .run_example import run_example
+
+
+def test_it_runs(tmp_path: Path) -> None:
+    printed = run_example("exponent_vs_dimension", tmp_path)
+    assert printed.count("alpha_D ") >= 6 and printed.count("alpha_P ") >= 8
