@@ -127,6 +127,7 @@ def main() -> None:
         ax.set(title=f"resolution-limited, in {axis}", xlabel=x_label, ylabel="loss")
     for ax in axes.flat:
         ax.set(xscale="log", yscale="log")
+        ax.xaxis.set_minor_formatter("")
         ax.legend(fontsize=7)
     figure.savefig("four_regimes.png", dpi=160)
 

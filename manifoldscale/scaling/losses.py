@@ -28,7 +28,7 @@ class Losses:
         standard errors; NaN where they are not known. A test set that all runs share
         moves them together, and is no part of their spread.
     train_share : median training loss over test loss at the largest third of the sizes;
-        NaN where no training losses are known.
+        NaN where no training losses are known, and along other axes than D.
     """
 
     x: Floats
@@ -56,7 +56,10 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
         return dc.replace(
             losses,
             test_noise=_test_noise(runs),
-            train_share=_train_share(runs, x[usable], losses.x),
+            # Networks too small for their data never interpolate, and need not.
+            train_share=_train_share(runs, x[usable], losses.x)
+            if axis is Axis.data
+            else math.nan,
         ), remarks
     require(loss is not None, "Pass a LearningCurve, or the sizes and the losses.")
     return _means(as_real(curve, "x"), as_real(loss, "loss")), []
@@ -80,7 +83,7 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     if not usable.all():
         remarks.append(Caveat.FAILED_RUNS(f"{(~usable).sum()} of {len(y)} runs"))
     late = sum(run.converged is False for run in curve.runs)
-    if late:
+    if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())

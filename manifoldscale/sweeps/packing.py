@@ -31,7 +31,7 @@ def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
     def kind(run: Run) -> tuple[int, ...]:
         shape, n, _ = run
         alike = (plan.training.batch(n), plan.training.budget(n))
-        return (shape.parameters, *(alike if size else (n,)))
+        return (shape.parameters, *shape.sizes, *(alike if size else (n,)))
 
     grouped = itertools.groupby(sorted(runs, key=lambda r: (kind(r), r[1:])), kind)
     specs = []
