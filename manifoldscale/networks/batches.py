@@ -62,6 +62,7 @@ class Source:
 
     ids: Ints
     fetch: Callable[[Ints, int], Iterator[Any]]
+    batch_size: int | None = None  # of a loader, which is kept
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -170,7 +171,7 @@ def _take(inputs: Any, rows: Ints) -> Any:
 def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
     """A map-style data set; an example's id is its number there."""
     loading.setdefault("collate_fn", collate)
-    own_size = loading.pop("batch_size", None)
+    own_size: int | None = loading.pop("batch_size", None)
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
         # A generator of its own: making an iterator draws a number.
@@ -182,7 +183,7 @@ def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
             **loading,
         )
 
-    return Source(order, fetch)
+    return Source(order, fetch, own_size)
 
 
 def _of_loader(loader: DataLoader[Any]) -> Source | None:

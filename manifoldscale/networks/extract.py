@@ -2,7 +2,9 @@
 
 import dataclasses as dc
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.random import nested_rows
 from ..geometry.cloud import Cloud
 from .batches import Batch, source_of, stream
+from .chunks import Shard, Work, chunk_examples, read_all, write_all
 from .patterns import Patterns
-from .points import Points
-from .reading import Block, PointsChoice, joined, look, plan_reading
+from .points import Points, points_from
+from .reading import Block, PointsChoice, Reading, joined, look, plan_reading
 from .sites import Site
+from .store import StoredArray, read_store
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -106,8 +110,11 @@ def extract(
     *,
     points: PointsChoice = "auto",
     n: int | None = None,
+    store: str | Path | None = None,
+    shard: Shard | None = None,
     batch_size: int = 256,
     device: str | None = None,
+    executor: Executor | None = None,
     rng: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Representations:
@@ -131,9 +138,17 @@ def extract(
         patterns to these. "auto" takes the mean of tokens and all values of anything else,
         up to 16,384. Where an example gives several points they share a group.
     n : most examples, drawn at random by `rng`, nested; None for all.
+    store : folder in which the representations are kept, a Zarr group. A run that was
+        stopped, killed even, goes on where it was; one that is done only reads. Another
+        network, other data or settings are an error that shows the difference. The batch
+        size is that of the first call, so that the arrays are the same to the last bit.
+    shard : (i, n), with a store: this process reads chunks i, i + n, ...; any shards
+        complete what any others began.
     batch_size : examples a forward pass; the batches of a loader are kept.
     device : where the forward pass runs; None is where the model is. The model must be
         there already.
+    executor : whose workers share the chunks; they need the network and the data, which
+        are sent to them.
     rng : seed of random tokens, projections and samples.
     progress : called with the number of examples done since the last call.
 
@@ -156,10 +171,30 @@ def extract(
     if first is None or len(first) == 0:
         raise ManifoldScaleError("`data` holds no examples.")
     reading = plan_reading(model, first, sites, points, rng)
+    if store is not None or executor is not None:
+        require(
+            source is not None,
+            "`store` and `executor` need data that can be had by number: an array or a "
+            "Dataset, not an iterable.",
+        )
+        assert source is not None
+        size = source.batch_size or batch_size
+        work = Work(reading, data, rows, size, device, size)
+        sample = joined(list(reading.blocks([first])))
+        if store is not None:
+            write_all(work, store, sample, shard, executor, progress)
+            return open_store(store)
+        each = sum(array.nbytes for array in sample.arrays.values()) // len(first)
+        work = dc.replace(work, examples=chunk_examples(each, size))
+        return _representations(reading, read_all(work, executor, progress))
+    require(shard is None, "`shard` needs a `store`, where the shards meet.")
     blocks: list[Block] = []
     for block in reading.blocks(_counted(chain([first], batches), progress)):
         blocks.append(block)
-    everything = joined(blocks)
+    return _representations(reading, joined(blocks))
+
+
+def _representations(reading: Reading, everything: Block) -> Representations:
     return Representations(
         sites=reading.sites,
         arrays=everything.arrays,
@@ -167,6 +202,38 @@ def extract(
         ids=everything.ids,
         groups=everything.ids if everything.grouped else None,
         policies=reading.policies,
+    )
+
+
+def open_store(path: str | Path) -> Representations:
+    """What `extract(..., store=path)` keeps, read from the disk when it is asked for.
+
+    A part of a site is read by `reps.arrays[site][rows]`; any tool that reads Zarr opens
+    the folder too, as `xarray.open_zarr(path, consolidated=False)`.
+
+    Raises
+    ------
+    ManifoldScaleError : there is no extraction. Chunks that are missing or damaged are
+        errors, with their names, when they are read.
+    """
+    stored = read_store(path)
+    columns = {name: StoredArray(stored, name) for name in stored.columns}
+    ids = columns.pop("ids")
+    labels = columns.pop("labels", None)
+    found = tuple(
+        Site(**{**site, "shape": tuple(site["shape"])}) for site in stored.about["sites"]
+    )
+    seed = int(stored.settings["seed"])
+    words = stored.settings["sites"].items()
+    policies = {site: points_from(word, seed) for site, word in words}
+    complete = not stored.missing()
+    return Representations(
+        sites=found,
+        arrays=columns,  # type: ignore[arg-type]
+        labels=None if labels is None or not complete else np.asarray(labels),
+        ids=np.asarray(ids) if complete else None,
+        groups=np.asarray(ids) if stored.about["grouped"] and complete else None,
+        policies={site: policy for site, policy in policies.items() if policy},
     )
 
 
