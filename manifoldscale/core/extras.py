@@ -16,8 +16,6 @@ def optional(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
-            raise
         raise ManifoldScaleError(
             f"This needs the package {error.name!r}, which is not installed: "
             f"`pip install 'manifoldscale[{extra}]'`."
