@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..core.arrays import Array
+from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import nested_rows
 from ..geometry.cloud import Cloud
-from .batches import Batch, source_of, stream
+from .batches import Batch, Source, source_of, stream
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
 from .patterns import Patterns
 from .points import Points, points_from
@@ -157,10 +157,81 @@ def extract(
     ManifoldScaleError : a pattern matches no site; a site does not give one row an
         example; the network does not accept the data; there are no examples.
     """
+    opened = _opened(model, data, sites, points, n, batch_size, device, rng)
+    reading, source = opened.reading, opened.source
+    if store is not None or executor is not None:
+        require(
+            source is not None,
+            "`store` and `executor` need data that can be had by number: an array or a "
+            "Dataset, not an iterable.",
+        )
+        assert source is not None
+        size = source.batch_size or batch_size
+        work = Work(reading, data, opened.rows, size, device, size)
+        sample = joined(list(reading.blocks([opened.first])))
+        if store is not None:
+            write_all(work, store, sample, shard, executor, progress)
+            return open_store(store)
+        each = sum(array.nbytes for array in sample.arrays.values()) // len(opened.first)
+        work = dc.replace(work, examples=chunk_examples(each, size))
+        return _representations(reading, read_all(work, executor, progress))
+    require(shard is None, "`shard` needs a `store`, where the shards meet.")
+    return _representations(reading, joined(list(opened.blocks(progress))))
+
+
+def blocks(
+    model: nn.Module,
+    data: Any,
+    sites: Patterns = "*",
+    *,
+    points: PointsChoice = "auto",
+    n: int | None = None,
+    batch_size: int = 256,
+    device: str | None = None,
+    rng: int = 0,
+) -> Iterator[Block]:
+    """What `extract` gives, batch by batch, for statistics that need no storage.
+
+        for block in blocks(model, data, "fc"):
+            moments.update(block.arrays["fc"])
+
+    The hooks are on the model until the iterator ends or is closed. Parameters and errors
+    are those of `extract`.
+    """
+    opened = _opened(model, data, sites, points, n, batch_size, device, rng)
+    yield from opened.blocks(None)
+
+
+@dc.dataclass(frozen=True, eq=False)
+class _Opened:
+    """Data of which the first batch was looked at, and what is to be read."""
+
+    reading: Reading
+    source: Source | None
+    rows: Ints
+    first: Batch
+    rest: Iterator[Batch]
+
+    def blocks(self, progress: Callable[[int], None] | None) -> Iterator[Block]:
+        batches = chain([self.first], self.rest)
+        return self.reading.blocks(_counted(batches, progress))
+
+
+def _opened(
+    model: nn.Module,
+    data: Any,
+    sites: Patterns,
+    points: PointsChoice,
+    n: int | None,
+    batch_size: int,
+    device: str | None,
+    rng: int,
+) -> _Opened:
     check_model(model)
     require(batch_size >= 1, f"`batch_size` must be positive; not {batch_size}.")
     require(n is None or n >= 1, f"`n` must be positive; not {n}.")
     source = source_of(data)
+    rows = np.zeros(0, dtype=np.int64)
     if source is None:
         require(n is None, "`n` needs data that can be had by number, not an iterable.")
         batches = stream(data, model, device)
@@ -171,27 +242,7 @@ def extract(
     if first is None or len(first) == 0:
         raise ManifoldScaleError("`data` holds no examples.")
     reading = plan_reading(model, first, sites, points, rng)
-    if store is not None or executor is not None:
-        require(
-            source is not None,
-            "`store` and `executor` need data that can be had by number: an array or a "
-            "Dataset, not an iterable.",
-        )
-        assert source is not None
-        size = source.batch_size or batch_size
-        work = Work(reading, data, rows, size, device, size)
-        sample = joined(list(reading.blocks([first])))
-        if store is not None:
-            write_all(work, store, sample, shard, executor, progress)
-            return open_store(store)
-        each = sum(array.nbytes for array in sample.arrays.values()) // len(first)
-        work = dc.replace(work, examples=chunk_examples(each, size))
-        return _representations(reading, read_all(work, executor, progress))
-    require(shard is None, "`shard` needs a `store`, where the shards meet.")
-    blocks: list[Block] = []
-    for block in reading.blocks(_counted(chain([first], batches), progress)):
-        blocks.append(block)
-    return _representations(reading, joined(blocks))
+    return _Opened(reading, source, rows, first, batches)
 
 
 def _representations(reading: Reading, everything: Block) -> Representations:
