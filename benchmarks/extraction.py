@@ -5,6 +5,7 @@ Each measurement is a process of its own, so that the peaks of memory are its ow
 """
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
@@ -28,7 +29,7 @@ def network() -> nn.Module:
     torch.manual_seed(0)
     sizes = (FEATURES, WIDTH, WIDTH, WIDTH)
     layers: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(WIDTH, 10)).eval()
 
@@ -47,21 +48,23 @@ class Images(torch.utils.data.Dataset):
 
 
 def overhead(n: int) -> dict:
-    """Bare forward passes and extraction of three sites, taking turns by batch."""
+    """Seconds a batch: bare forward passes and three sites read, taking turns."""
     plain, model, data = network(), network(), np.stack([Images(n)[i] for i in range(n)])
-    bare = hooked = 0.0
+    bare, hooked = [], []
     stream = blocks(model, data, SITES, batch_size=BATCH)
     next(stream)
     for start in range(BATCH, n - n % BATCH, BATCH):
         begun = time.perf_counter()
         next(stream)
-        hooked += time.perf_counter() - begun
+        hooked.append(time.perf_counter() - begun)
         batch = torch.from_numpy(data[start : start + BATCH])
         begun = time.perf_counter()
         with torch.no_grad():
             plain(batch)
-        bare += time.perf_counter() - begun
-    return {"bare_s": bare, "extraction_s": hooked, "overhead": hooked / bare - 1}
+        bare.append(time.perf_counter() - begun)
+    # Medians: other processes on the machine disturb single batches.
+    one, other = float(np.median(bare)), float(np.median(hooked))
+    return {"bare_s": one, "extraction_s": other, "overhead": other / one - 1}
 
 
 def peak(n: int) -> dict:

@@ -150,7 +150,10 @@ def _arrays(inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         return {str(key): _arrays(value) for key, value in inputs.items()}
     array = inputs if isinstance(inputs, Tensor) else as_numpy(inputs, "data")
-    require(array.ndim >= 1, f"`data` must have examples as its first axis; got {array!r}.")
+    require(
+        array.ndim >= 1,
+        f"`data` must have examples as its first axis; its shape is {tuple(array.shape)}.",
+    )
     return array
 
 
@@ -268,10 +271,12 @@ def _tensors(inputs: Any, place: torch.device, dtype: torch.dtype | None) -> Any
         return {key: _tensors(value, place, dtype) for key, value in named.items()}
     tensor = inputs if isinstance(inputs, Tensor) else _tensor(inputs)
     require(
-        tensor.ndim >= 1, f"A batch must have examples as its first axis; got {inputs!r}."
+        tensor.ndim >= 1,
+        f"A batch must have examples as its first axis; its shape is "
+        f"{tuple(tensor.shape)}.",
     )
     wanted = dtype if tensor.is_floating_point() and dtype is not None else tensor.dtype
-    return tensor.to(place, wanted, copy=True)
+    return tensor.to(place, wanted, copy=isinstance(inputs, Tensor))
 
 
 def _tensor(inputs: Any) -> Tensor:
@@ -312,5 +317,7 @@ def filled(inputs: Any, rows: int = FEWEST_ROWS) -> Any:
     """
     if isinstance(inputs, Mapping):
         return {key: filled(value, rows) for key, value in inputs.items()}
-    missing = max(rows - len(inputs), 0)
+    missing = rows - len(inputs)
+    if missing <= 0:
+        return inputs
     return torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])])

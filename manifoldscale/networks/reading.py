@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import hashed
-from .batches import Batch, filled
+from .batches import FEWEST_ROWS, Batch, filled
 from .capture import Capture, Reduce
 from .dry_run import EXAMPLES, DryRun, dry_run, kept_random_state
 from .patterns import Patterns, matches, select
@@ -68,9 +68,17 @@ class Reading:
             for batch in batches:
                 current.begin(batch)
                 with kept_random_state(self.network):
-                    torch.manual_seed(int(hashed(self.seed, batch.rows.ids[0]) >> 1))
+                    _seed(int(hashed(self.seed, batch.rows.ids[0])) >> 1)
                     capture.run(filled(batch.inputs))
                 yield current.block(capture.tensors)
+
+
+def _seed(seed: int) -> None:
+    """As torch.manual_seed, which without a GPU in use keeps a note of every call."""
+    torch.default_generator.manual_seed(seed)
+    cuda: Any = torch.cuda
+    if cuda.is_initialized():
+        cuda.manual_seed_all(seed)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -97,7 +105,7 @@ class _Current:
 
         def reduce(tensor: Tensor) -> Tensor:
             assert self.batch is not None
-            n, passed = len(self.batch), max(len(self.batch), len(filled(_ROW)))
+            n, passed = len(self.batch), max(len(self.batch), FEWEST_ROWS)
             _check_rows(tensor, site.name, axis, passed)
             values = tensor.movedim(axis, 0)[:n]
             axes = site.axes.replace("N", "")
@@ -142,9 +150,6 @@ class _Current:
                     "each call belong together."
                 )
         return None if first is None else first.cpu().numpy()
-
-
-_ROW = torch.zeros(1)
 
 
 def _check_rows(tensor: Tensor | None, site: str, axis: int, n: int) -> None:
