@@ -25,13 +25,13 @@ BATCH, FEATURES, WIDTH = 256, 784, 1024
 SITES = ["1", "3", "5"]
 
 
-def network() -> nn.Module:
+def network(width: int = WIDTH) -> nn.Module:
     torch.manual_seed(0)
-    sizes = (FEATURES, WIDTH, WIDTH, WIDTH)
+    sizes = (FEATURES, width, width, width)
     layers: list[nn.Module] = []
     for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(WIDTH, 10)).eval()
+    return nn.Sequential(*layers, nn.Linear(width, 10)).eval()
 
 
 class Images(torch.utils.data.Dataset):
@@ -47,9 +47,10 @@ class Images(torch.utils.data.Dataset):
         return np.sin(self.row * (number % 977 + 1))
 
 
-def overhead(n: int) -> dict:
+def overhead(n: int, width: int = WIDTH) -> dict:
     """Seconds a batch: bare forward passes and three sites read, taking turns."""
-    plain, model, data = network(), network(), np.stack([Images(n)[i] for i in range(n)])
+    plain, model = network(width), network(width)
+    data = np.stack([Images(n)[i] for i in range(n)])
     bare, hooked = [], []
     stream = blocks(model, data, SITES, batch_size=BATCH)
     next(stream)
@@ -93,7 +94,17 @@ def _peak() -> dict:
     return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-MEASURED = {"overhead": overhead, "peak": peak, "large": large}
+def overhead_wide(n: int) -> dict:
+    """Copies grow with the width, products with its square."""
+    return overhead(n, 2 * WIDTH)
+
+
+MEASURED = {
+    "overhead": overhead,
+    "overhead_wide": overhead_wide,
+    "peak": peak,
+    "large": large,
+}
 
 
 def measure(name: str, n: int) -> dict:
@@ -120,6 +131,7 @@ def main() -> None:
     scale = 10 if options.quick else 1
     results = {
         "overhead": measure("overhead", 20_000 // scale),
+        "overhead_wide": measure("overhead_wide", 20_000 // scale),
         "peak_10k": measure("peak", 10_000 // scale),
         "peak_100k": measure("peak", 100_000 // scale),
         "large": measure("large", 200_000 // scale),
