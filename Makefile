@@ -11,5 +11,6 @@ slow:
 	$(PYTHON) -m pytest -m slow
 bench:
 	$(PYTHON) benchmarks/packs.py
+	$(PYTHON) benchmarks/extraction.py --quick
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/speed.py --quick

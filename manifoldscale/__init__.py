@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from .geometry.estimate import estimate as estimate
     from .geometry.neighbors import Neighbors as Neighbors
     from .geometry.stream import stream_neighbors as stream_neighbors
-    from .networks.extract import extract as extract, sites as sites
+    from .networks.extract import (
+        extract as extract,
+        open_store as open_store,
+        sites as sites,
+    )
+    from .networks.readers import population as population, read_folder as read_folder
     from .scaling.compare import compare as compare
     from .scaling.exponent import predict_exponent as predict_exponent
     from .scaling.joint import fit_joint as fit_joint
@@ -63,7 +68,10 @@ __getattr__, __dir__ = attach(
         "fit_joint": ".scaling.joint",
         "fit_power_law": ".scaling.power_law",
         "manifolds": ".manifolds",
+        "open_store": ".networks.extract",
+        "population": ".networks.readers",
         "predict_exponent": ".scaling.exponent",
+        "read_folder": ".networks.readers",
         "select_range": ".scaling.range_selection",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",

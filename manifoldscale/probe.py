@@ -50,8 +50,12 @@ def probe_clouds(
     *,
     rng: Rng = 0,
     progress: Callable[[str], None] | None = None,
+    on_result: Callable[[str, Dimension], None] | None = None,
 ) -> Table:
-    """The dimension of each cloud, one row each. Every site has the same anchors."""
+    """The dimension of each cloud, one row each. Every site has the same anchors.
+
+    `on_result` is called with each site and its dimension as they are done.
+    """
     seed = int(generator(rng).integers(2**31))
     results, labels = [], []
     for site in clouds:
@@ -60,6 +64,8 @@ def probe_clouds(
         labels.append({"site": site, "features": features})
         if progress is not None:
             progress(site)
+        if on_result is not None:
+            on_result(site, dim)
     return Table(tuple(results), tuple(labels))
 
 

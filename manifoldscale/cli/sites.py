@@ -12,9 +12,11 @@ from .console import show_json, show_table
 def sites(model: str, data: str | None, as_json: bool) -> None:
     """List the sites of MODEL, run once on an example of DATA.
 
-    MODEL is a checkpoint that `study` wrote, or py:module:factory. DATA is a name from
-    `manifoldscale datasets`, an .npy or .npz file, or py:module:loader. Without DATA the
-    example is a vector of zeros, for a network whose first layer is linear.
+    MODEL is a checkpoint that `study` wrote, py:module:factory, timm:NAME, hf:FOLDER or
+    script:FILE. DATA is a name from `manifoldscale datasets`, an .npy or .npz file, a
+    folder of images, text:FILE@TOKENIZER, or py:module:loader. Axes: N examples, C
+    features, T tokens, H and W places, ? unknown; bytes are those of an example. Without
+    DATA the example is a vector of zeros, for a network whose first layer is linear.
     """
     from ..data import load_examples
     from ..networks.extract import sites as list_sites
@@ -27,5 +29,6 @@ def sites(model: str, data: str | None, as_json: bool) -> None:
         show_json([site.row() for site in found])
         return
     rows = [[str(value) for value in site.row().values()] for site in found]
-    columns = {"site": "left", "module": "left", "shape": "right", "features": "right"}
+    numbers = ("shape", "features", "bytes", "calls")
+    columns = {name: "right" if name in numbers else "left" for name in found[0].row()}
     show_table(f"Sites of {model}", columns, rows)

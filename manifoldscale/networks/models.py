@@ -1,16 +1,21 @@
-"""Models by name: checkpoints that `study` writes, and factories in the user's code."""
+"""Models by name: checkpoints, factories of the user, timm, transformers, scripts."""
 
 import dataclasses as dc
 import json
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import nn
 
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, nearest
+from ..core.extras import optional
 from ..data import from_python
+from .checkpoints import fill
 from .mlp import MLP
 
 SHAPE = "manifoldscale.mlp"  # the key of the shape in a checkpoint's metadata
@@ -41,24 +46,99 @@ def load_mlp(path: str | Path) -> nn.Module:
     return module.eval()
 
 
-def load_model(spec: str) -> nn.Module:
-    """A model from what a user typed.
+class Scripted(nn.Module):
+    """A TorchScript program: only what it is given and what it gives can be read."""
 
-    `py:module:factory` calls a function of the user's code, found from the working
-    directory; anything else is the path of a checkpoint that `study` wrote.
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.program(*args, **kwargs)
+
+
+def load_model(spec: str, checkpoint: str | Path | None = None) -> nn.Module:
+    """A model from what a user typed, in eval mode.
+
+    - the path of a checkpoint that `study` wrote (.safetensors)
+    - `py:module:factory`, a function of the user's code, found from the working directory
+    - `timm:NAME`, an architecture of timm, with random weights but for `checkpoint`
+    - `hf:FOLDER_OR_NAME`, a transformer; a folder is read without the network
+    - `script:FILE`, a TorchScript program
+
+    `checkpoint` fills in the weights. Nothing is unpickled: see `checkpoints`.
     """
-    if spec.startswith("py:"):
-        model = from_python(spec)
-        if not isinstance(model, nn.Module):
-            raise ManifoldScaleError(
-                f"{spec} returned {type(model).__name__}; a torch.nn.Module is needed."
-            )
-        return model
-    if not Path(spec).is_file():
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme in SCHEMES and rest:
+        model = SCHEMES[scheme](rest)
+    elif Path(spec).is_file():
+        model = load_mlp(spec)
+    else:
         raise ManifoldScaleError(
-            f"MODEL {spec!r} is neither a file nor of the form py:module:factory."
+            f"MODEL {spec!r} is neither a file nor of the form py:module:factory, "
+            "timm:NAME, hf:FOLDER or script:FILE."
         )
-    return load_mlp(spec)
+    return (model if checkpoint is None else fill(model, checkpoint)).eval()
+
+
+def _from_factory(rest: str) -> nn.Module:
+    model = from_python(f"py:{rest}")
+    if not isinstance(model, nn.Module):
+        raise ManifoldScaleError(
+            f"py:{rest} returned {type(model).__name__}; a torch.nn.Module is needed."
+        )
+    return model
+
+
+def _from_timm(name: str) -> nn.Module:
+    timm = optional("timm", "models")
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=False)
+    except RuntimeError as error:
+        close = nearest(name, timm.list_models())
+        raise ManifoldScaleError(
+            f"timm has no model {name!r}; did you mean {close}?"
+        ) from error
+    return model
+
+
+def _from_hugging_face(name: str) -> nn.Module:
+    transformers = optional("transformers", "models")
+    try:
+        # No code of the repository, no pickles; a folder needs no network.
+        model: nn.Module = transformers.AutoModel.from_pretrained(
+            name,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=Path(name).is_dir(),
+        )
+    except (OSError, ValueError) as error:
+        raise ManifoldScaleError(
+            f"hf:{name} cannot be loaded: {str(error).splitlines()[0]}"
+        ) from error
+    return model
+
+
+def _from_script(path: str) -> nn.Module:
+    if not Path(path).is_file():
+        raise ManifoldScaleError(f"MODEL: there is no file {path!r}.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            load: Any = torch.jit.load
+            return Scripted(load(path, map_location="cpu"))
+    except (RuntimeError, ValueError) as error:
+        raise ManifoldScaleError(
+            f"{path} is not a TorchScript program: {str(error).splitlines()[0]}"
+        ) from error
+
+
+SCHEMES: Mapping[str, Callable[[str], nn.Module]] = {
+    "py": _from_factory,
+    "timm": _from_timm,
+    "hf": _from_hugging_face,
+    "script": _from_script,
+}
 
 
 def device_of(model: nn.Module) -> torch.device:

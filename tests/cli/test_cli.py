@@ -1,6 +1,7 @@
 """The commands, as a user types them."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,44 @@ def test_probe(here: Path) -> None:
     assert fewer["0"]["n_points"] == 300
 
 
+def test_probe_keeps_a_run_and_resumes_it(here: Path) -> None:
+    arguments = ["probe", "py:cli_net:net", "x.npy", "--sites", "@penultimate"]
+    Path("cli_net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def net():\n    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))\n"
+    )
+    sys.modules.pop("cli_net", None)
+    part = call(*arguments, "--out", "run", "--shard", "0/2")
+    assert part.exit_code == 0 and "part 0 of 2" in part.stderr
+    done = call(*arguments, "--out", "run", "--json")
+    plain = call(*arguments, "--json")
+    assert json.loads(done.stdout) == json.loads(plain.stdout)
+    assert json.loads(Path("run/results.json").read_text())["dimensions"]
+    assert Path("run/figures/dimension.png").is_file()
+    other = call(*arguments, "--out", "run", "--seed", "1", "--points", "300")
+    assert other.exit_code == 1 and "was begun differently" in other.stderr
+
+
+def test_probe_along_training_and_at_initialisation(here: Path) -> None:
+    import torch
+    from torch import nn
+
+    for step in (1, 2):
+        torch.manual_seed(step)
+        net = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+        torch.save(net.state_dict(), f"step{step}.pt")
+    found = call(
+        *["probe", "py:cli_net:net", "x.npy", "--sites", "1", "--at-init", "--json"],
+        *["--along-training", "step1.pt", "--along-training", "step2.pt"],
+        *["--csv", "all.csv"],
+    )
+    assert found.exit_code == 0, found.output
+    names = ["initialisation", "000-step1", "001-step2"]
+    assert list(json.loads(found.stdout)) == names
+    assert Path("all.csv").read_text().startswith("network,site,features")
+
+
 def test_study_quick_and_again(here: Path) -> None:
     found = call("study", "digits", "--quick", "--out", "results")
     assert found.exit_code == 0, found.output
@@ -101,6 +140,9 @@ def test_study_quick_and_again(here: Path) -> None:
         (["sites", "py:cli_net:nett", "x.npy"], 1, "did you mean 'net'"),
         (["probe", "py:cli_net:net", "x.npy", "--csv", "no/x.csv"], 2, "folder"),
         (["probe", "py:cli_net:net", "digits"], 1, "does not accept inputs of shape"),
+        (["probe", "py:cli_net:net", "x.npy", "--shard", "0/2"], 2, "needs --out"),
+        (["probe", "py:cli_net:net", "x.npy", "--shard", "2"], 2, "of the form i/n"),
+        (["probe", "py:cli_net:net", "x.npy", "--policy", "cls"], 1, "needs tokens"),
         (["unknown"], 2, "No such command"),
     ],
 )

@@ -125,7 +125,7 @@ def test_outputs_are_unchanged_bit_for_bit(model: Branching, inputs: np.ndarray)
     model.eval()
     with torch.no_grad():
         plain = model(x)
-        with Capture(model) as captured:
+        with Capture(model, {"last"}) as captured:
             hooked = model(x)
     assert torch.equal(plain, hooked) and torch.equal(captured["last"], plain)
 
@@ -194,10 +194,11 @@ def test_patterns(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sites": "lsat"}, "No site matches 'lsat'; did you mean 'last'"),
+        ({"sites": "lsat"}, "No site matches 'lsat': .* Did you mean 'last'"),
         ({"sites": "unused"}, "No site matches 'unused'"),
         ({"sites": ["*", "!*"]}, "leave no site"),
-        ({"points": "tokens"}, "`points` must be one of"),
+        ({"points": "token"}, "`points` must be one of .* Did you mean 'tokens'"),
+        ({"points": "tokens"}, "axes NC: points='tokens' needs tokens"),
         ({"batch_size": 0}, "`batch_size`"),
     ],
 )
@@ -266,7 +267,7 @@ def test_models_and_examples_that_cannot_be_used(inputs: np.ndarray) -> None:
     with pytest.raises(ms.ManifoldScaleError, match="no examples"):
         ms.sites(nn.Linear(6, 2), inputs[:0])
     with pytest.raises(
-        ms.ManifoldScaleError, match=r"does not accept inputs of shape \(2, 6\)"
+        ms.ManifoldScaleError, match=r"does not accept inputs of shape \(3, 6\)"
     ):
         ms.extract(nn.Linear(5, 2), inputs)
 
@@ -293,4 +294,8 @@ def test_sites_that_mix_examples_are_named() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.mean(x.T[None]).expand(1, 4, 1)[0].T  # (features, 1): no batch
 
-    assert [site.name for site in ms.sites(Pooling(), np.ones((5, 4)))] == ["@input"]
+    sites = ms.sites(Pooling(), np.ones((5, 4)))
+    assert [site.name for site in sites] == ["@input", "mean:in"]
+    assert [site.axes for site in sites] == ["NC", "CLN"]
+    with pytest.raises(ms.ManifoldScaleError, match=r"shape \(1, 4, 1\) has no axis"):
+        ms.extract(Pooling(), np.ones((5, 4)), "mean")

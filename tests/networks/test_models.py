@@ -106,3 +106,65 @@ def test_a_sample_keeps_labels_with_inputs() -> None:
     part = examples.sample(10, 3)
     np.testing.assert_array_equal(part.inputs[:, 0], part.labels)
     assert len(part.inputs) == 10 and examples.sample(1000) is examples
+
+
+def weights(model: nn.Module) -> dict:
+    return {name: torch.randn_like(value) for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("form", ["safetensors", "plain", "nested", "parallel"])
+def test_a_factory_with_a_checkpoint(here: object, form: str) -> None:
+    from safetensors.torch import save_file
+
+    wanted = weights(nn.Linear(3, 2))
+    name = "w.safetensors" if form == "safetensors" else "w.pt"
+    if form == "safetensors":
+        save_file(wanted, name)
+    elif form == "parallel":
+        torch.save({f"module.{key}": value for key, value in wanted.items()}, name)
+    else:
+        torch.save(wanted if form == "plain" else {"state_dict": wanted, "step": 3}, name)
+    model = load_model("py:mymodels:net", name)
+    assert torch.equal(model.weight, wanted["weight"]) and not model.training
+
+
+def test_checkpoints_that_do_not_fit(here: object) -> None:
+    torch.save({"weight": torch.ones(2, 4), "other": torch.ones(1)}, "w.pt")
+    with pytest.raises(
+        ms.ManifoldScaleError,
+        match=r"lacks 'bias'; .*besides 'other'; .*shape are 'w",
+    ):
+        load_model("py:mymodels:net", "w.pt")
+    torch.save({"step": 3}, "s.pt")
+    with pytest.raises(ms.ManifoldScaleError, match="no tensors"):
+        load_model("py:mymodels:net", "s.pt")
+    with pytest.raises(ms.ManifoldScaleError, match="no such file"):
+        load_model("py:mymodels:net", "nowhere.pt")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_script_has_an_input_and_an_output(here: object) -> None:
+    torch.jit.trace(nn.Linear(3, 2), torch.ones(1, 3)).save("net.script")
+    model = load_model("script:net.script")
+    sites = [site.name for site in ms.sites(model, np.ones((4, 3)))]
+    assert sites == ["@input", "Scripted"]
+
+
+def test_a_missing_package_names_its_extra() -> None:
+    from manifoldscale.core.extras import optional
+
+    with pytest.raises(ms.ManifoldScaleError, match=r"manifoldscale\[models\]"):
+        optional("no_such_package_at_all", "models")
+
+
+def test_folders_of_images(here: object) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for name, value in (("a", 0), ("b", 255)):
+        (here / "pictures" / name).mkdir(parents=True)
+        image.new("RGB", (4, 3), (value, 0, 0)).save(here / "pictures" / name / "1.png")
+    found = data.load_examples("pictures")
+    assert found.inputs.shape == (2, 3, 3, 4) and found.labels.tolist() == [0, 1]
+    assert found.inputs[1, 0].min() == 1
+    image.new("RGB", (5, 3)).save(here / "pictures" / "b" / "2.png")
+    with pytest.raises(ms.ManifoldScaleError, match="2 shapes"):
+        data.load_examples("pictures")

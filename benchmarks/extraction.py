@@ -1,0 +1,146 @@
+"""What extraction costs: time over the bare forward pass, and memory.
+
+Each measurement is a process of its own, so that the peaks of memory are its own. Run
+`python benchmarks/extraction.py [--quick]`; it writes benchmarks/extraction.json.
+"""
+
+import argparse
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from manifoldscale.networks.extract import blocks, extract, open_store
+
+HERE = Path(__file__).parent
+BATCH, FEATURES, WIDTH = 256, 784, 1024
+SITES = ["1", "3", "5"]
+
+
+def network(width: int = WIDTH) -> nn.Module:
+    torch.manual_seed(0)
+    sizes = (FEATURES, width, width, width)
+    layers: list[nn.Module] = []
+    for a, b in itertools.pairwise(sizes):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(width, 10)).eval()
+
+
+class Images(torch.utils.data.Dataset):
+    """Examples made when asked for, so that the data take no memory."""
+
+    def __init__(self, n: int, features: int = FEATURES) -> None:
+        self.n, self.row = n, np.arange(features, dtype=np.float32) / features
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return np.sin(self.row * (number % 977 + 1))
+
+
+def overhead(n: int, width: int = WIDTH) -> dict:
+    """Seconds a batch: bare forward passes and three sites read, taking turns."""
+    plain, model = network(width), network(width)
+    data = np.stack([Images(n)[i] for i in range(n)])
+    bare, hooked = [], []
+    stream = blocks(model, data, SITES, batch_size=BATCH)
+    next(stream)
+    for start in range(BATCH, n - n % BATCH, BATCH):
+        begun = time.perf_counter()
+        next(stream)
+        hooked.append(time.perf_counter() - begun)
+        batch = torch.from_numpy(data[start : start + BATCH])
+        begun = time.perf_counter()
+        with torch.no_grad():
+            plain(batch)
+        bare.append(time.perf_counter() - begun)
+    # Medians: other processes on the machine disturb single batches.
+    one, other = float(np.median(bare)), float(np.median(hooked))
+    return {"bare_s": one, "extraction_s": other, "overhead": other / one - 1}
+
+
+def peak(n: int) -> dict:
+    """Peak memory of three sites on disk."""
+    with tempfile.TemporaryDirectory() as place:
+        begun = time.perf_counter()
+        extract(network(), Images(n), SITES, batch_size=BATCH, store=Path(place) / "s")
+        return {"seconds": time.perf_counter() - begun, **_peak()}
+
+
+def large(n: int) -> dict:
+    """Points of 2,048 features written and read again, chunk after chunk."""
+    with tempfile.TemporaryDirectory() as place:
+        begun = time.perf_counter()
+        data = Images(n, 2048)
+        extract(nn.Identity(), data, "@input", batch_size=BATCH, store=Path(place) / "s")
+        written = time.perf_counter() - begun
+        begun, total = time.perf_counter(), 0.0
+        for block in open_store(place + "/s").arrays["@input"].blocks():
+            total += float(block.sum())
+        read = time.perf_counter() - begun
+        return {"rows": n, "write_s": written, "read_s": read, **_peak()}
+
+
+def _peak() -> dict:
+    return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def overhead_wide(n: int) -> dict:
+    """Copies grow with the width, products with its square."""
+    return overhead(n, 2 * WIDTH)
+
+
+MEASURED = {
+    "overhead": overhead,
+    "overhead_wide": overhead_wide,
+    "peak": peak,
+    "large": large,
+}
+
+
+def measure(name: str, n: int) -> dict:
+    """A measurement in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", name, str(n)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict = json.loads(done.stdout.splitlines()[-1])
+    print(f"{name:<9} n = {n:>7,}", {key: round(v, 3) for key, v in found.items()})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "N"))
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(MEASURED[options.one[0]](int(options.one[1]))))
+        return
+    scale = 10 if options.quick else 1
+    results = {
+        "overhead": measure("overhead", 20_000 // scale),
+        "overhead_wide": measure("overhead_wide", 20_000 // scale),
+        "peak_10k": measure("peak", 10_000 // scale),
+        "peak_100k": measure("peak", 100_000 // scale),
+        "large": measure("large", 200_000 // scale),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
+    if not options.quick:
+        (HERE / "extraction.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

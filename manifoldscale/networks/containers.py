@@ -1,0 +1,42 @@
+"""Tensors inside what modules give: tuples, dicts, dataclasses, and those in each other."""
+
+import dataclasses as dc
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+def tensors(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """(path, tensor) of all there are, as in `hidden_states/0`; a tensor alone has "".
+
+    >>> import torch
+    >>> [path for path, _ in tensors((torch.ones(1), {"a": [torch.ones(1)], "b": None}))]
+    ['0', '1/a/0']
+    """
+    if isinstance(value, Tensor):
+        yield path, value
+        return
+    for key, item in _items(value):
+        yield from tensors(item, f"{path}/{key}" if path else str(key))
+
+
+def _items(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, tuple | list):
+        yield from enumerate(value)
+    elif dc.is_dataclass(value) and not isinstance(value, type):
+        yield from ((field.name, getattr(value, field.name)) for field in dc.fields(value))
+
+
+def named_tensors(base: str, value: Any) -> dict[str, Tensor]:
+    """The tensors by name: `base/path`; and `base` alone where it can mean only one, the
+    only tensor, or the only one of real numbers.
+    """
+    found = dict(tensors(value))
+    real = [path for path, tensor in found.items() if tensor.is_floating_point()]
+    sole = list(found) if len(found) == 1 else real
+    plain = {base: found[sole[0]]} if len(sole) == 1 else {}
+    inside = {f"{base}/{path}": tensor for path, tensor in found.items() if path}
+    return {**plain, **inside}

@@ -1,0 +1,58 @@
+"""Fingerprints: whether a run that resumes is the run that began."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batches import Source
+
+SAMPLED = 64  # examples that stand for a data set
+
+
+def of(value: Any) -> str:
+    """Of arrays, tensors, and mappings and lists of them."""
+    digest = hashlib.blake2b(digest_size=16)
+    _add(digest, value)
+    return digest.hexdigest()
+
+
+def of_weights(network: nn.Module) -> str:
+    """Of architecture, weights and buffers."""
+    digest = hashlib.blake2b(str(network).encode(), digest_size=16)
+    for name, value in sorted(network.state_dict().items()):
+        _add(digest, name)
+        _add(digest, value)
+    return digest.hexdigest()
+
+
+def of_data(source: Source) -> str:
+    """Of the number of examples, their ids, and those at `SAMPLED` places with labels."""
+    digest = hashlib.blake2b(digest_size=16)
+    _add(digest, source.ids)
+    places = np.unique(np.linspace(0, len(source) - 1, SAMPLED).astype(np.int64))
+    for batch in source.fetch(places, SAMPLED):
+        _add(digest, batch)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            _add(digest, key)
+            _add(digest, value[key])
+    elif isinstance(value, tuple | list):
+        for item in value:
+            _add(digest, item)
+    elif isinstance(value, Tensor):
+        plain = value.detach().cpu().contiguous()
+        digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    else:
+        digest.update(repr(value).encode())

@@ -1,0 +1,146 @@
+"""Patterns of sites: names, globs, regular expressions, and names by role."""
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from ..core.errors import ManifoldScaleError, nearest
+from .dry_run import DryRun
+from .sites import module_name, normal_name
+from .wrappers import modules_by_name
+
+Patterns = str | Sequence[str]
+
+
+def select(patterns: Patterns, run: DryRun) -> list[str]:
+    """Names that match any of the patterns, in the order of the network.
+
+    A pattern is a name; a glob, in which `*` also crosses dots; `re:` and a regular
+    expression for the whole name; or a role: `@input`, `@penultimate` (what the last linear
+    layer is given), `@logits` (what the network gives), `@blocks` (the outputs of its
+    repeated blocks). `!pattern` takes names away. Another name of a site that is listed
+    (`ms.sites` lists every tensor once) is chosen only when written out.
+
+    Raises
+    ------
+    ManifoldScaleError : a pattern matches nothing; nothing is left.
+    """
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    wanted = [p for p in patterns if not p.startswith("!")] or ["*"]
+    unwanted = [p[1:] for p in patterns if p.startswith("!")]
+    chosen = {name for pattern in wanted for name in matches(pattern, run)}
+    chosen -= {name for pattern in unwanted for name in _matched(pattern, run)}
+    if not chosen:
+        raise ManifoldScaleError(f"The patterns {patterns!r} leave no site.")
+    listed = [site.name for site in run.sites if site.name in chosen]
+    # Written-out names of what another pattern lists already are the same points.
+    return listed + [name for name in run.aliases if name in chosen]
+
+
+def matches(pattern: str, run: DryRun) -> list[str]:
+    """The sites that one pattern means; an error with the likely cause for none."""
+    found = _matched(pattern, run)
+    if not found:
+        raise ManifoldScaleError(_nothing(pattern, run))
+    return found
+
+
+def _matched(pattern: str, run: DryRun) -> list[str]:
+    listed = [site.name for site in run.sites]
+    if pattern.startswith("re:"):
+        try:
+            expression = re.compile(pattern[3:])
+        except re.error as error:
+            raise ManifoldScaleError(
+                f"{pattern!r} is not a regular expression: {error}."
+            ) from error
+        return [name for name in listed if expression.fullmatch(name)]
+    if pattern in ROLES:
+        names = list(dict.fromkeys(_read_names(ROLES[pattern](run), run)))
+        # What a block gives is also what its last module gives, but called a block.
+        return names if pattern == "@blocks" else [run.aliases.get(n, n) for n in names]
+    name = normal_name(pattern)
+    if name in run.aliases or name in listed:
+        return [name]
+    return [site for site in listed if fnmatch.fnmatchcase(site, name)]
+
+
+def _read_names(names: Iterator[str], run: DryRun) -> Iterator[str]:
+    """Those that can be read."""
+    listed = {site.name for site in run.sites}
+    yield from (name for name in names if run.aliases.get(name, name) in listed)
+
+
+def _penultimate(run: DryRun) -> Iterator[str]:
+    linear = [
+        name
+        for name, module in modules_by_name(run.network).items()
+        if isinstance(module, nn.Linear) and run.calls.get(name)
+    ]
+    order = {name: place for place, name in enumerate(run.calls)}
+    if linear:
+        yield f"{max(linear, key=order.__getitem__)}:in"
+
+
+def _logits(run: DryRun) -> Iterator[str]:
+    root = type(run.network).__name__
+    yield from (root, f"{root}/logits")
+
+
+def _blocks(run: DryRun) -> Iterator[str]:
+    """Modules of one class that hold others and are not inside one another; of several
+    such classes, the one with most parameters.
+    """
+    groups: dict[type[nn.Module], dict[str, nn.Module]] = {}
+    for name, module in modules_by_name(run.network).items():
+        plain = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+        if any(True for _ in module.children()) and not plain and run.calls.get(name):
+            groups.setdefault(type(module), {})[name] = module
+    repeated = [group for group in groups.values() if len(group) > 1]
+    best = max(repeated, key=_parameters, default={})
+    for name in best:
+        yield from (name, f"{name}/0")
+
+
+def _parameters(group: dict[str, nn.Module]) -> int:
+    return sum(p.numel() for module in group.values() for p in module.parameters())
+
+
+ROLES = {"@penultimate": _penultimate, "@logits": _logits, "@blocks": _blocks}
+
+
+def _nothing(pattern: str, run: DryRun) -> str:
+    """Why a pattern matches nothing."""
+    module = module_name(normal_name(pattern))
+    listed = [site.name for site in run.sites]
+    similar = nearest(pattern, [*listed, *run.aliases, *ROLES])
+    inside = [n for n in listed if n.startswith((f"{pattern}/", f"{pattern}#"))]
+    if pattern in run.mixed:
+        cause = (
+            f"its shape {run.mixed[pattern]} has no axis that grows with the number of "
+            "examples, so it is not one point an example"
+        )
+    elif pattern in ROLES:
+        cause = "this network has nothing in that role"
+    elif inside:
+        cause = f"it gives several tensors; choose of {', '.join(map(repr, inside))}"
+    elif run.calls.get(module):
+        calls = run.calls[module]
+        cause = f"{module!r} is called {calls} times a pass and gives nothing of that name"
+    elif module in run.modules:
+        cause = _not_called(module, run.modules[module])
+    else:
+        cause = "`ms.sites` lists what there is"
+    return f"No site matches {pattern!r}: {cause}. Did you mean {similar}?"
+
+
+def _not_called(module: str, kind: str) -> str:
+    if kind in ("ModuleList", "ModuleDict"):
+        return f"{module!r} is a {kind}, which is never called itself; its members are"
+    return (
+        f"the forward pass does not call {module!r} ({kind}). Either it takes another "
+        f"branch, or code calls {module}.forward(...) directly, which runs no hooks, or a "
+        "fused kernel uses its weights without it"
+    )

@@ -1,0 +1,77 @@
+"""Networks inside others: DataParallel, compiled, sharded, checkpointed."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+PARALLEL = ("DataParallel", "DistributedDataParallel")
+# Attributes in which wrappers keep a network; no part of its modules' names.
+INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network in the outermost wrappers: eager, and on one device."""
+    while True:
+        place = "module" if type(model).__name__ in PARALLEL else "_orig_mod"
+        inner = getattr(model, place, None)
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def modules_by_name(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module by its first name, the names of wrappers left out; the whole network
+    under its class name. Modules that cannot be hooked (TorchScript) are left out.
+    """
+    found: dict[str, nn.Module] = {}
+    skipped = {""}  # names of the parallel wrappers so far
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue
+        if type(module).__name__ in PARALLEL:
+            skipped.add(name)
+        # A wrapper comes before what it wraps, which takes its name.
+        found[_plain_name(name, skipped) or type(model).__name__] = module
+    return found
+
+
+def _plain_name(name: str, parallel: set[str]) -> str:
+    parts = name.split(".")
+    kept = [
+        part
+        for place, part in enumerate(parts)
+        if part not in INNER
+        and not (place and part == "module" and ".".join(parts[:place]) in parallel)
+    ]
+    return ".".join(kept)
+
+
+@contextlib.contextmanager
+def hookable(model: nn.Module) -> Iterator[None]:
+    """Every module runs as Python, on one device, so that its hooks are called.
+
+    Compiled code does not see hooks that came after it; replicas of `DataParallel` would
+    run them at the same time; and the fused transformer layer calls none of its modules.
+    """
+    with contextlib.ExitStack() as undo:
+        if any(map(_is_compiled, model.modules())):
+            undo.enter_context(torch.compiler.set_stance("force_eager"))
+        for module in model.modules():
+            if isinstance(module, nn.DataParallel):
+                replicas: Any = module
+                undo.callback(setattr, replicas, "device_ids", replicas.device_ids)
+                replicas.device_ids = []  # then it calls the network itself
+        fused: Any = torch.backends.mha
+        undo.callback(fused.set_fastpath_enabled, fused.get_fastpath_enabled())
+        fused.set_fastpath_enabled(False)
+        yield
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return (
+        hasattr(module, "_orig_mod")
+        or getattr(module, "_compiled_call_impl", None) is not None
+    )

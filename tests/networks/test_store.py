@@ -1,0 +1,216 @@
+"""Extraction on disk: resumed, shared, and checked."""
+
+import json
+import shutil
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import manifoldscale as ms
+from manifoldscale.networks import chunks, store as stores
+from manifoldscale.networks.extract import open_store
+from manifoldscale.networks.store import read_store
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+@pytest.fixture
+def data() -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(0).standard_normal((103, 6)).astype(np.float32)
+    return x, np.arange(103) % 5
+
+
+def same(one: ms.Cloud, other: ms.Cloud) -> None:
+    np.testing.assert_array_equal(one.points, other.points)
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(one.ids, other.ids)
+
+
+def test_what_is_stored_is_what_is_extracted(tmp_path: Path, data: tuple) -> None:
+    memory = ms.extract(net(), data, batch_size=10)
+    stored = ms.extract(net(), data, batch_size=10, store=tmp_path / "s")
+    assert list(stored) == list(memory) and stored.sites == memory.sites
+    for site in memory:
+        same(stored[site], memory[site])
+    assert stored.policies == memory.policies
+    rows = stored.arrays["2"]
+    np.testing.assert_array_equal(rows[[50, -1, 3, 3]], memory["2"].points[[50, -1, 3, 3]])
+    np.testing.assert_array_equal(rows[5:90:7, 1], memory["2"].points[5:90:7, 1])
+    np.testing.assert_array_equal(rows[4], memory["2"].points[4])
+
+
+def test_zarr_and_xarray_open_it(tmp_path: Path, data: tuple) -> None:
+    zarr, xarray = pytest.importorskip("zarr"), pytest.importorskip("xarray")
+    stored = ms.extract(net(), data, store=tmp_path / "s", batch_size=10)
+    group = zarr.open_group(tmp_path / "s", mode="r")
+    np.testing.assert_array_equal(group["2"][:], stored["2"].points)
+    table = xarray.open_zarr(tmp_path / "s", consolidated=False, chunks=None)
+    np.testing.assert_array_equal(table["labels"], data[1])
+    assert table["2"].dims == ("point", "2_1")
+
+
+def test_shards_of_any_number_complete_each_other(tmp_path: Path, data: tuple) -> None:
+    whole = ms.extract(net(), data, batch_size=10)
+    place = tmp_path / "s"
+    ms.extract(net(), data, batch_size=10, store=place, shard=(1, 3))
+    with pytest.raises(ms.ManifoldScaleError, match="chunk 0 of 11 is not there yet"):
+        open_store(place)["2"]
+    ms.extract(net(), data, batch_size=77, store=place, shard=(0, 2))
+    done = ms.extract(net(), data, batch_size=1, store=place)
+    same(done["2"], whole["2"])
+    read_store(place).verify()
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_executors(tmp_path: Path, data: tuple, kind: str, on_disk: bool) -> None:
+    spawn = get_context("spawn")
+    pool = (
+        ThreadPoolExecutor(2)
+        if kind == "threads"
+        else ProcessPoolExecutor(1, mp_context=spawn)
+    )
+    place = tmp_path / "s" if on_disk else None
+    with pool as executor:
+        found = ms.extract(net(), data, batch_size=10, store=place, executor=executor)
+    same(found["2"], ms.extract(net(), data, batch_size=10)["2"])
+
+
+def test_random_tokens_on_disk(tmp_path: Path) -> None:
+    x = torch.randn(21, 5, 6)
+    memory = ms.extract(net(), x, "0", points="tokens:2", batch_size=4)["0"]
+    stored = ms.extract(
+        net(), x, "0", points="tokens:2", batch_size=4, store=tmp_path / "s"
+    )
+    np.testing.assert_array_equal(stored["0"].points, memory.points)
+    np.testing.assert_array_equal(stored["0"].groups, memory.groups)
+    with pytest.raises(ms.ManifoldScaleError, match="number of points an example"):
+        ms.extract(net(), x, "0", points="tokens", store=tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ("weights", "weights was"),
+        ("data", "data was"),
+        ("sites", "sites was"),
+        ("n", "exam"),
+    ],
+)
+def test_what_differs_is_shown(
+    tmp_path: Path, data: tuple, change: str, fields: str
+) -> None:
+    ms.extract(net(), data, "2", store=tmp_path / "s")
+    model, arguments = net(), {"sites": "2"}
+    if change == "weights":
+        with torch.no_grad():
+            model[0].weight[0, 0] += 1e-6
+    elif change == "data":
+        data[0][0, 0] += 1
+    elif change == "sites":
+        arguments["sites"] = "0"
+    else:
+        arguments["n"] = 50
+    with pytest.raises(ms.ManifoldScaleError, match=fields):
+        ms.extract(model, data, store=tmp_path / "s", **arguments)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "changed", "torn line"])
+def test_damage_is_named_and_mended(tmp_path: Path, data: tuple, damage: str) -> None:
+    place = tmp_path / "s"
+    whole = ms.extract(net(), data, "2", batch_size=10, store=place)["2"]
+    file = read_store(place).file("2", 3)
+    journal = next((place / "@journal").glob("*.jsonl"))
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-1])
+    elif damage == "missing":
+        file.unlink()
+    elif damage == "changed":
+        file.write_bytes(b"\0" + file.read_bytes()[1:])
+    else:
+        journal.write_bytes(journal.read_bytes()[:-9])
+    with pytest.raises(ms.ManifoldScaleError, match=r"[Cc]hunk \d"):
+        read_store(place).verify()
+    if damage == "changed":
+        file.unlink()
+    same(ms.extract(net(), data, "2", store=place)["2"], whole)
+    read_store(place).verify()
+
+
+def test_a_disk_without_room(
+    tmp_path: Path, data: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage("/"))(100, 99, 1)
+    with monkeypatch.context() as small:
+        small.setattr(stores.shutil, "disk_usage", lambda path: usage)
+        with pytest.raises(ms.ManifoldScaleError, match=r"GiB are needed and 0\.00 GiB"):
+            ms.extract(net(), data, store=tmp_path / "s", batch_size=10)
+    calls = []
+
+    def full(path: Path, contents: object) -> None:
+        calls.append(path)
+        if len(calls) == 9:
+            raise OSError(28, "No space left on device")
+        write(path, contents)
+
+    write = stores._write_whole
+    with monkeypatch.context() as small:
+        small.setattr(stores, "_write_whole", full)
+        with pytest.raises(ms.ManifoldScaleError, match=r"No space left .* are kept"):
+            ms.extract(net(), data, store=tmp_path / "s", batch_size=10)
+    assert read_store(tmp_path / "s").done()
+    stored = ms.extract(net(), data, store=tmp_path / "s", batch_size=10)
+    same(stored["2"], ms.extract(net(), data, batch_size=10)["2"])
+
+
+def test_folders_that_cannot_be_used(tmp_path: Path, data: tuple) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ms.ManifoldScaleError, match="cannot be written"):
+        ms.extract(net(), data, store=tmp_path / "file" / "s")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    with pytest.raises(ms.ManifoldScaleError, match="holds files that are no extraction"):
+        ms.extract(net(), data, store=tmp_path / "mine")
+    with pytest.raises(ms.ManifoldScaleError, match="holds no extraction"):
+        open_store(tmp_path / "nothing")
+    with pytest.raises(ms.ManifoldScaleError, match="by number"):
+        ms.extract(net(), iter([data[0]]), store=tmp_path / "s")
+    with pytest.raises(ms.ManifoldScaleError, match="0 <= i < n"):
+        ms.extract(net(), data, store=tmp_path / "s", shard=(3, 3))
+
+
+@pytest.mark.parametrize("key", ["rows", "columns", "format"])
+def test_descriptions_of_strangers_are_checked(
+    tmp_path: Path, data: tuple, key: str
+) -> None:
+    ms.extract(net(), data, "2", store=tmp_path / "s")
+    path = tmp_path / "s" / "zarr.json"
+    about = json.loads(path.read_text())
+    about["attributes"]["manifoldscale"][key] = {"rows": -1, "format": 99}.get(
+        key, {"2": {"dtype": "object", "shape": [3]}}
+    )
+    path.write_text(json.dumps(about))
+    with pytest.raises(ms.ManifoldScaleError, match=r"damaged|does not describe"):
+        open_store(tmp_path / "s")
+
+
+def test_two_writers_of_one_name(tmp_path: Path, data: tuple) -> None:
+    ms.extract(net(), data, "2", store=tmp_path / "s")
+    with (
+        read_store(tmp_path / "s").journal("0-of-1"),
+        pytest.raises(ms.ManifoldScaleError, match="another process is writing"),
+    ):
+        ms.extract(net(), data, "2", store=tmp_path / "s")
