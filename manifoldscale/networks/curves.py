@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses as dc
+import fnmatch
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,10 @@ from torch.func import jvp
 
 from ..core.arrays import Array, Floats, frozen
 from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import number
 from ..core.result import Result
-from .sites import leaves, select, sole_tensor
+from .containers import named_tensors
 
 STRIDES = (1, 2, 4, 8, 16)  # steps between the points whose circle is measured
 ROUGH = (
@@ -313,8 +314,9 @@ def _is_rough(circles: Floats, kappa: Floats, length: Floats) -> Any:
 
 def _names(model: nn.Module, example: Tensor, sites: str | Sequence[str]) -> list[str]:
     """The chosen modules that the forward pass calls and that give one tensor."""
-    parts = {name for name, module in leaves(model).items() if not list(module.children())}
-    available = list(parts) if sites == "*" else list(leaves(model))
+    modules = _modules(model)
+    parts = [name for name, module in modules.items() if not list(module.children())]
+    available = parts if sites == "*" else list(modules)
     with _recorded(model, available) as found:
         try:
             model(example)
@@ -323,7 +325,23 @@ def _names(model: nn.Module, example: Tensor, sites: str | Sequence[str]) -> lis
                 f"The network cannot take a point of the curve, of shape "
                 f"{tuple(example.shape)}: {error}"
             ) from error
-    return select(sites, [name for name, value in found.items() if value.ndim > 1])
+    return _matching(sites, [name for name, value in found.items() if value.ndim > 1])
+
+
+def _modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module by its first name; the whole network under its class name."""
+    return {name or type(model).__name__: module for name, module in model.named_modules()}
+
+
+def _matching(patterns: str | Sequence[str], available: list[str]) -> list[str]:
+    """Names that match any of the globs, in the order of the network."""
+    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    for pattern in wanted:
+        require(
+            bool(fnmatch.filter(available, pattern)),
+            f"No site matches {pattern!r}; did you mean {nearest(pattern, available)}?",
+        )
+    return [n for n in available if any(fnmatch.fnmatchcase(n, p) for p in wanted)]
 
 
 @contextmanager
@@ -333,14 +351,14 @@ def _recorded(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tens
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
-            tensor = sole_tensor(output)
+            tensor = named_tensors("output", output).get("output")
             if tensor is not None and name not in found:
                 found[name] = tensor.clone()
 
         return hook
 
     with ExitStack() as undo:
-        for name, module in leaves(model).items():
+        for name, module in _modules(model).items():
             if name in set(names):
                 undo.callback(module.register_forward_hook(keep(name)).remove)
         yield found
