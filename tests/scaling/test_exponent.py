@@ -80,6 +80,7 @@ def test_comparisons_that_make_no_sense() -> None:
         ms.compare(fitted(0.5), prediction)
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_the_bound_holds_with_equality() -> None:
     """Five sizes only: tails of Student's t. P(p < 0.05) within 4 errors over 200."""
     x = np.geomspace(100, 10_000, 5)
@@ -158,6 +159,7 @@ def test_verdicts_are_one_sided(alpha: float, verdict: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_ratio_covers() -> None:
     """Dimension with 5 % error, exponent with its fit's: 95 % within 4 errors of 200."""
     rng = np.random.default_rng(1)

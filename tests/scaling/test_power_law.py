@@ -91,6 +91,7 @@ def test_a_floor_that_is_too_low_is_flagged() -> None:
 
 
 @pytest.mark.parametrize(("true", "given_as"), [(0.0, "zero"), (0.0, 0.0), (0.1, 0.1)])
+@pytest.mark.slow
 def test_a_true_floor_is_flagged_no_more_often_than_the_level(
     true: float, given_as: object
 ) -> None:
@@ -186,6 +187,7 @@ def test_short_and_sparse_designs_are_flagged() -> None:
     assert {"SHORT_RANGE", "FEW_SIZES", "NO_REPLICATES"} <= found
 
 
+@pytest.mark.slow
 def test_the_band_covers_the_curve() -> None:
     """At each end and the middle, over 100 draws, within 4 Monte-Carlo errors below."""
     ends = np.array([100.0, 1000.0, 10_000.0])
