@@ -1,5 +1,6 @@
 """`manifoldscale sweep PLAN.toml`."""
 
+import dataclasses as dc
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -137,15 +138,16 @@ def read_plans(path: Path) -> dict[str, "Plan"]:
 
 def _made(path: Path, section: str, kind: Any, settings: dict[str, Any]) -> Any:
     """A value of the section; a setting that it does not have is named."""
-    known = set(kind.__dataclass_fields__)
+    known = {field.name for field in dc.fields(kind)}
     unknown = sorted(settings.keys() - known)
     require(
         not unknown,
         f"{path}: [{section}] has no setting {', '.join(map(repr, unknown))}; settings are "
         f"{', '.join(sorted(known))}.",
     )
-    missing = {"dataset_sizes"} & known - settings.keys()
-    require(not missing, f"{path}: [{section}] needs {', '.join(sorted(missing))}.")
+    required = [f.name for f in dc.fields(kind) if f.default is dc.MISSING]
+    missing = [name for name in required if name not in settings]
+    require(not missing, f"{path}: [{section}] needs {', '.join(missing)}.")
     return kind(**settings)
 
 

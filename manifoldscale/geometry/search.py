@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses as dc
 import os
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import one_of
+from ..core.workers import one_thread, results
 from . import approximate, product, tree
 from .points import Rows, device_of
 from .product import Search
@@ -102,16 +102,10 @@ def nearest(
         request = dc.replace(request, points=points)
     n_tasks = min(TASKS, max(1, len(request.own) // MIN_TASK))
     parts = np.array_split(request.own, n_tasks)
-    tasks = [
-        executor.submit(_in_worker, dc.replace(request, own=part), os.getpid())
-        for part in parts
-    ]
-    try:
-        found = [task.result() for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
-    indices, distances = zip(*found, strict=True)
+    tasks = [(place, dc.replace(request, own=part)) for place, part in enumerate(parts)]
+    found = results(executor, _in_worker, tasks, os.getpid())
+    in_order = sorted(found, key=lambda one: one[0][0])
+    indices, distances = zip(*(tables for _, tables in in_order), strict=True)
     return np.concatenate(indices), np.concatenate(distances), 1.0
 
 
@@ -121,20 +115,10 @@ def _nearest(request: Request) -> tuple[Ints, Floats]:
     return product.nearest(request.search(), request.brain)
 
 
-def _in_worker(request: Request, parent: int) -> tuple[Ints, Floats]:
-    with _one_thread() if os.getpid() != parent else contextlib.nullcontext():
+def _in_worker(task: tuple[int, Request], parent: int) -> tuple[Ints, Floats]:
+    _, request = task
+    with one_thread() if os.getpid() != parent else contextlib.nullcontext():
         return _nearest(request)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """In a worker process: several with several threads each mostly wait for another."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
 
 
 def _threads() -> int:

@@ -1,8 +1,8 @@
 """Extraction in chunks of the order of examples: on disk, by many workers, in any order."""
 
 import dataclasses as dc
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 
 from ..core.arrays import Array, Ints
 from ..core.errors import require
+from ..core.workers import results
 from . import fingerprint
 from .batches import Source, source_of
 from .points import Project, Several
@@ -79,7 +80,7 @@ def read_all(
     """Everything in memory, chunks read by the workers of an executor."""
     numbers = range(-(-len(work.rows) // work.examples))
     blocks: list[Block | None] = [None] * len(numbers)
-    for number, block in _results(executor, work.read, numbers):
+    for number, block in results(executor, work.read, numbers):
         blocks[number] = block
         if progress is not None:
             progress(len(work.chunk(number)))
@@ -114,7 +115,7 @@ def write_all(
         if progress is not None:
             progress(sum(len(work.chunk(c)) for c in mine if c not in missing))
         todo = [chunk for chunk in mine if chunk in missing]
-        for number, entry in _results(executor, work.write, todo, store):
+        for number, entry in results(executor, work.write, todo, store):
             commit(entry)
             if progress is not None:
                 progress(len(work.chunk(number)))
@@ -188,22 +189,3 @@ def _columns(block: Block) -> dict[str, Array]:
         )
         columns["labels"] = block.labels.astype(np.float64 if kind == "f" else np.int64)
     return columns
-
-
-def _results(
-    executor: Executor | None,
-    function: Callable[..., Any],
-    numbers: Sequence[int],
-    *arguments: Any,
-) -> Iterator[tuple[int, Any]]:
-    """(number, function(number, ...)), in this process or as workers are done."""
-    if executor is None:
-        yield from ((number, function(number, *arguments)) for number in numbers)
-        return
-    futures = {executor.submit(function, n, *arguments): n for n in numbers}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:
-            future.cancel()

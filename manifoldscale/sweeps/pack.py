@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import require
 from ..networks.mlp import ACTIVATIONS, MLP
 from .flat import Flat
 
@@ -174,12 +174,7 @@ class ModuleShape(Protocol):
 def _initialised(shape: ModuleShape, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = shape.module()
-    if not isinstance(module, nn.Module):
-        raise ManifoldScaleError(
-            f"{shape} must make a torch module; it made {type(module).__name__}."
-        )
-    return module
+        return shape.module()
 
 
 def _normal(streams: Sequence[torch.Generator], rows: int, columns: int) -> Tensor:

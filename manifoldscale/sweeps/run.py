@@ -4,17 +4,16 @@ import dataclasses as dc
 import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_limits
 from torch import nn
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import require
 from ..core.learning_curve import LearningCurve, Run
+from ..core.workers import one_thread, results
 from ..networks.mlp import absorb
 from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
@@ -112,8 +111,8 @@ def _specs(
         pack_size in (None, "auto") or (isinstance(pack_size, int) and pack_size >= 1),
         f"`pack_size` must be None, 'auto' or a positive integer; not {pack_size!r}.",
     )
-    if pack_size != "auto":
-        return packs(plan, missing, pack_size)  # type: ignore[arg-type]
+    if not isinstance(pack_size, str):
+        return packs(plan, missing, pack_size)
     specs: list[PackSpec] = []
     for shape in dict.fromkeys(shape for shape, _, _ in missing):
         name = f"pack size of {shape} on {device}"
@@ -129,32 +128,17 @@ def _specs(
 def _trained(
     plan: Plan, specs: list[PackSpec], executor: Executor | None, device: str
 ) -> Iterator[Records]:
-    if executor is None:
-        for spec in specs:
-            yield _records(plan, spec, device)
-        return
-    # The most expensive first, so that no worker is left alone with one at the end.
-    futures = [
-        executor.submit(_records_in_worker, plan, spec, device) for spec in specs[::-1]
-    ]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenExecutor as error:
-        raise ManifoldScaleError(
-            f"`executor`: a worker died ({error}), killed or out of memory. Finished packs "
-            "are in the registry; call again to resume."
-        ) from error
-    finally:
-        for future in futures:
-            future.cancel()
+    train_pack = _records
+    if executor is not None:
+        # The most expensive first, so that no worker is left alone with one at the end.
+        train_pack, specs = _records_in_worker, specs[::-1]
+    for _, records in results(executor, train_pack, specs, plan, device):
+        yield records
 
 
-def _records_in_worker(plan: Plan, spec: PackSpec, device: str) -> Records:
-    # Several workers with several threads each mostly wait for one another.
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        return _records(plan, spec, device)
+def _records_in_worker(spec: PackSpec, plan: Plan, device: str) -> Records:
+    with one_thread():
+        return _records(spec, plan, device)
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
@@ -173,13 +157,13 @@ def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
     )
 
 
-def _records(plan: Plan, spec: PackSpec, device: str) -> Records:
+def _records(spec: PackSpec, plan: Plan, device: str) -> Records:
     """Train a pack; a record for each member, by key. What training raises is the failure
     of its members, and harms no other pack.
     """
     try:
         trained = _train(plan, spec, device)
-    except Exception:
+    except Exception:  # whatever a user's module may raise
         trace = traceback.format_exc()
         return {
             plan.key(spec.shape, *member): _record(plan, spec.shape, *member, failure=trace)

@@ -36,7 +36,7 @@ def test_a_killed_worker_changes_nothing(tmp_path: object) -> None:
         done: list[int] = []
 
         def kill() -> None:
-            while sum(done) < 2:
+            while sum(done) < 2:  # until the sweep is under way
                 time.sleep(0.05)
             os.kill(pids[0], signal.SIGKILL)
 

@@ -22,17 +22,7 @@ from .options import network_options, option
 @option("--seed", type=click.IntRange(0), default=0)
 @network_options
 @sheet_command
-def dynamics(data: str, **settings: Any) -> Sheet:
-    """The loss over training time: infinite width in closed form, and real networks.
-
-    Full-batch gradient descent at half the stability limit on DATA (a name from
-    `manifoldscale datasets`, or a file with labels). The closed form is the mean over
-    initialisations; that of networks of finite width differs by about 1 / width.
-    """
-    return _sheet(data, **settings)
-
-
-def _sheet(
+def dynamics(
     data: str,
     train: int,
     test: int,
@@ -42,6 +32,12 @@ def _sheet(
     seed: int,
     **network: Any,
 ) -> Sheet:
+    """The loss over training time: infinite width in closed form, and real networks.
+
+    Full-batch gradient descent at half the stability limit on DATA (a name from
+    `manifoldscale datasets`, or a file with labels). The closed form is the mean over
+    initialisations; that of networks of finite width differs by about 1 / width.
+    """
     from ... import theory as exact
     from ...report.lines import Line, Panel
 
