@@ -2,13 +2,14 @@
 
 import dataclasses as dc
 import functools
+import math
 
 import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
 from ..core.random import keyed
-from ..data import Dataset, load
+from ..data import Dataset, card, load
 from .tasks import Split, Task
 
 
@@ -44,6 +45,12 @@ class DataSet(Task):
             self.input_noise >= 0, f"`input_noise` must be >= 0; not {self.input_noise}."
         )
         require(self.pool >= 1, f"`pool` must be at least 1; not {self.pool}.")
+        sides = card(self.dataset).shape
+        require(
+            all(side % self.pool == 0 for side in sides),
+            f"`pool` = {self.pool} does not divide images of "
+            f"{' x '.join(map(str, sides))} pixels.",
+        )
 
     @property
     def name(self) -> str:
@@ -56,11 +63,11 @@ class DataSet(Task):
 
     @property
     def inputs(self) -> int:
-        return int(_prepared(self)[0].shape[1])
+        return math.prod(card(self.dataset).shape) // self.pool**2
 
     @property
     def outputs(self) -> int:
-        classes = _loaded(self.dataset).card.classes
+        classes = card(self.dataset).classes
         return min(self.superclasses or classes, classes)
 
     @property
@@ -76,10 +83,11 @@ class DataSet(Task):
         return _preparation(self.dataset, self.pool)
 
     def largest(self, n_test: int) -> int:
-        return len(_loaded(self.dataset)) - n_test
+        return card(self.dataset).points - n_test
 
     def draw(self, n_train: int, n_test: int, seed: int) -> Split:
-        inputs, targets = _prepared(self)
+        inputs = _prepared(self.dataset, self.pool, self.input_noise)
+        targets = np.eye(self.outputs)[_loaded(self.dataset).labels % self.outputs]
         require(
             n_train + n_test <= len(inputs),
             f"{n_train} training and {n_test} test examples were asked for; "
@@ -108,11 +116,7 @@ def _pooled(images: Array, pool: int) -> Array:
     """(n x pixels) square images, averaged over blocks; as they are for pool = 1."""
     if pool == 1:
         return images
-    side = round(images.shape[1] ** 0.5)
-    require(
-        side * side == images.shape[1] and side % pool == 0,
-        f"`pool` = {pool} does not divide images of {images.shape[1]} pixels.",
-    )
+    side = math.isqrt(images.shape[1])
     blocks = images.reshape(len(images), side // pool, pool, side // pool, pool)
     return np.asarray(blocks.mean((2, 4), dtype=np.float64)).reshape(len(images), -1)
 
@@ -125,18 +129,18 @@ def _preparation(name: str, pool: int) -> tuple[Floats, float]:
     return offset, float(np.sqrt(((inputs - offset) ** 2).mean()))
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def _noise(name: str, features: int) -> Array:
     rng = keyed(0, "input noise", name)
     return rng.standard_normal((len(_loaded(name)), features), dtype=np.float32)
 
 
-@functools.lru_cache(maxsize=4)
-def _prepared(task: DataSet) -> tuple[Floats, Floats]:
-    """Prepared inputs and one-hot targets of all examples."""
-    data = _loaded(task.dataset)
-    offset, scale = task.preparation
-    inputs = (_pooled(data.inputs, task.pool) - offset) / scale
-    if task.input_noise:
-        inputs += task.input_noise * _noise(task.dataset, inputs.shape[1])
-    return inputs, np.eye(task.outputs)[data.labels % task.outputs]
+@functools.lru_cache(maxsize=2)
+def _prepared(name: str, pool: int, input_noise: float) -> Floats:
+    """Prepared inputs of all examples."""
+    offset, scale = _preparation(name, pool)
+    inputs = np.subtract(_pooled(_loaded(name).inputs, pool), offset)
+    inputs /= scale
+    if input_noise:
+        inputs += input_noise * _noise(name, inputs.shape[1])
+    return inputs

@@ -131,7 +131,7 @@ def test_study_quick_and_again(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["study", "cifar"], 1, "DATA must be one of digits, mnist5k"),
+        (["study", "cifar"], 1, "DATA must be one of digits, fashion-mnist, mnist5k"),
         (["study", "--teacher", "0"], 2, "--teacher"),
         (["probe", "nothing.pt", "digits"], 1, "neither a file nor"),
         (["probe", "py:cli_net:net", "nothing"], 1, "no data set 'nothing'"),
