@@ -102,9 +102,18 @@ class _Model:
         return float(self.eigenvalues @ (teacher - fitted) ** 2)
 
     def _average_loss(self, noise: float) -> float:
+        """The traces, in the order in which no product has two axes of the larger size."""
         weighted = self.features * self.eigenvalues
-        spread = self.solution.T @ (weighted @ self.features.T) @ self.solution
-        learned = np.sum((self.inputs @ weighted.T) * self.solution.T)
-        bias = self.eigenvalues.sum() - 2 * learned
-        bias += np.sum(spread * (self.inputs @ self.inputs.T))
-        return float(bias + noise * np.trace(spread))
+        if len(self.features) <= len(self.inputs):
+            gram, fitted = weighted @ self.features.T, self.solution @ self.inputs
+            learned = np.sum(weighted * fitted)
+            bias = np.sum((gram @ fitted) * fitted)
+            variance = np.sum((gram @ self.solution) * self.solution)
+        else:
+            coefficients = self.features.T @ self.solution
+            scaled = self.eigenvalues[:, None] * coefficients
+            spread = coefficients.T @ scaled
+            learned = np.sum(self.inputs.T * scaled)
+            bias = np.sum(spread * (self.inputs @ self.inputs.T))
+            variance = np.trace(spread)
+        return float(self.eigenvalues.sum() - 2 * learned + bias + noise * variance)
