@@ -16,6 +16,7 @@ from .slices import Slice
 
 BAND = Interval(0.85, 1.15, 0.90)  # what counts as equal to one
 DOMINANCE = 2.0  # one resource limits where its elasticity is this many times the other's
+SATURATED = 0.5  # share of the smallest loss above which its limit holds it up
 PEAK = 3.0  # standard errors of a rise that is none by chance
 
 
@@ -152,6 +153,20 @@ def equivalence(fit: PowerLaw, measured: bool) -> Evidence:
     facts = f"exponent above the {limit} limit {number(fit.alpha)} {fit.interval} (90 %)"
     inside = fit.interval.low >= BAND.low and fit.interval.high <= BAND.high
     return Evidence("equivalence to one", "variance-limited" if inside else "", facts)
+
+
+def saturation(part: Slice, fit: PowerLaw, floor: float) -> Evidence:
+    """Has the loss all but reached a limit above what is irreducible?
+
+    Then something other than the swept resource holds it up, whatever the counts say:
+    training time, say, or parameters that count for less than their number. In the closed
+    form of random features a scarce resource (a third of the other at most) leaves the
+    limit less than half of the loss wherever the excess falls with an exponent near one.
+    """
+    smallest = float(part.losses.y.min()) - floor
+    share = (fit.floor_interval.low - floor) / smallest if smallest > 0 else 0.0
+    facts = f"the limit is at least {100 * max(share, 0.0):.0f} % of the smallest loss"
+    return Evidence("limit", "variance-limited" if share >= SATURATED else "", facts)
 
 
 def drift(losses: Losses, floor: float) -> Evidence:

@@ -21,6 +21,7 @@ from .evidence import (
     intervention,
     limit_fit,
     peak,
+    saturation,
 )
 from .power_law import PowerLaw, fit_power_law
 from .profile_fit import Reference
@@ -100,7 +101,9 @@ def classify_regime(
     4/d gives one, at d = 2 two. So a verdict needs
 
     - which resource is in excess: by count (D and P a factor of three apart at every size),
-      or by an intervention (`curve` holds runs at two values of the other resource);
+      or by an intervention (`curve` holds runs at two values of the other resource). Where
+      the limit is most of the loss, the swept resource is not what it lacks, whatever the
+      counts say: so it is after a fixed time of training;
     - variance-limited: the exponent above the limit, measured (`reference`) or fitted, is
       equal to one within 0.15, by two one-sided tests; the curve fits; and the limit is
       above what is irreducible;
@@ -136,15 +139,17 @@ def classify_regime(
     n = len(part.losses.x)
     require(n >= 4, f"A regime needs four sizes along {axis.value}; there are {n}.")
     floor = curve.floor or 0.0
-    found = [hierarchy(part), intervention(part)]
-    sides = {item.speaks_for for item in found} - {""}
+    counted, changed = hierarchy(part), intervention(part)
     top = peak(whole)
     notes = [Caveat.DESCENT_PEAK(top)] if top else []
     if len(part.losses.x) < len(whole.losses.x):
         notes.append(Caveat.NEAR_CROSSOVER(f"{len(whole.losses.x) - n} sizes"))
     fit = limit_fit(part, reference)
     equal = equivalence(fit, reference is not None)
-    found += [equal, drift(part.losses, floor)]
+    reached = saturation(part, fit, floor)
+    found = (counted, changed, reached, equal, drift(part.losses, floor))
+    overruled = reached.speaks_for and counted.speaks_for == "resolution-limited"
+    sides = {changed.speaks_for, (reached if overruled else counted).speaks_for} - {""}
     short = part.decades < DECADES * (1 - 1e-9) or n < FEWEST
     if short:
         verdict, settle = "undetermined", _wider(part)
@@ -159,7 +164,7 @@ def classify_regime(
         bounded = math.isfinite(fit.interval.high) and fit.interval.low > 0
         verdict = "resolution-limited" if bounded else "undetermined"
         settle = () if bounded else _wider(part)
-    return RegimeVerdict(verdict, axis, fit, tuple(found), settle, (*fit.caveats, *notes))
+    return RegimeVerdict(verdict, axis, fit, found, settle, (*fit.caveats, *notes))
 
 
 def _variance_limited(

@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +223,54 @@ def test_it_is_a_result() -> None:
     found = classify_regime(law(0.5, 10_000_000))
     assert isinstance(found, RegimeVerdict) and found.value == found.verdict
     assert str(found).startswith("dataset_size: resolution-limited, alpha_D 0.498")
+
+
+def saturated(exponent: float, seed: int) -> LearningCurve:
+    """Fewer examples than parameters, and yet a limit that is not theirs: training stops
+    after a fixed time.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = [32, 64, 128, 256, 512, 1024]
+    runs = [
+        Run(1 + 8 * n**-exponent + 0.002 * rng.standard_normal(), n, parameters=5000)
+        for n in sizes
+        for _ in range(20)
+    ]
+    return LearningCurve(tuple(runs), floor=0.0)
+
+
+def test_a_limit_outweighs_the_counts() -> None:
+    found = classify_regime(saturated(1.0, 0), "data", ms.Reference(np.inf, 1.0, 1e-4))
+    assert found.verdict == "variance-limited"
+    assert found.fit.alpha == pytest.approx(1, abs=0.05)
+    assert any(item.kind == "limit" and item.speaks_for for item in found.evidence)
+
+
+def test_a_limit_that_is_approached_otherwise_is_no_regime() -> None:
+    found = classify_regime(saturated(0.5, 0), "data", ms.Reference(np.inf, 1.0, 1e-4))
+    assert found.verdict == "undetermined" and found.settle
+
+
+def test_networks_trained_for_a_fixed_time_are_variance_limited(tmp_path: Path) -> None:
+    """They have fewer examples than parameters: by count alone the verdict was wrong."""
+    plan = ms.sweeps.Plan(
+        ms.sweeps.TeacherStudent(6),
+        dataset_sizes=[32, 64, 128, 256, 512, 1024, 8192],
+        widths=[32],
+        seeds=100,
+        paired=True,
+        parametrisation="ntk",
+        training=ms.sweeps.Training(
+            steps=200,
+            batch_size=None,
+            learning_rate=0.1,
+            schedule="constant",
+            optimiser="sgd",
+        ),
+    )
+    curve = ms.sweeps.run(plan, ms.data.shipped_sweep("four_regimes", tmp_path))
+    limit = curve.at(dataset_size=8192).losses
+    reference = ms.Reference(8192, limit.mean(), limit.std(ddof=1) / 10)
+    rest = tuple(run for run in curve.runs if run.dataset_size < 8192)
+    found = classify_regime(dc.replace(curve, runs=rest), "data", reference)
+    assert found.verdict == "variance-limited"
