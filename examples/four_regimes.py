@@ -1,14 +1,17 @@
-"""The four regimes with trained networks (Bahri et al., figure 1a).
+"""The four regimes with trained networks (Bahri et al., figure 1a), recognised.
 
 Variance-limited: networks of width 32 on ever more data, and networks of growing width on
 100 examples, both after 200 steps of full-batch gradient descent; above its limit the loss
 falls with exponent 1, whatever the data. The law is that of a fixed training time, and so
 are its limits: a training set of 8,192 for the same initialisation, and, for the same
-examples, infinite width in closed form.
+examples, infinite width in closed form. `classify_regime` finds it although there are fewer
+examples than parameters: it is training time that holds the limit.
 Resolution-limited: the networks of exponent_vs_dimension.py, at dimensions 4, 6 and 8. All
-trained networks are shipped: a minute; from nothing, an hour on one core. Writes
+trained networks are shipped: two minutes; from nothing, an hour on one core. Writes
 four_regimes.png.
 """
+
+import dataclasses as dc
 
 import exponent_vs_dimension as resolution
 import matplotlib.pyplot as plt
@@ -17,10 +20,8 @@ import numpy as np
 import manifoldscale as ms
 
 REGISTRY = ms.data.shipped_sweep("four_regimes")
-# The mean excess of so many networks is one point of a fit: single ones may be negative.
-GROUPS = {"data": 20, "width": 100}
-
 DIM, STEPS, RATE = 6, 200, 0.1
+EXACT = 1e-9  # the error of a limit that the losses share
 
 by_data = ms.sweeps.Plan(
     ms.sweeps.TeacherStudent(DIM),
@@ -40,7 +41,7 @@ by_data = ms.sweeps.Plan(
 by_width = ms.sweeps.Plan(
     by_data.task,
     dataset_sizes=[100],
-    widths=[8, 12, 16, 24, 32, 48, 64, 96],
+    widths=[16, 24, 32, 48, 64, 96, 128, 192, 256],
     seeds=400,
     n_test=300,
     paired=True,
@@ -49,21 +50,32 @@ by_width = ms.sweeps.Plan(
 )
 
 
-def excess_by_size() -> ms.LearningCurve:
-    """The loss above that of the same initialisation on 8,192 examples. Sizes end at 512:
-    the limit itself lies 1/16 of their excess too high.
-    """
+def over_data() -> tuple[ms.LearningCurve, ms.Reference]:
+    """Losses over D, and their limit: the same initialisations on 8,192 examples."""
     curve = ms.sweeps.run(by_data, REGISTRY)
-    limit = curve.at(dataset_size=8192).losses
-    sizes = [n for n in by_data.dataset_sizes if n <= 512]
-    return grouped({n: curve.at(dataset_size=n).losses - limit for n in sizes}, "data")
+    limits = curve.at(dataset_size=8192).losses
+    return without_common_part(curve, limits), ms.Reference(8192, limits.mean(), EXACT)
 
 
-def excess_by_width() -> ms.LearningCurve:
-    """The loss above that of infinitely wide networks on the same examples."""
+def over_width() -> tuple[ms.LearningCurve, ms.Reference]:
+    """Losses over width, and their limit: infinite width on the same examples."""
     curve = ms.sweeps.run(by_width, REGISTRY)
     limits = np.array([infinite_width(seed) for seed in range(by_width.seeds)])
-    return grouped({w: curve.at(width=w).losses - limits for w in by_width.widths}, "width")
+    return without_common_part(curve, limits), ms.Reference(np.inf, limits.mean(), EXACT)
+
+
+def without_common_part(curve: ms.LearningCurve, limits: np.ndarray) -> ms.LearningCurve:
+    """The same mean losses, scattering less: by how much the limit of a seed is off the
+    mean limit, its losses are off at every size. What is left is above a limit that has no
+    error of its own.
+    """
+    common = limits - limits.mean()
+    runs = tuple(
+        dc.replace(run, loss=run.loss - common[run.seed])
+        for run in curve.runs
+        if run.dataset_size != 8192
+    )
+    return dc.replace(curve, runs=runs)
 
 
 def infinite_width(index: int) -> float:
@@ -86,35 +98,25 @@ def infinite_width(index: int) -> float:
     return float(run.test_loss[0])
 
 
-def grouped(excess: dict[int, np.ndarray], axis: str) -> ms.LearningCurve:
-    """Means of groups of networks as the runs of a curve."""
-    column = {"data": "dataset_size", "width": "width"}[axis]
-    rows = [
-        {column: size, "seed": i, "loss": float(part.mean())}
-        for size, values in excess.items()
-        for i, part in enumerate(np.split(values, len(values) // GROUPS[axis]))
-    ]
-    return ms.LearningCurve.from_frame(rows, floor=0.0)
-
-
-def draw(ax: plt.Axes, fit: object, label: str) -> None:
+def draw(ax: plt.Axes, fit: object, label: str, limit: float = 0.0) -> None:
     points = fit.losses
     errors = points.spread * points.y / np.sqrt(points.runs)
-    ax.errorbar(points.x, points.y, errors, fmt="o", ms=3, capsize=2, label=label)
-    ax.plot(points.x, fit.predict(points.x), lw=1, color=ax.lines[-1].get_color())
+    style = {"fmt": "o", "ms": 3, "capsize": 2, "label": label}
+    ax.errorbar(points.x, points.y - limit, errors, **style)
+    ax.plot(points.x, fit.predict(points.x) - limit, lw=1, color=ax.lines[-1].get_color())
 
 
 def main() -> None:
     figure, axes = plt.subplots(2, 2, figsize=(8, 6.4), layout="constrained")
-    variance = (
-        (axes[0, 0], excess_by_size(), "data", "training examples D"),
-        (axes[1, 1], excess_by_width(), "width", "width w"),
-    )
-    for ax, curve, axis, x_label in variance:
-        fit = ms.fit_power_law(curve, axis=axis, floor="zero")
-        print(f"variance-limited: {fit}")
-        draw(ax, fit, rf"$\alpha$ = {fit.alpha:.2f} {fit.interval}")
-        ax.set(title=f"variance-limited, in {axis}", xlabel=x_label)
+    for ax, (curve, limit), axis, x_label in (
+        (axes[0, 0], over_data(), "data", "training examples D"),
+        (axes[1, 1], over_width(), "width", "width w"),
+    ):
+        verdict = ms.classify_regime(curve, axis, limit)
+        print(verdict)
+        fit = verdict.fit
+        draw(ax, fit, rf"$\alpha$ = {fit.alpha:.2f} {fit.interval} (90 %)", fit.floor)
+        ax.set(title=f"{verdict.verdict}, in {axis}", xlabel=x_label)
         ax.set_ylabel("loss above the limit")
     for ax, plan, axis, x_label in (
         (axes[0, 1], resolution.by_data, "data", "training examples D"),

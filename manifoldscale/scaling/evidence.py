@@ -10,7 +10,7 @@ from ..core.arrays import Floats
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from .losses import Losses
-from .power_law import PowerLaw, fit_power_law
+from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
 from .slices import Slice
 
@@ -121,9 +121,6 @@ def limit_fit(part: Slice, reference: Reference | None) -> PowerLaw:
     The closed form of random features is 1 / (M - m) and not 1 / M. Far beyond the other
     resource they are one; nearer, the form that leaves less is taken.
     """
-    x, y = part.curve.column(part.axis), part.curve.losses
-    usable = np.isfinite(x) & np.isfinite(y)
-    x, y = x[usable], y[usable]
 
     def fit(shift: float) -> PowerLaw:
         floor = (
@@ -131,7 +128,8 @@ def limit_fit(part: Slice, reference: Reference | None) -> PowerLaw:
             if reference is None
             else dc.replace(reference, size=reference.size - shift)
         )
-        return fit_power_law(x - shift, y, axis=part.axis, floor=floor, level=BAND.level)
+        losses = dc.replace(part.losses, x=part.losses.x - shift)
+        return fit_losses(losses, part.axis, floor, BAND.level)
 
     plain = fit(0.0)
     if part.axis is Axis.width or not part.above:

@@ -29,6 +29,8 @@ class Losses:
         moves them together, and is no part of their spread.
     train_share : median training loss over test loss at the largest third of the sizes;
         NaN where no training losses are known, and along other axes than D.
+    shared : runs of different sizes have examples or initialisations in common, so that
+        the errors of the means move together.
     """
 
     x: Floats
@@ -38,6 +40,7 @@ class Losses:
     freedom: int
     test_noise: float = math.nan
     train_share: float = math.nan
+    shared: bool = False
 
     @property
     def seed_noise(self) -> float:
@@ -55,6 +58,7 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
         runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
         return dc.replace(
             losses,
+            shared=curve.shared_data,
             test_noise=_test_noise(runs),
             # Networks too small for their data never interpolate, and need not.
             train_share=_train_share(runs, x[usable], losses.x)

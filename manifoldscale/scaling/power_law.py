@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,6 +198,17 @@ def fit_power_law(
         f"`level` must be between 0 and 1; not {level!r}.",
     )
     losses, remarks = losses_of(curve, loss, axis)
+    return fit_losses(losses, axis, floor, level, remarks)
+
+
+def fit_losses(
+    losses: Losses,
+    axis: Axis,
+    floor: Floor,
+    level: float = 0.95,
+    remarks: Sequence[Remark] = (),
+) -> PowerLaw:
+    """`fit_power_law` of mean losses, with what was noticed of them before."""
     known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)

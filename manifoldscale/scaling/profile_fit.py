@@ -98,15 +98,16 @@ def solve(problem: Problem, losses: Losses, level: float) -> Solution:
     """Fit with weights of constant relative error.
 
     The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), m the degrees
-    of freedom: the likelihood-ratio region of a normal error whose scale is unknown.
+    of freedom: the likelihood-ratio region of a normal error whose scale is unknown. Where
+    errors at different sizes move together they leave less of a residual than they move
+    the curve; the scale is then that of the scatter between runs, if this is larger.
     """
     weights = _reweighted(problem, losses)
     profile = problem.profile(weights)
     alpha = profile.minimise()
     best = profile.at(alpha)
     cost, floor, amplitude = float(best.cost), float(best.floor), float(best.amplitude)
-    threshold = float(stats.f.ppf(level, 1, problem.freedom)) / problem.freedom
-    limit = cost * (1 + threshold)
+    limit = cost + _threshold(cost, problem.freedom, losses, level)
     mean = floor + amplitude * profile.powers(np.asarray(alpha))
     falls = amplitude > FLAT * problem.y.min()
     low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
@@ -121,6 +122,15 @@ def solve(problem: Problem, losses: Losses, level: float) -> Solution:
         mean=mean,
         draws=_draws(problem, profile, mean, cost),
     )
+
+
+def _threshold(cost: float, freedom: int, losses: Losses, level: float) -> float:
+    """By how much the cost may exceed its minimum within the region."""
+    rise = cost / freedom * float(stats.f.ppf(level, 1, freedom))
+    if losses.shared and losses.spread > 0:
+        between = losses.spread**2 * float(stats.f.ppf(level, 1, losses.freedom))
+        return max(rise, between)
+    return rise
 
 
 def _reweighted(problem: Problem, losses: Losses) -> Floats:

@@ -4,8 +4,6 @@ import dataclasses as dc
 import math
 from typing import Any
 
-import numpy as np
-
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
@@ -23,7 +21,7 @@ from .evidence import (
     peak,
     saturation,
 )
-from .power_law import PowerLaw, fit_power_law
+from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
 from .slices import CROSSOVER, Slice, slice_of
 
@@ -179,12 +177,8 @@ def _variance_limited(
 
 def _fall(part: Slice) -> PowerLaw:
     """The fit of the loss itself, above the irreducible part where that is known."""
-    curve, floor = part.curve, part.curve.floor
-    x, y = curve.column(part.axis), curve.losses
-    usable = np.isfinite(x) & np.isfinite(y)
-    return fit_power_law(
-        x[usable], y[usable], axis=part.axis, floor="free" if floor is None else floor
-    )
+    floor = part.curve.floor
+    return fit_losses(part.losses, part.axis, "free" if floor is None else floor)
 
 
 def _wider(part: Slice) -> tuple[str, ...]:

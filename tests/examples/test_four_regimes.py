@@ -3,7 +3,8 @@ from pathlib import Path
 from .run_example import run_example
 
 
-def test_it_runs(tmp_path: Path) -> None:
+def test_the_regimes_are_recognised(tmp_path: Path) -> None:
     printed = run_example("four_regimes", tmp_path)
-    assert printed.count("variance-limited") == 2
-    assert printed.count("resolution-limited") == 6
+    for axis in ("dataset_size", "width"):
+        assert f"{axis}: variance-limited, alpha" in printed
+    assert printed.count("resolution-limited, d = ") == 6

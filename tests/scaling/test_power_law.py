@@ -303,3 +303,23 @@ def test_it_plots() -> None:
 
     axes = ms.fit_power_law(*noisy(0.5, 0.1, 0)).plot(Figure().add_subplot())
     assert axes.get_xscale() == "log" and axes.get_xlabel() == "training examples D"
+
+
+def test_errors_that_move_together_are_in_the_interval() -> None:
+    """Each seed has an exponent of its own, at all sizes: the means lie on a smooth curve,
+    so that residuals say nothing of how far it is off.
+    """
+    sizes, seeds = np.array([32, 64, 128, 256, 512, 1024]), 20
+    rng = np.random.default_rng(0)
+    held = {True: 0, False: 0}
+    for _ in range(60):
+        exponents = 1 + 0.03 * rng.standard_normal(seeds)
+        runs = tuple(
+            Run(float(8 * n**-exponent), dataset_size=int(n), seed=seed)
+            for n in sizes
+            for seed, exponent in enumerate(exponents)
+        )
+        for shared in held:
+            curve = LearningCurve(runs, floor=0.0, shared_data=shared)
+            held[shared] += 1.0 in ms.fit_power_law(curve, floor="zero").interval
+    assert held[True] >= 54 and held[False] < 45
