@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test slow bench
+.PHONY: check test slow bench docs notebooks
 check:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -14,3 +14,7 @@ bench:
 	$(PYTHON) benchmarks/extraction.py --quick
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/speed.py --quick
+docs: # pip install -c constraints.txt ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
+notebooks:
+	$(PYTHON) docs/site/notebooks.py notebooks
