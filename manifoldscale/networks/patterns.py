@@ -34,9 +34,8 @@ def select(patterns: Patterns, run: DryRun) -> list[str]:
     chosen -= {name for pattern in unwanted for name in _matched(pattern, run)}
     if not chosen:
         raise ManifoldScaleError(f"The patterns {patterns!r} leave no site.")
-    listed = [site.name for site in run.sites if site.name in chosen]
-    # Written-out names of what another pattern lists already are the same points.
-    return listed + [name for name in run.aliases if name in chosen]
+    place = {site.name: number for number, site in enumerate(run.sites)}
+    return sorted(chosen, key=lambda name: (place[run.aliases.get(name, name)], name))
 
 
 def matches(pattern: str, run: DryRun) -> list[str]:
@@ -64,7 +63,9 @@ def _matched(pattern: str, run: DryRun) -> list[str]:
     name = normal_name(pattern)
     if name in run.aliases or name in listed:
         return [name]
-    return [site for site in listed if fnmatch.fnmatchcase(site, name)]
+    found = [site for site in listed if fnmatch.fnmatchcase(site, name)]
+    # A module whose output is that of its last part is listed once, by the part's name.
+    return found or [alias for alias in run.aliases if fnmatch.fnmatchcase(alias, name)]
 
 
 def _read_names(names: Iterator[str], run: DryRun) -> Iterator[str]:

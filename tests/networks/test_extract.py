@@ -191,6 +191,19 @@ def test_patterns(
     assert list(ms.extract(model, inputs, patterns)) == names
 
 
+def test_blocks_match_a_glob_and_keep_the_order_of_the_network() -> None:
+    """The output of a block is listed by its last part; both names can be asked for."""
+    model = nn.Sequential()
+    for layer in (1, 2):
+        model.add_module(f"hidden{layer}", nn.Sequential(nn.Linear(3, 3), nn.ReLU()))
+    model.add_module("readout", nn.Linear(3, 2))
+    inputs = np.random.default_rng(0).standard_normal((8, 3))
+    reps = ms.extract(model, inputs, sites=["readout", "hidden?", "@input"])
+    assert list(reps) == ["@input", "hidden1", "hidden2", "readout"]
+    inside = ms.extract(model, inputs, sites="hidden1*")
+    assert list(inside) == ["hidden1.0", "hidden1.1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,0 +1,14 @@
+import re
+from pathlib import Path
+
+from .run_example import run_example
+
+
+def test_trained_representations_fall_to_few_dimensions(tmp_path: Path) -> None:
+    printed = run_example("dimension_through_depth", tmp_path)
+    found = re.findall(r"(\S+), (\S+): dimension (\S+) \[(\S+), (\S+)\]", printed)
+    dims = {(when, site): tuple(map(float, rest)) for when, site, *rest in found}
+    assert len(dims) == 16
+    last, first = dims["trained", "hidden6"], dims["initialisation", "hidden6"]
+    assert last[2] < first[1]  # the intervals part
+    assert dims["trained", "readout"][0] < last[0] < dims["trained", "hidden2"][0]
