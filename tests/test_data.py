@@ -143,3 +143,65 @@ def test_a_set_of_the_users_own(
 def test_a_sweep_of_an_absent_set_can_be_planned(nowhere: Path) -> None:
     task = ms.sweeps.DataSet("fashion-mnist")
     assert (task.inputs, task.outputs, task.largest(10_000)) == (784, 10, 60_000)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> object:
+    """Save columns as Hugging Face's `datasets` does, without its progress bars."""
+    datasets = pytest.importorskip("datasets", exc_type=ImportError)
+    if not hasattr(datasets, "Dataset"):
+        pytest.skip("the folder of our own data sets, not the package")
+    datasets.disable_progress_bars()
+
+    def save(name: str, columns: dict, **features: object) -> Path:
+        table = datasets.Dataset.from_dict(columns)
+        for column, feature in features.items():
+            table = table.cast_column(column, feature)
+        table.save_to_disk(str(tmp_path / name))
+        return tmp_path / name
+
+    return save
+
+
+@pytest.mark.filterwarnings("ignore")  # of pyarrow and fsspec, about themselves
+def test_a_saved_data_set_of_arrays_and_of_tokens(saved: object) -> None:
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    y = [0, 1, 2, 0, 1, 2]
+    found = data.load_examples(str(saved("arrays", {"x": x.tolist(), "label": y})))
+    np.testing.assert_allclose(found.inputs, x)
+    np.testing.assert_array_equal(found.labels, y)
+    tokens = {"input_ids": [[1, 2, 3]] * 4, "attention_mask": [[1, 1, 0]] * 4}
+    found = data.load_examples(str(saved("tokens", tokens)))
+    assert set(found.inputs) == set(tokens) and len(found) == 4
+    np.testing.assert_array_equal(found.inputs["attention_mask"][0], [1, 1, 0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_saved_data_sets_that_cannot_be_used(saved: object, tmp_path: Path) -> None:
+    two = saved("two", {"a": [[1.0, 2.0]] * 3, "b": [[3.0, 4.0]] * 3})
+    with pytest.raises(ms.ManifoldScaleError, match="one column of images or arrays"):
+        data.load_examples(str(two))
+    ragged = saved("ragged", {"a": [[1.0, 2.0], [3.0]]})
+    with pytest.raises(ms.ManifoldScaleError, match="2 shapes"):
+        data.load_examples(str(ragged))
+    (tmp_path / "splits" / "train").mkdir(parents=True)
+    (tmp_path / "splits" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    with pytest.raises(ms.ManifoldScaleError, match=r"splits train: choose one"):
+        data.load_examples(str(tmp_path / "splits"))
+    next(two.glob("*.arrow")).write_bytes(b"damaged")
+    with pytest.raises(ms.ManifoldScaleError, match="cannot be read"):
+        data.load_examples(str(two))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_saved_images_are_channels_first(saved: object) -> None:
+    image = pytest.importorskip("PIL.Image", exc_type=ImportError)
+    datasets = pytest.importorskip("datasets", exc_type=ImportError)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 3), dtype=np.uint8)
+    images = [image.fromarray(one) for one in pixels]
+    found = data.load_examples(
+        str(saved("images", {"image": images}, image=datasets.Image()))
+    )
+    assert found.inputs.shape == (3, 3, 5, 4)
+    expected = np.moveaxis(pixels, -1, 1) / np.float32(255)
+    np.testing.assert_allclose(found.inputs, expected, rtol=1e-6)

@@ -14,7 +14,12 @@ def optional(module: str, extra: str) -> Any:
     ManifoldScaleError : it is not installed.
     """
     try:
-        return importlib.import_module(module)
+        found = importlib.import_module(module)
+        if (
+            getattr(found, "__file__", None) is None
+        ):  # a folder that happens to be so called
+            raise ModuleNotFoundError(name=module)
+        return found
     except ModuleNotFoundError as error:
         raise ManifoldScaleError(
             f"This needs the package {error.name!r}, which is not installed: "

@@ -14,6 +14,7 @@ from ..core.extras import optional
 from ..core.random import Rng, generator
 from .cards import load
 from .python import from_python
+from .saved import is_saved, load_saved
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -48,13 +49,16 @@ def load_examples(spec: str) -> Examples:
     A name of `names()`; the path of an .npy array or of an .npz with an array `X`
     (`inputs`, `images`) and perhaps `y` (`labels`); or `py:module:loader`, a function that
     returns inputs or (inputs, labels); `text:FILE@TOKENIZER`, the lines of a file as a
-    transformer reads them; or a folder of images, one folder a class.
+    transformer reads them; a folder that Hugging Face's `datasets` saved; or a folder of
+    images, one folder a class.
     """
     if spec.startswith("text:"):
         return _from_text(spec)
     if spec.startswith("py:"):
         return _from_loader_of_user(spec)
     path = Path(spec)
+    if is_saved(path):
+        return Examples(*load_saved(path))
     if path.is_dir():
         return _from_images(path)
     if path.suffix in (".npy", ".npz"):

@@ -1,0 +1,80 @@
+"""Data sets that Hugging Face's `datasets` saved to disk."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..core.errors import ManifoldScaleError
+from ..core.extras import optional
+
+TOKENS = ("input_ids", "attention_mask", "token_type_ids")
+LABELS = ("label", "labels", "y")
+
+
+def is_saved(path: Path) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def load_saved(path: Path) -> tuple[Any, Array | None]:
+    """(inputs, labels) of a saved data set; inputs by name where they are tokens.
+
+    Beside its labels it must have tokens, or one column of images or of arrays.
+
+    Raises
+    ------
+    ManifoldScaleError : several splits; no such column, or several; arrays of several
+        shapes; a damaged folder.
+    """
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(child.name for child in path.iterdir() if child.is_dir())
+        raise ManifoldScaleError(
+            f"{path} holds the splits {', '.join(splits)}: choose one, as "
+            f"{path / splits[0]}."
+        )
+    datasets = optional("datasets", "models")
+    try:
+        table = datasets.load_from_disk(str(path)).with_format("numpy")
+    except Exception as error:  # of Arrow, JSON or the file system
+        raise ManifoldScaleError(f"{path} cannot be read: {error}") from error
+    names = list(table.column_names)
+    label = next((name for name in LABELS if name in names), None)
+    labels = None if label is None else np.asarray(table[label][:])
+    if TOKENS[0] in names:
+        return {name: _array(table, name, path) for name in TOKENS if name in names}, labels
+    rest = [name for name in names if name != label and _is_array(table[0][name])]
+    if len(rest) != 1:
+        raise ManifoldScaleError(
+            f"{path} needs one column of images or arrays beside its labels; it has "
+            f"{', '.join(rest) or 'none'} among {', '.join(names)}. Remove the others, or "
+            "name a function of yours, py:module:loader."
+        )
+    inputs = _array(table, rest[0], path)
+    is_image = type(table.features[rest[0]]).__name__ == "Image"
+    return (_channels_first(inputs) if is_image else inputs), labels
+
+
+def _is_array(value: Any) -> bool:
+    found = np.asarray(value)
+    return found.ndim > 0 and found.dtype.kind in "fiub"
+
+
+def _array(table: Any, name: str, path: Path) -> Array:
+    rows = [np.asarray(row) for row in table[name]]
+    shapes = {row.shape for row in rows}
+    if len(shapes) != 1:
+        raise ManifoldScaleError(
+            f"Column {name!r} of {path} holds arrays of {len(shapes)} shapes, such as "
+            f"{', '.join(map(str, sorted(shapes)[:2]))}: bring them to one size."
+        )
+    return np.stack(rows)
+
+
+def _channels_first(images: Array) -> Array:
+    """(images x channels x height x width) in [0, 1]."""
+    if images.ndim == 3:
+        images = images[..., None]
+    scaled = images.astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(np.moveaxis(scaled, -1, 1))
