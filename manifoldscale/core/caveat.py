@@ -234,6 +234,17 @@ class Caveat(enum.Enum):
         "Betti numbers depend on the coefficients: there is torsion, as in a Klein bottle "
         "or a projective space, whose orientation does not close up"
     )
+    EXEMPLARS = (
+        "a sample of a class spans less than the class: capacity reads high, and more "
+        "examples would lower it"
+    )
+    POINT_CLASSES = (
+        "classes of one point have no radius and no dimension, and no error from examples"
+    )
+    NOT_SEPARABLE = (
+        "directions in which the classes surround the origin: dichotomies that no linear "
+        "read-out separates, at this number of features, which limits capacity"
+    )
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"

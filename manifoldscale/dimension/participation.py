@@ -7,11 +7,11 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat
+from ..core.error_bars import log_interval
 from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
-from .intervals import log_interval
 from .points import all_points, dimension_of_points
 
 

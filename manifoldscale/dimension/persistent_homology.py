@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat
+from ..core.error_bars import normal_interval
 from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
@@ -13,7 +14,6 @@ from ..core.random import keyed
 from ..geometry.neighbors import Neighbors
 from ..geometry.spanning_tree import tree_edges
 from .dimension import TIED, Dimension
-from .intervals import normal_interval
 from .points import dimension_of_points, distinct_points
 
 HALVINGS = 2
