@@ -133,9 +133,9 @@ class Capacity(Method[ClassGeometry]):
     D = E (t . (anchor - centre))^2 / |anchor - centre|^2.
 
     The standard errors are of the probes, and of the examples by a jackknife over five
-    parts of each class. A finite sample of a class spans a smaller cone than the class: capacity
-    reads high, and that is not in the interval; the caveat says how far half of the
-    examples read.
+    parts of each class. A finite sample of a class spans a smaller cone than the class:
+    capacity reads high, and that is not in the interval; the caveat says how far half of
+    the examples read.
 
     Parameters
     ----------

@@ -245,6 +245,10 @@ class Caveat(enum.Enum):
         "directions in which the classes surround the origin: dichotomies that no linear "
         "read-out separates, at this number of features, which limits capacity"
     )
+    FINITE_SPECTRUM = (
+        "eigenvalues of a finite sample spread, and the exponent was moved by so much to "
+        "make up for it: more points, or lower ranks, would be safer"
+    )
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"

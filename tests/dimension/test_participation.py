@@ -7,7 +7,7 @@ import pytest
 
 import manifoldscale as ms
 from manifoldscale.dimension import ParticipationRatio
-from manifoldscale.dimension.participation import (
+from manifoldscale.core.participation import (
     _without_each,
     scatter_sums,
     unbiased_moments,
