@@ -249,6 +249,10 @@ class Caveat(enum.Enum):
         "eigenvalues of a finite sample spread, and the exponent was moved by so much to "
         "make up for it: more points, or lower ranks, would be safer"
     )
+    FOR_THE_EYE = (
+        "distances, sizes and holes in a view are no evidence: dimension, curvature and "
+        "topology are estimated in the space of the cloud"
+    )
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"

@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -290,5 +290,5 @@ def _pairs(groups: Array) -> tuple[Ints, Ints]:
         "repeats=True needs two of each. Leave those out.",
     )
     order = np.argsort(codes, kind="stable")
-    starts: Sequence[int] = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return order[starts], order[np.asarray(starts) + 1]
+    starts = np.cumsum(counts) - counts
+    return order[starts], order[starts + 1]

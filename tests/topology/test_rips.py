@@ -33,15 +33,15 @@ def intervals(found: ms.topology.Persistence) -> list[tuple[float, float]]:
 
 
 KNOWN = {
-    "circle": (K.Sphere(1).sample(600), Rips(landmarks=80), [1, 1]),
+    "circle": (K.Sphere(1).sample(400), Rips(landmarks=60), [1, 1]),
     "figure eight": (figure_eight(800), Rips(landmarks=80), [1, 2]),
     "two circles": (
         np.concatenate([K.Sphere(1).sample(400).points + i for i in (0, 5)]),
         Rips(landmarks=80),
         [2, 2],
     ),
-    "sphere": (K.Sphere(2).sample(700), Rips(up_to=2, landmarks=70), [1, 0, 1]),
-    "ball": (K.Ball(3).sample(700), Rips(up_to=2, landmarks=70), [1, 0, 0]),
+    "sphere": (K.Sphere(2).sample(700), Rips(up_to=2, landmarks=60), [1, 0, 1]),
+    "ball": (K.Ball(3).sample(700), Rips(up_to=2, landmarks=60), [1, 0, 0]),
     "torus": (
         K.Torus().sample(4000),
         Rips(up_to=2, landmarks=250, threshold=2.0, subsamples=9),
@@ -167,7 +167,7 @@ def test_trouble_is_said() -> None:
     found = ms.estimate(circle, dc.replace(QUICK, threshold=1.0))
     assert Caveat.CUT_OFF in {n.caveat for n in found.caveats} and numbers(found)[1] == 1
     assert np.isnan(found.betti[1].interval.low)
-    torus = ms.estimate(K.Torus().sample(2000), Rips(landmarks=200, subsamples=9))
+    torus = ms.estimate(K.Torus().sample(500), Rips(landmarks=250, subsamples=9))
     assert torus.betti[1].interval.width > 0
     assert Caveat.BETTI_UNSTABLE in {n.caveat for n in torus.caveats}
     repeated = np.repeat(circle.points, 2, axis=0)
