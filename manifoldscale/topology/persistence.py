@@ -1,6 +1,7 @@
 """The result of persistent homology: bars, which of them are holes, Betti numbers."""
 
 import dataclasses as dc
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,12 @@ class Betti(Quantity):
     @property
     def name(self) -> str:  # type: ignore[override]
         return f"betti_{self.degree}"
+
+    @property
+    def counted(self) -> str:
+        """The number and its interval as whole numbers: "2 [1, 2]"."""
+        low, high = ("n/a" if math.isnan(end) else f"{end:.0f}" for end in self.interval)
+        return f"{self.value:.0f} [{low}, {high}]"
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -95,7 +102,7 @@ class Persistence(Result):
         return landscape(self.diagrams[degree], scales, levels)
 
     def headline(self) -> str:
-        numbers = ", ".join(f"{number(b.value)} {b.interval}" for b in self.betti)
+        numbers = ", ".join(one.counted for one in self.betti)
         field = f" over Z{self.method.coefficients}"
         return (
             f"betti{field} {numbers} ({self.method}, n = {self.n_points:,}, "
@@ -175,10 +182,12 @@ class Persistence(Result):
                     mew=0.6,
                     alpha=1 if hole else 0.5,
                     label=f"degree {degree}" if hole else None,
-                    clip_on=False,
                 )
         axes.set(
-            xlabel="birth", ylabel="death", xlim=(-0.02 * top, top), ylim=(0, 1.02 * top)
+            xlabel="birth",
+            ylabel="death",
+            xlim=(-0.03 * top, top),
+            ylim=(-0.03 * top, 1.03 * top),
         )
         axes.legend(loc="lower right")
         return axes
