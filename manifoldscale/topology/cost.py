@@ -9,13 +9,13 @@ from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError
 from ..core.random import keyed
 
-# Measured with ripser 0.6.15, one thread of a 2 GHz server, spheres and Gaussians of 500 to
-# 2,000 points (degree 1) and 100 to 300 (degree 2): the largest rates, which for more
-# points are too pessimistic by a factor of two, the safe side.
-PAIR_BYTES = 90.0  # a pair of points (ordered)
-PAIR_SECONDS = 1e-6
+# Measured with ripser 0.6.15, one thread of a 2 GHz server: spheres, tori, a Klein bottle and
+# Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). The largest rates of
+# any: others took up to four times less (benchmarks/topology.py).
+PAIR_BYTES = 200.0  # an ordered pair of points
+PAIR_SECONDS = 4e-6
 SIMPLEX_BYTES = {0: 0.0, 1: 0.0, 2: 4.5}  # a simplex of the highest dimension
-SIMPLEX_SECONDS = {0: 2e-8, 1: 2e-8, 2: 1e-7}
+SIMPLEX_SECONDS = {0: 0.0, 1: 4e-9, 2: 1e-7}
 LARGEST_INDEX = 2.0**55  # of a simplex, in ripser
 DRAWN = 20_000  # tuples of points that are looked at
 
