@@ -9,9 +9,9 @@ from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError
 from ..core.random import keyed
 
-# Measured with ripser 0.6.15, one thread of a 2 GHz server: spheres, tori, a Klein bottle and
-# Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). The largest rates of
-# any: others took up to four times less (benchmarks/topology.py).
+# Measured with ripser 0.6.15, one thread of a 2 GHz server: spheres, tori, a Klein bottle
+# and Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). The largest
+# rates of any: others took up to four times less (benchmarks/topology.py).
 PAIR_BYTES = 200.0  # an ordered pair of points
 PAIR_SECONDS = 4e-6
 SIMPLEX_BYTES = {0: 0.0, 1: 0.0, 2: 4.5}  # a simplex of the highest dimension
