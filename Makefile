@@ -14,3 +14,4 @@ bench:
 	$(PYTHON) benchmarks/extraction.py --quick
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/speed.py --quick
+	$(PYTHON) benchmarks/topology.py

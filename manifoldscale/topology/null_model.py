@@ -48,6 +48,7 @@ from ..core.errors import require
 NOISE_MEAN = {1: 0.2, 2: 0.08}  # of log pi: the longest of noise in the slow tests, rounded
 STAND_INS = 8  # bars of that mean that are added to those that were seen
 MOST_HOLES = 16  # gaps that are looked at in each degree
+SMALLEST = 1e-9  # scale of noise: on a lattice all bars are tied
 EULER_GAMMA = 0.5772156649015329
 POWERS = ((4.0, 1.5), (2.0, 1.25), (0.0, 1.0))  # from so many points a landmark on
 
@@ -161,4 +162,4 @@ def _noise_below(sizes: Floats, tried: int, noise: Noise) -> tuple[Floats, Float
     degrees = (len(sizes) - top + noise.stand_ins).astype(float)
     after = np.append(sizes, 0.0)[top]
     scale = (sums + top * after + noise.stand_ins * noise.mean) / degrees
-    return np.maximum(scale, np.finfo(float).tiny), degrees
+    return np.maximum(scale, SMALLEST), degrees

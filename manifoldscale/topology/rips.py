@@ -31,6 +31,7 @@ LANDMARKS = {0: 1, 1: 300, 2: 150}  # a few seconds with the default subsamples
 TREE_POINTS = 1000  # of the tree that counts components
 FEWEST = 10
 FEW = 100
+TIED = 0.01  # share of tied edges that a continuous density never shows
 TAIL = 0.95  # of the subsamples that the interval holds
 
 
@@ -211,6 +212,10 @@ class Rips(Method[Persistence]):
             notes.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
         if near.n_points < FEW:
             notes.append(Caveat.FEW_POINTS(f"{near.n_points} points"))
+        edges = bars[0][1:, 1]
+        tied = 1 - len(np.unique(edges)) / len(edges)
+        if tied > TIED:
+            notes.append(Caveat.DISCRETE(f"{tied:.0%} of tree edges"))
         if self.up_to and used < near.n_points:
             notes.append(Caveat.LANDMARKS(f"{used} of {near.n_points:,}"))
         if any(np.isinf(one[:, 1]).any() for one in bars[1:]):

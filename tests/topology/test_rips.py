@@ -175,6 +175,21 @@ def test_trouble_is_said() -> None:
     assert Caveat.DUPLICATES in notes
 
 
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.stack(np.meshgrid(range(8), range(8)), axis=-1).reshape(-1, 2),
+        np.arange(30)[:, None],
+        np.random.default_rng(0).random((100, 12)) < 0.5,
+    ],
+    ids=["lattice", "line", "bits"],
+)
+def test_tied_distances_are_said(points: np.ndarray) -> None:
+    found = ms.estimate(points, Rips(up_to=2, landmarks=25, subsamples=3))
+    assert Caveat.DISCRETE in {note.caveat for note in found.caveats}
+    assert 1 in found.betti[0].interval
+
+
 def test_components_alone_need_no_ripser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_run", None)
     blobs = np.random.default_rng(0).standard_normal((300, 3))
