@@ -118,8 +118,8 @@ class View(Result):
         Parameters
         ----------
         color : None, the labels; a `LocalDimension`; a `Curvature`, in units of the cloud's
-            extent, points where it is not identifiable in grey; "trust"; or an array with a
-            value for each row of the cloud, NaN in grey.
+            extent, in grey where it is not identifiable or not resolved from noise;
+            "trust"; or an array with a value for each row of the cloud, NaN in grey.
         """
         import matplotlib.pyplot as plt
 
@@ -138,7 +138,14 @@ class View(Result):
             for i, label in enumerate(np.unique(values)):
                 chosen = self.coordinates[values == label]
                 axes.scatter(*chosen.T, color=f"C{i % 10}", label=str(label), **style)
-            axes.legend(fontsize=7, markerscale=2, title=title)
+            axes.legend(
+                fontsize=7,
+                markerscale=2,
+                title=title,
+                loc="upper left",
+                bbox_to_anchor=(1, 1),
+                frameon=False,
+            )
         axes.set(xticks=[], yticks=[], aspect="equal", title=self._title())
         axes.set_xlabel("distances, sizes and holes here are no evidence", fontsize=7)
         return axes
@@ -157,8 +164,7 @@ class View(Result):
         if isinstance(color, LocalDimension):
             return self._spread(color.rows, color.values), "local dimension"
         if isinstance(color, Curvature):
-            ok = color.status == Status.OK.value
-            known = np.where(ok, color.kappa_extent, np.nan)
+            known = np.where(_resolved(color.status), color.kappa_extent, np.nan)
             return self._spread(color.rows, known), "kappa_rms x extent"
         given = np.asarray(color)
         require(
@@ -359,6 +365,12 @@ def _view(
         name=None if cloud is None else cloud.name,
         caveats=tuple(notes),
     )
+
+
+def _resolved(status: Array) -> Bools:
+    """Where there is a curvature to show, by its status."""
+    shown = [s.value for s in Status if s.is_known and s is not Status.NOISE_LIMITED]
+    return np.isin(status, shown)
 
 
 def _unit(plane: Floats) -> Floats:

@@ -113,8 +113,8 @@ def test_colours() -> None:
     curvature = ms.estimate(near, ms.curvature.Quadric(2))
     values, title = view._colors(curvature)
     assert title == "kappa_rms x extent"
-    unknown = curvature.status != "ok"
-    assert unknown.any() and (np.isnan(values) == unknown).all()
+    unknown = ~np.isin(curvature.status, ["ok", "biased", "boundary"])
+    assert 0 < unknown.sum() < 300 and (np.isnan(values) == unknown).all()
     local = ms.estimate(near, ms.dimension.Local(ms.dimension.MLE(k=20)))
     np.testing.assert_array_equal(view._colors(local)[0], local.values)
     figure = panels([[view, view, view, view]], color=[curvature, local, "trust", None])

@@ -137,6 +137,10 @@ class Capacity(Method[ClassGeometry]):
     capacity reads high, and that is not in the interval; the caveat says how far half of
     the examples read.
 
+    Each of the 2 x `probes` directions is a least-squares problem of all exemplars, solved
+    seven times for the errors: 500 exemplars in 784 dimensions take some 10 s, in 64
+    two.
+
     Parameters
     ----------
     exemplars : points a class, at most; of more, that many are drawn.
