@@ -14,6 +14,7 @@ bench:
 	$(PYTHON) benchmarks/extraction.py --quick
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/speed.py --quick
+	$(PYTHON) benchmarks/topology.py
 docs: # pip install -c constraints.txt ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 notebooks:

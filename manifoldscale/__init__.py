@@ -9,14 +9,18 @@ from .core.lazy import attach
 
 if TYPE_CHECKING:
     from . import (
+        classes as classes,
         curvature as curvature,
         data as data,
         dimension as dimension,
         manifolds as manifolds,
         sklearn as sklearn,
+        spectra as spectra,
         sweeps as sweeps,
         testing as testing,
         theory as theory,
+        topology as topology,
+        views as views,
     )
     from .core.interval import Interval as Interval
     from .core.learning_curve import LearningCurve as LearningCurve
@@ -57,6 +61,7 @@ __getattr__, __dir__ = attach(
         "Neighbors": ".geometry.neighbors",
         "Reference": ".scaling.power_law",
         "Table": ".core.result",
+        "classes": ".classes",
         "classify_regime": ".scaling.regime",
         "compare": ".scaling.compare",
         "compare_models": ".scaling.models",
@@ -76,10 +81,13 @@ __getattr__, __dir__ = attach(
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
         "stream_neighbors": ".geometry.stream",
+        "spectra": ".spectra",
         "sweeps": ".sweeps",
         "test_duality": ".scaling.relation",
         "test_relation": ".scaling.relation",
         "testing": ".testing",
         "theory": ".theory",
+        "topology": ".topology",
+        "views": ".views",
     },
 )

@@ -215,6 +215,44 @@ class Caveat(enum.Enum):
         "the log-log line bends within the range: the interval reaches to the local slope "
         "at its far end; fit higher ranks"
     )
+    LANDMARKS = (
+        "bars of degree 1 and above are those of landmarks: their ends lie within twice "
+        "the covering radius of those of all points, and shorter bars say nothing"
+    )
+    CUT_OFF = (
+        "bars still alive at the threshold are tested as if they ended there: a hole may "
+        "be larger than it seems, and others may begin beyond"
+    )
+    BETTI_UNSTABLE = (
+        "subsamples of the points disagree on the number of holes, see the interval: more "
+        "points or more landmarks would tell"
+    )
+    NO_SUBSAMPLES = (
+        "no subsamples were drawn, and the interval is not known: ask for `subsamples`"
+    )
+    TORSION = (
+        "Betti numbers depend on the coefficients: there is torsion, as in a Klein bottle "
+        "or a projective space, whose orientation does not close up"
+    )
+    EXEMPLARS = (
+        "a sample of a class spans less than the class: capacity reads high, and more "
+        "examples would lower it"
+    )
+    POINT_CLASSES = (
+        "classes of one point have no radius and no dimension, and no error from examples"
+    )
+    NOT_SEPARABLE = (
+        "directions in which the classes surround the origin: dichotomies that no linear "
+        "read-out separates, at this number of features, which limits capacity"
+    )
+    FINITE_SPECTRUM = (
+        "eigenvalues of a finite sample spread, and the exponent was moved by so much to "
+        "make up for it: more points, or lower ranks, would be safer"
+    )
+    FOR_THE_EYE = (
+        "distances, sizes and holes in a view are no evidence: dimension, curvature and "
+        "topology are estimated in the space of the cloud"
+    )
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"

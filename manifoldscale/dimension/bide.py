@@ -8,12 +8,12 @@ import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.caveat import Remark
+from ..core.error_bars import share_interval
 from ..core.errors import require
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
-from .intervals import share_interval
 
 # The share inside that makes the error least: it minimises (1/p - 1) / (log p)^2.
 BEST_SHARE = 0.2032

@@ -8,13 +8,13 @@ from scipy.special import gammaln
 
 from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat
+from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
-from .intervals import normal_interval
 from .points import dimension_of_points
 
 LOG2 = float(np.log(2.0))

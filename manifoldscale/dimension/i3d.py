@@ -7,13 +7,13 @@ from scipy.optimize import brentq
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
+from ..core.error_bars import normal_interval
 from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
-from .intervals import normal_interval
 from .points import dimension_of_points
 
 LARGEST_DIM = 1e4

@@ -10,10 +10,10 @@ from ..core.caveat import Caveat
 from ..core.errors import one_of, require
 from ..core.interval import Interval
 from ..core.method import Method
+from ..core.participation import unbiased_moments
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 from .exponential import Rate, crowding, rate_dimension, relative_error, shared_variance
-from .participation import unbiased_moments
 from .points import raw_points
 
 BLOCK_BYTES = 1 << 25

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat
+from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.method import Method
@@ -15,7 +16,6 @@ from ..core.random import keyed
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
-from .intervals import normal_interval
 
 FAR = 0.5  # share of a mean distance that no single point may have
 SMALLEST_BLOCK = 20

@@ -6,13 +6,14 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat
+from ..core.error_bars import normal_interval
 from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
 from ..geometry.neighbors import Neighbors
+from ..geometry.spanning_tree import tree_edges
 from .dimension import TIED, Dimension
-from .intervals import normal_interval
 from .points import dimension_of_points, distinct_points
 
 HALVINGS = 2
@@ -117,23 +118,3 @@ class PersistentHomology(Method[Dimension]):
         logs = np.log(sizes)
         weights = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
         return float(weights @ np.log(means))
-
-
-def tree_edges(points: Floats) -> Floats:
-    """Edge lengths of the Euclidean minimum spanning tree (Prim's algorithm).
-
-    One row of distances at a time, so that memory is that of the points.
-    """
-    outside = points[1:].copy()
-    nearest = np.linalg.norm(outside - points[0], axis=1)
-    edges = np.empty(len(points) - 1)
-    for i in range(len(edges)):
-        here = int(nearest.argmin())
-        edges[i] = nearest[here]
-        new = outside[here].copy()
-        last = len(nearest) - 1  # the last one takes the place of the one that joins
-        outside[here], nearest[here] = outside[last], nearest[last]
-        outside, nearest = outside[:last], nearest[:last]
-        if last:
-            np.minimum(nearest, np.linalg.norm(outside - new, axis=1), out=nearest)
-    return edges

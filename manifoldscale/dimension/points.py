@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from ..core.arrays import Array, Floats
+from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import require
 from ..core.interval import Interval
 from ..geometry.neighbors import Neighbors
+from ..geometry.scaled import raw_points as raw_points, scaled_points, unit as unit
 from .dimension import Dimension, checked
 
 FEW = 100
@@ -20,35 +19,13 @@ def distinct_points(method: object, near: Neighbors) -> Floats:
     The scale is a power of two, so that no digit changes, and squares neither overflow
     nor vanish. `unit(near.cloud.points)` is that scale.
     """
-    points = _scaled(method, near)
+    points = scaled_points(method, near)
     return points if near.n_points == near.n_rows else points[near.rows]
 
 
 def all_points(method: object, near: Neighbors) -> Floats:
     """Every row of the cloud, duplicates too, centred and scaled likewise."""
-    return _scaled(method, near)
-
-
-def raw_points(method: object, near: Neighbors) -> Array:
-    """The points of the cloud as they are, or an error where there are none."""
-    if near.cloud is None:
-        raise ManifoldScaleError(
-            f"{method} needs the points; this table holds distances only. Pass the points, "
-            "or use a method on neighbour distances such as `TwoNN()`."
-        )
-    return near.cloud.points
-
-
-def unit(points: Array) -> float:
-    """The length that `distinct_points` and `all_points` are divided by."""
-    reach = float(np.abs(points - points.mean(axis=0, dtype=np.float64)).max())
-    return float(2.0 ** np.floor(np.log2(reach))) if reach > 0 else 1.0
-
-
-def _scaled(method: object, near: Neighbors) -> Floats:
-    given = raw_points(method, near)
-    points = np.asarray(given, dtype=np.float64)
-    return np.asarray((points - points.mean(axis=0)) / unit(given))
+    return scaled_points(method, near)
 
 
 def full_table(method: object, near: Neighbors) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
+from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
-from .intervals import normal_interval
 from .points import dimension_of_points, distinct_points
 
 SMALLEST = 10

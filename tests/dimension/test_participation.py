@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.dimension import ParticipationRatio
-from manifoldscale.dimension.participation import (
+from manifoldscale.core.participation import (
     _without_each,
     scatter_sums,
     unbiased_moments,
 )
+from manifoldscale.dimension import ParticipationRatio
 
 
 def centred(points: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import math
 
 from scipy import stats
 
-from ..core.interval import Interval
+from .interval import Interval
 
 LEVEL = 0.95
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)

@@ -1,0 +1,4 @@
+"""Class manifolds: how many of them a linear read-out can tell apart, and why."""
+
+from .capacity import Capacity as Capacity, ClassGeometry as ClassGeometry
+from .spheres import sphere_capacity as sphere_capacity

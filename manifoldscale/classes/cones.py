@@ -1,0 +1,125 @@
+"""Projections on the cones of labelled class manifolds: what capacity is made of."""
+
+import dataclasses as dc
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.arrays import Floats, Ints
+from ..core.errors import ManifoldScaleError
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Probes:
+    """Random directions with random dichotomies, in pairs.
+
+    u and -u are a pair, with the same signs: their projections on a cone make up for each
+    other (on an orthant exactly), which leaves little noise. Squares are homogeneous in
+    the length of a Gaussian vector, so that directions times the number of dimensions do.
+
+    Attributes
+    ----------
+    directions : (probes x dimensions) of length 1; the second half are minus the first.
+    signs : (probes x classes) of +1 and -1.
+    """
+
+    directions: Floats
+    signs: Floats
+
+    @classmethod
+    def drawn(
+        cls, pairs: int, dims: int, classes: int, rng: np.random.Generator
+    ) -> "Probes":
+        u = rng.standard_normal((pairs, dims))
+        u /= np.linalg.norm(u, axis=1)[:, None]
+        signs = rng.choice([-1.0, 1.0], (pairs, classes))
+        return cls(np.concatenate([u, -u]), np.concatenate([signs, signs]))
+
+    def paired(self, values: Floats) -> Floats:
+        """Means over the pairs of values for each probe."""
+        first, second = np.split(values, 2)
+        return np.asarray((first + second) / 2)
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Anchored:
+    """What the probes find, (pairs x classes) each, in mean over pairs of probes.
+
+    Attributes
+    ----------
+    load : the part of the class in the squared projection of a Gaussian vector; its mean is
+        1 / capacity.
+    radius2 : squared distance of the anchor from the centre, over that of the centre from
+        the origin.
+    spread : squared component of the Gaussian vector along that difference; its mean is the
+        dimension. NaN where the anchor is the centre.
+    full : (pairs,) share of the probes whose direction is in the cone.
+    """
+
+    load: Floats
+    radius2: Floats
+    spread: Floats
+    full: Floats
+
+
+def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
+    """Project each direction on the cone of the signed exemplars of all classes.
+
+    The projection of t is sum of y_c lambda_i x_i, lambda >= 0, by non-negative least
+    squares; it touches class c at its anchor, the mean of the x_i weighted by lambda. A
+    class without weight has the exemplar farthest along y t.
+
+    Parameters
+    ----------
+    points : (exemplars x dimensions) for each class.
+    """
+    from scipy.optimize import nnls
+
+    classes = np.repeat(np.arange(len(points)), [len(one) for one in points])
+    everything = np.concatenate(points)
+    # Lengths of columns change the weights, not the cone; of one size they solve faster.
+    norms = np.linalg.norm(everything, axis=1)
+    norms[norms == 0] = 1.0
+    rows = []
+    for u, y in zip(probes.directions, probes.signs, strict=True):
+        signs = y[classes] / norms
+        try:
+            weights, residual = nnls((everything * signs[:, None]).T, u)
+        except RuntimeError as error:
+            raise ManifoldScaleError(
+                f"Non-negative least squares did not converge on {len(everything):,} "
+                f"exemplars ({error}): use fewer `exemplars`."
+            ) from error
+        # In norms of the points as given, for the mean of the anchor.
+        rows.append(_of_probe(points, classes, weights / norms, u, y, residual))
+    load, radius2, spread, full = (np.array(part) for part in zip(*rows, strict=True))
+    dims = probes.directions.shape[1]
+    pair = probes.paired
+    return Anchored(
+        pair(dims * load), pair(radius2), pair(dims * spread), pair(full.astype(float))
+    )
+
+
+def _of_probe(
+    points: Sequence[Floats],
+    classes: Ints,
+    weights: Floats,
+    u: Floats,
+    y: Floats,
+    residual: float,
+) -> tuple[list[float], list[float], list[float], bool]:
+    """Of one direction: load, squared radius and spread of each class; is it inside."""
+    loads, radii, spreads = [], [], []
+    for c, own in enumerate(points):
+        mine = weights[classes == c]
+        total = float(mine.sum())
+        along = own @ u
+        loads.append(float(y[c] * (mine @ along)))
+        anchor = mine @ own / total if total > 1e-12 else own[(y[c] * along).argmax()]
+        centre = own.mean(axis=0)
+        apart = anchor - centre
+        size2, from_origin = float(apart @ apart), float(centre @ centre)
+        radii.append(size2 / from_origin if from_origin > 0 else np.inf)
+        flat = size2 <= 1e-20 * float(np.square(own).sum())
+        spreads.append(np.nan if flat else float(apart @ u) ** 2 / size2)
+    return loads, radii, spreads, residual < 1e-7

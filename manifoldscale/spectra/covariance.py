@@ -1,0 +1,294 @@
+"""The power law of the eigenvalues of a representation."""
+
+import dataclasses as dc
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..core.arrays import Array, Floats, Ints
+from ..core.caveat import Caveat, Remark
+from ..core.error_bars import log_interval, normal_interval
+from ..core.errors import ManifoldScaleError, require
+from ..core.interval import Interval
+from ..core.method import Method
+from ..core.participation import participation
+from ..core.random import keyed
+from ..core.result import Quantity
+from ..geometry.neighbors import Neighbors
+from ..geometry.scaled import raw_points, scaled_points, unit
+from .spectrum import CovarianceSpectrum, SpectrumQuantity
+
+PARTS = 10  # of the jackknife
+FIRST, LAST = 11, 500  # ranks of Stringer et al.
+FEWEST = 40  # points
+FEWEST_RANKS = 5
+BENT = 3.0  # standard errors between the slopes of the halves of the range
+LARGE = 0.1  # share of alpha that a correction may have without a word
+
+Views = tuple[Floats, ...]  # the points; or two repeats of each, row by row
+
+
+@dc.dataclass(frozen=True)
+class Covariance(Method[CovarianceSpectrum]):
+    """Eigenvalues of the covariance, their exponent over a range of ranks, and whether that
+    is above 1 + 2 / d, as it must be for a differentiable code of a d-dimensional manifold
+    (Stringer et al. 2019, Nature 571:361).
+
+    The exponent is minus the slope of log eigenvalue on log rank, each rank weighted by its
+    inverse, as there. Eigenvalues of n points are off by a share that falls as 1 / n at a
+    fixed rank: the slope of the points minus that of their halves is added once more
+    (Richardson), and half of it is the systematic error. The standard error is a jackknife
+    over ten parts of the points. Where the slopes of the two halves of the range differ,
+    there is no one exponent, and the interval reaches to the far one.
+
+    With repeats of each stimulus the eigenvalues are cross-validated (cvPCA): directions
+    from one repeat, the covariance of both repeats along them. Noise that is independent
+    between repeats has no part in them; without, it makes the exponent too small. At ranks
+    where noise exceeds the signal the directions are noise too, and eigenvalues read low.
+
+    Parameters
+    ----------
+    dim : of the manifold, as a `Quantity` or a number, for the bound.
+    ranks : (first, last) to fit, counted from 1. By default 11 to 500, or to a tenth of the
+        points or half of the rank, and from lower where that leaves less than a factor
+        of 5.
+    repeats : the cloud's `groups` name stimuli, with at least two rows each; the first two
+        are used.
+    seed : of the halves and the parts.
+
+    Raises
+    ------
+    ManifoldScaleError : fewer than 40 points; ranks that the points do not have; repeats
+        without groups.
+    """
+
+    dim: Quantity | float | None = None
+    ranks: tuple[int, int] | None = None
+    repeats: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        given = self.ranks
+        require(
+            given is None or (len(given) == 2 and 1 <= given[0] < given[1]),
+            f"`ranks` must be (first, last) with 1 <= first < last; not {given!r}.",
+        )
+        d = None if self.dim is None else float(self.dim)
+        require(d is None or d > 0, f"`dim` must be positive; not {d}.")
+
+    @property
+    def n_neighbors(self) -> int:
+        return 0
+
+    def __call__(self, near: Neighbors, /) -> CovarianceSpectrum:
+        points = scaled_points(self, near)
+        views = self._views(points, near)
+        n = len(views[0])
+        require(n >= FEWEST, f"Covariance needs at least {FEWEST} points; there are {n}.")
+        values = eigenvalues(views)
+        ranks = self._ranks(values, n)
+        order = keyed(self.seed, "halves").permutation(n)
+        views = tuple(view[order] for view in views)
+        found, raw, scatter = _jackknife(lambda v: _statistics(v, ranks), views)
+        alpha = self._alpha(found, raw, scatter, n)
+        rank = math.exp(found[3])
+        return CovarianceSpectrum(
+            eigenvalues=values * unit(raw_points(self, near)) ** 2,
+            alpha=alpha,
+            ranks=ranks,
+            participation=self._participation(views, n),
+            effective_rank=self._quantity(
+                "effective_rank", rank, rank * scatter[3], rank * (found[3] - raw[3]) / 2, n
+            ),
+            bound=self._bound(n),
+            excess=self._excess(alpha, n),
+            method=self,
+            n_points=n,
+            caveats=self._caveats(found, raw, scatter, n),
+        )
+
+    def _views(self, points: Floats, near: Neighbors) -> Views:
+        if not self.repeats:
+            return (points,)
+        groups = None if near.cloud is None else near.cloud.groups
+        if groups is None:
+            raise ManifoldScaleError(
+                "repeats=True needs a stimulus for each row: `ms.Cloud(X, groups=stimuli)`."
+            )
+        first, second = _pairs(groups)
+        return points[first], points[second]
+
+    def _ranks(self, values: Floats, n: int) -> tuple[int, int]:
+        """The range to fit, within the eigenvalues that are there and positive."""
+        bad = np.flatnonzero(values <= 1e-12 * values[0])
+        there = int(bad[0]) if len(bad) else len(values)
+        if self.ranks is not None:
+            require(
+                self.ranks[1] <= min(there, n // 2 - 1),
+                f"`ranks` reach to {self.ranks[1]}; {n} points and their halves have "
+                f"{min(there, n // 2 - 1)} positive eigenvalues.",
+            )
+            return self.ranks
+        last = min(LAST, n // 10, max(there // 2, min(there, FEWEST_RANKS)))
+        require(
+            last >= FEWEST_RANKS,
+            f"{there} positive eigenvalues of {n} points are too few for a power law: at "
+            f"least {2 * FEWEST_RANKS} are needed.",
+        )
+        return max(1, min(FIRST, last // 5)), last
+
+    def _alpha(
+        self, found: Floats, raw: Floats, scatter: Floats, n: int
+    ) -> SpectrumQuantity:
+        systematic = abs(found[0] - raw[0]) / 2
+        alpha = self._quantity("alpha", found[0], scatter[0], systematic, n)
+        if not _bent(found, scatter):
+            return alpha
+        ends = [*alpha.interval, float(found[2])]
+        return dc.replace(alpha, interval=Interval(min(ends), max(ends)))
+
+    def _quantity(
+        self, name: str, value: float, stderr: float, systematic: float, n: int
+    ) -> SpectrumQuantity:
+        error = math.hypot(stderr, systematic)
+        spread = normal_interval if name in ("alpha", "excess") else log_interval
+        interval = spread(value, error, PARTS - 1)
+        return SpectrumQuantity(
+            value=float(value),
+            interval=interval,
+            method=self,
+            n_points=n,
+            name=name,
+            stderr=float(stderr),
+            systematic=float(abs(systematic)),
+        )
+
+    def _participation(self, views: Views, n: int) -> SpectrumQuantity:
+        """Without bias; of repeats, whose cross-covariance has no such estimate, that of
+        their mean.
+        """
+        found = participation(np.mean(views, axis=0) - np.mean(views, axis=(0, 1)))
+        return self._quantity("participation", found.value, found.stderr, 0.0, n)
+
+    def _bound(self, n: int) -> SpectrumQuantity | None:
+        if self.dim is None:
+            return None
+        known = isinstance(self.dim, Quantity)
+        d = float(self.dim)
+        ends = self.dim.interval if known else Interval(d, d)  # type: ignore[union-attr]
+        return SpectrumQuantity(
+            1 + 2 / d,
+            ends.map(lambda end: 1 + 2 / max(end, 1e-300)),
+            self,
+            n,
+            name="bound",
+        )
+
+    def _excess(self, alpha: SpectrumQuantity, n: int) -> SpectrumQuantity | None:
+        """alpha - bound, the distances to the ends of the intervals added in squares."""
+        bound = self._bound(n)
+        if bound is None:
+            return None
+        value = alpha.value - bound.value
+        down = math.hypot(
+            alpha.value - alpha.interval.low, bound.interval.high - bound.value
+        )
+        up = math.hypot(alpha.interval.high - alpha.value, bound.value - bound.interval.low)
+        interval = Interval(value - down, value + up)
+        return SpectrumQuantity(value, interval, self, n, name="excess")
+
+    def _caveats(
+        self, found: Floats, raw: Floats, scatter: Floats, n: int
+    ) -> tuple[Remark, ...]:
+        notes = []
+        if _bent(found, scatter):
+            notes.append(Caveat.BENT_SPECTRUM(f"{found[1]:.3g}, then {found[2]:.3g}"))
+        if abs(found[0] - raw[0]) > LARGE * abs(found[0]):
+            notes.append(Caveat.FINITE_SPECTRUM(f"{found[0] - raw[0]:+.2g}"))
+        if n < 10 * FEWEST:
+            notes.append(Caveat.FEW_POINTS(f"{n} points"))
+        return tuple(notes)
+
+
+def eigenvalues(views: Views) -> Floats:
+    """Of the covariance, falling; of two repeats, the covariance between them along the
+    directions of either, averaged: not sorted, and negative where there is noise only.
+    """
+    centred = [view - view.mean(axis=0) for view in views]
+    n, features = centred[0].shape
+    if len(centred) == 1:
+        (x,) = centred
+        scatter = x.T @ x if features <= n else x @ x.T
+        values = np.linalg.eigvalsh(scatter)[::-1] / (n - 1)
+        return np.asarray(np.clip(values[: min(n - 1, features)], 0, None))
+    out = np.zeros(min(n - 1, features))
+    for one, other in (centred, centred[::-1]):
+        directions = np.linalg.svd(one, full_matrices=False)[2][: len(out)].T
+        along = (one @ directions) * (other @ directions)
+        out += along.sum(axis=0) / (n - 1) / 2
+    return out
+
+
+def slope(values: Floats, ranks: tuple[int, int]) -> float:
+    """Minus the slope of log value on log rank, weighted by 1 / rank."""
+    rank = np.arange(ranks[0], ranks[1] + 1)
+    logs = np.log(np.maximum(values[rank - 1], 1e-300))
+    weights, x = 1 / rank, np.log(rank)
+    x = x - np.average(x, weights=weights)
+    return float(-(weights * x) @ logs / ((weights * x) @ x))
+
+
+def _statistics(views: Views, ranks: tuple[int, int]) -> Floats:
+    """alpha over the range, its nearer and its farther half, and log effective rank: (4,)
+    of these points, plus what they differ from those of their halves; and (4,) without.
+    """
+    n = len(views[0])
+    whole = _plain(eigenvalues(views), ranks)
+    halves = [tuple(view[i::2][: n // 2] for view in views) for i in (0, 1)]
+    parts = np.mean([_plain(eigenvalues(half), ranks) for half in halves], axis=0)
+    return np.stack([2 * whole - parts, whole])
+
+
+def _plain(values: Floats, ranks: tuple[int, int]) -> Floats:
+    first, last = ranks
+    middle = min(max(round(math.sqrt(first * last)), first + 1), last - 1)
+    shares = values[values > 0] / values[values > 0].sum()
+    entropy = float(-(shares * np.log(shares)).sum())
+    near, far = slope(values, (first, middle)), slope(values, (middle, last))
+    return np.array([slope(values, ranks), near, far, entropy])
+
+
+def _jackknife(
+    statistics: Callable[[Views], Floats], views: Views
+) -> tuple[Floats, Floats, Floats]:
+    """The corrected statistics, the plain ones, and the standard errors of the former (and,
+    fifth, that of the difference of the two halves of the range).
+    """
+    found, raw = statistics(views)
+    each = []
+    for part in range(PARTS):
+        kept = np.arange(len(views[0])) % PARTS != part
+        one = statistics(tuple(view[kept] for view in views))[0]
+        each.append(np.append(one, one[2] - one[1]))
+    scatter = np.sqrt((PARTS - 1) * np.var(each, axis=0))
+    return found, raw, np.asarray(scatter)
+
+
+def _bent(found: Floats, scatter: Floats) -> bool:
+    """Whether the slopes of the two halves of the range differ by more than their error."""
+    apart = abs(found[2] - found[1])
+    return bool(apart > BENT * scatter[4] and apart > LARGE * abs(found[0]))
+
+
+def _pairs(groups: Array) -> tuple[Ints, Ints]:
+    """Row numbers of the first and the second repeat of each stimulus."""
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    require(
+        bool((counts >= 2).all()),
+        f"{int((counts < 2).sum())} of {len(counts)} stimuli have one row only: "
+        "repeats=True needs two of each. Leave those out.",
+    )
+    order = np.argsort(codes, kind="stable")
+    starts = np.cumsum(counts) - counts
+    return order[starts], order[starts + 1]

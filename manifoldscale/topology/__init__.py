@@ -1,0 +1,13 @@
+"""Topology of clouds of points: persistent homology with Betti numbers and their errors."""
+
+from .coefficients import (
+    Coefficients as Coefficients,
+    compare_coefficients as compare_coefficients,
+)
+from .persistence import Betti as Betti, Persistence as Persistence
+from .rips import Rips as Rips
+from .summaries import (
+    betti_curve as betti_curve,
+    landscape as landscape,
+    persistence_entropy as persistence_entropy,
+)

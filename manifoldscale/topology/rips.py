@@ -1,0 +1,268 @@
+"""Betti numbers of the manifold that a cloud lies on, from its Rips complex."""
+
+import dataclasses as dc
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval
+from ..core.method import Method
+from ..core.random import keyed, nested_rows
+from ..geometry.neighbors import Neighbors
+from ..geometry.scaled import raw_points, scaled_points, unit
+from ..geometry.spanning_tree import tree_edges
+from . import cost
+from .landmarks import farthest_points
+from .null_model import (
+    COMPONENTS,
+    detectable,
+    gap_p_values,
+    noise_of,
+    universal_p_values,
+)
+from .persistence import Betti, Persistence
+from .process import Diagrams, diagrams
+
+LANDMARKS = {0: 1, 1: 300, 2: 150}  # a few seconds with the default subsamples
+TREE_POINTS = 1000  # of the tree that counts components
+FEWEST = 10
+FEW = 100
+TIED = 0.01  # share of tied edges that a continuous density never shows
+TAIL = 0.95  # of the subsamples that the interval holds
+
+
+@dc.dataclass(frozen=True)
+class Rips(Method[Persistence]):
+    """Persistent homology of the Rips filtration of landmarks, by ripser.
+
+    A simplex enters at the diameter of its points; a hole of degree k is a bar from its
+    birth to its death. The Betti number of degree k is the number of bars that noise does
+    not explain at `level`, over all bars of the degree: the tests, and how they were
+    validated, are in `topology/null_model.py`. Degree 0 is the minimum spanning tree of
+    up to 1,000 points, drawn at random: landmarks would prefer outliers.
+
+    The interval comes from the same count in `subsamples` draws of half of the points
+    without replacement, each with landmarks of its own. (A bootstrap with replacement has
+    duplicates, and is not valid for Betti numbers.) It holds the scatter of the sample, not
+    what too few landmarks miss: the result says from which death / birth a hole shows.
+
+    The slope of the tree's length against the number of points is a dimension:
+    `ms.dimension.PersistentHomology()`.
+
+    Parameters
+    ----------
+    up_to : highest degree, 0, 1 or 2.
+    landmarks : their number; 300 up to degree 1, 150 up to degree 2. Time grows as the 2nd
+        to 3rd power in degree 1, and as the 4th in degree 2.
+    coefficients : 2 or 3, the field Z2 or Z3. Where they differ there is torsion:
+        `ms.topology.compare_coefficients`.
+    threshold : largest scale, in the units of the cloud. It saves time and memory.
+    subsamples : draws for the intervals; 39 give 95 %. 0 gives none.
+    level : chance of a false hole, for each degree.
+    time_limit : seconds, after which the computation, a process of its own, is stopped.
+    memory_limit : bytes. More than that, or more time, is refused beforehand.
+    seed : of the subsamples, and of the points of the tree.
+
+    Raises
+    ------
+    ManifoldScaleError : fewer than 10 distinct points, no points but distances, a cost
+        beyond the limits, or a process that died or was stopped.
+    """
+
+    up_to: int = 1
+    landmarks: int | None = None
+    coefficients: int = 2
+    threshold: float = math.inf
+    subsamples: int = 39
+    level: float = 0.05
+    time_limit: float = 600.0
+    memory_limit: float = 4e9
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.up_to in (0, 1, 2),
+            f"`up_to` must be 0, 1 or 2; not {self.up_to!r}. Degree 3 is beyond what can "
+            "be computed on enough points.",
+        )
+        require(
+            self.coefficients in (2, 3),
+            f"`coefficients` must be 2 or 3; not {self.coefficients!r}.",
+        )
+        require(
+            self.landmarks is None or self.landmarks >= FEWEST,
+            f"`landmarks` must be at least {FEWEST}; not {self.landmarks!r}.",
+        )
+        require(self.threshold > 0, f"`threshold` must be positive; not {self.threshold}.")
+        require(
+            self.subsamples >= 0, f"`subsamples` cannot be negative: {self.subsamples}."
+        )
+        require(0 < self.level < 1, f"`level` must be between 0 and 1; not {self.level}.")
+
+    @property
+    def n_neighbors(self) -> int:
+        return 0
+
+    @property
+    def n_landmarks(self) -> int:
+        return LANDMARKS[self.up_to] if self.landmarks is None else self.landmarks
+
+    def __call__(self, near: Neighbors, /) -> Persistence:
+        points = scaled_points(self, near)[near.rows]
+        n, length = len(points), unit(raw_points(self, near))
+        require(
+            n >= FEWEST, f"Rips needs at least {FEWEST} distinct points; there are {n}."
+        )
+        drawn = [points, *self._subsamples(points)]
+        picked = [farthest_points(part, self.n_landmarks) for part in drawn]
+        clouds = [part[one.rows] for part, one in zip(drawn, picked, strict=True)]
+        found = self._diagrams(drawn, clouds, self.threshold / length)
+        sizes = [len(part) / len(one) for part, one in zip(drawn, clouds, strict=True)]
+        tests = [
+            _tests(one, ratio, self.threshold / length)
+            for one, ratio in zip(found, sizes, strict=True)
+        ]
+        counts = np.array(
+            [[int((p <= self.level).sum()) for p, _ in test] for test in tests]
+        )
+        noise = [
+            one[p > self.level] for one, (p, _) in zip(found[0], tests[0], strict=True)
+        ]
+        top = [self._shows(k, one, sizes[0]) for k, one in enumerate(noise)]
+        betti = tuple(
+            self._betti(degree, counts[:, degree], top[degree], n)
+            for degree in range(self.up_to + 1)
+        )
+        return Persistence(
+            betti=betti,
+            diagrams=tuple(length * one for one in found[0]),
+            p_values=tuple(p for p, _ in tests[0]),
+            p_universal=tuple(universal for _, universal in tests[0]),
+            landmarks=near.rows[picked[0].rows],
+            covering_radius=length * picked[0].covering_radius,
+            method=self,
+            n_points=n,
+            caveats=self._caveats(near, len(clouds[0]), betti, found[0]),
+        )
+
+    def _subsamples(self, points: Floats) -> list[Floats]:
+        """Halves of the points."""
+        draws = (keyed(self.seed, "subsample", i) for i in range(self.subsamples))
+        n = len(points)
+        return [points[np.sort(one.choice(n, n // 2, replace=False))] for one in draws]
+
+    def _diagrams(
+        self, drawn: Sequence[Floats], clouds: Sequence[Floats], threshold: float
+    ) -> list[Diagrams]:
+        """Bars in falling order of each draw: degree 0 of its points, the rest of its
+        landmarks.
+        """
+        found: list[Diagrams] = [[] for _ in drawn]
+        if self.up_to:
+            expected = cost.predicted(clouds[0], self.up_to, threshold, len(clouds))
+            cost.check(expected, self.time_limit, self.memory_limit)
+            found = diagrams(
+                clouds, self.up_to, self.coefficients, threshold, self.time_limit
+            )
+        trees = [_components(part, self.seed) for part in drawn]
+        return [
+            [tree, *(_falling(bars, threshold) for bars in one[1:])]
+            for tree, one in zip(trees, found, strict=True)
+        ]
+
+    def _shows(self, degree: int, noise: Floats, points_per_landmark: float) -> float:
+        """death / birth from which a hole shows above these bars."""
+        if degree == 0:
+            return detectable(_tail(noise[:, 1]), COMPONENTS, self.level)
+        law = noise_of(degree, points_per_landmark)
+        sizes = law.sizes(ratios(noise[np.isfinite(noise[:, 1])], math.inf))
+        return detectable(sizes, law, self.level)
+
+    def _betti(self, degree: int, counts: np.ndarray, seen: float, n: int) -> Betti:
+        value, others = int(counts[0]), np.sort(counts[1:])
+        draws = len(others)
+        interval, notes = Interval(math.nan, math.nan), [Caveat.NO_SUBSAMPLES()]
+        if draws:
+            # A further draw lies between the j-th from either end with this probability.
+            j = max(int((1 - TAIL) / 2 * (draws + 1)), 1)
+            low, high = min(others[j - 1], value), max(others[-j], value)
+            interval = Interval(float(low), float(high), 1 - 2 * j / (draws + 1))
+            notes = []
+        return Betti(
+            value=float(value),
+            interval=interval,
+            method=self,
+            n_points=n,
+            caveats=tuple(notes),
+            degree=degree,
+            counts=tuple(int(count) for count in others),
+            detectable=seen,
+        )
+
+    def _caveats(
+        self, near: Neighbors, used: int, betti: Sequence[Betti], bars: Diagrams
+    ) -> tuple[Remark, ...]:
+        notes = []
+        if near.n_duplicates:
+            total = near.n_points + near.n_duplicates
+            notes.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+        if near.n_points < FEW:
+            notes.append(Caveat.FEW_POINTS(f"{near.n_points} points"))
+        edges = bars[0][1:, 1]
+        tied = 1 - len(np.unique(edges)) / len(edges)
+        if tied > TIED:
+            notes.append(Caveat.DISCRETE(f"{tied:.0%} of tree edges"))
+        if self.up_to and used < near.n_points:
+            notes.append(Caveat.LANDMARKS(f"{used} of {near.n_points:,}"))
+        if any(np.isinf(one[:, 1]).any() for one in bars[1:]):
+            notes.append(Caveat.CUT_OFF(f"threshold {self.threshold:g}"))
+        if not self.subsamples:
+            notes.append(Caveat.NO_SUBSAMPLES())
+        for one in betti:
+            if one.interval.width > 0:
+                notes.append(Caveat.BETTI_UNSTABLE(f"degree {one.degree}"))
+        return tuple(notes)
+
+
+def _tests(
+    bars: Diagrams, points_per_landmark: float, threshold: float
+) -> list[tuple[Floats, Floats]]:
+    """p-values of each degree: over all bars, and against the universal law."""
+    edges = _tail(bars[0][1:, 1])
+    p_values = np.ones(len(bars[0]))
+    p_values[0] = 0.0  # what exists has a component
+    p_values[1 : len(edges) + 1] = gap_p_values(edges, COMPONENTS)
+    out = [(p_values, np.full(len(bars[0]), np.nan))]
+    for degree, diagram in enumerate(bars[1:], start=1):
+        found, law = ratios(diagram, threshold), noise_of(degree, points_per_landmark)
+        p_values = gap_p_values(law.sizes(found), law)
+        out.append((p_values, universal_p_values(np.log(found))))
+    return out
+
+
+def ratios(diagram: Floats, threshold: float) -> Floats:
+    """death / birth, a bar without an end taken to end at the threshold."""
+    return np.asarray(np.minimum(diagram[:, 1], threshold) / diagram[:, 0])
+
+
+def _falling(bars: Floats, threshold: float) -> Floats:
+    """The bars that have a length before the threshold, by falling death / birth."""
+    bars = bars[np.minimum(bars[:, 1], threshold) > bars[:, 0]]
+    return bars[np.argsort(-ratios(bars, threshold), kind="stable")]
+
+
+def _components(points: Floats, seed: int) -> Floats:
+    """Bars of degree 0, by falling death: the edges of the tree, and what stays."""
+    rows = nested_rows(TREE_POINTS, len(points), seed)
+    deaths = np.append(np.inf, np.sort(tree_edges(points[rows]))[::-1])
+    return np.stack([np.zeros(len(deaths)), deaths], axis=1)
+
+
+def _tail(edges: Floats) -> Floats:
+    """The longer half of falling edges, over the median edge, as `COMPONENTS` wants it."""
+    half = len(edges) // 2
+    return COMPONENTS.sizes(edges[:half] / edges[half])

@@ -1,0 +1,240 @@
+"""Capacity against what is known: points, spheres, and separability itself."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from scipy import integrate, optimize
+
+import manifoldscale as ms
+from manifoldscale.classes import Capacity, sphere_capacity
+from manifoldscale.core.caveat import Caveat
+
+
+def circles(classes: int, radius: float, exemplars: int) -> ms.Cloud:
+    """Circles in directions of their own, about unit centres, evenly spaced points."""
+    turn = 2 * np.pi * np.arange(exemplars) / exemplars
+    one = np.stack([np.ones(exemplars), radius * np.cos(turn), radius * np.sin(turn)], 1)
+    points = np.kron(np.eye(classes), one)
+    return ms.Cloud(points, labels=np.repeat(np.arange(classes), exemplars))
+
+
+def blobs(classes: int = 4, exemplars: int = 10, features: int = 12) -> ms.Cloud:
+    rng = np.random.default_rng(5)
+    centres = 2 * rng.standard_normal((classes, 1, features))
+    points = centres + rng.standard_normal((classes, exemplars, features))
+    labels = np.repeat(np.arange(classes), exemplars)
+    return ms.Cloud(points.reshape(-1, features), labels=labels)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_random_points_have_capacity_two(centre: bool) -> None:
+    points = np.random.default_rng(0).standard_normal((100, 400))
+    found = ms.estimate(ms.Cloud(points, labels=np.arange(100)), Capacity(centre=centre))
+    assert found.capacity.value == pytest.approx(2.0, abs=0.1)
+    assert 2.0 in found.capacity.interval
+    assert found.radius.value < 1e-12
+    assert math.isnan(found.dim.value) and math.isnan(found.capacity.stderr_examples)
+    assert Caveat.POINT_CLASSES in {note.caveat for note in found.caveats}
+
+
+def test_skewed_points_have_capacity_two_as_well() -> None:
+    """In the mean over signs the cones of independent points have the intrinsic volumes of
+    orthants, whatever their angles: the hyperplane arrangement has the same polynomial.
+    """
+    points = np.random.default_rng(1).standard_normal((30, 40)) + 1.0
+    cloud = ms.Cloud(points, labels=np.arange(30))
+    found = ms.estimate(cloud, Capacity(probes=300, centre=False))
+    assert found.capacity.value == pytest.approx(2.0, abs=4 * found.capacity.stderr_probes)
+    assert found.capacity.stderr_probes < 0.06
+
+
+def test_the_integral_for_spheres_against_other_routes() -> None:
+    assert sphere_capacity(0.0, 3) == 2.0
+    assert sphere_capacity(1e-4, 3) == pytest.approx(2.0, rel=1e-3)
+    for dim in (1, 2, 10):
+        assert sphere_capacity(1e7, dim) == pytest.approx(1 / (dim + 0.5), rel=1e-5)
+    # The cone of slope 1 in three dimensions is its own dual: half of all dimensions.
+    assert 1 / sphere_capacity(1.0, 2) == pytest.approx(1.5, rel=1e-9)
+    # Two points at +-R: a plane cone of angle 2 atan(R), whose statistical dimension is
+    # 1 x the chance of a face + 2 x the chance of the inside = 1/2 + angle / pi.
+    assert 1 / sphere_capacity(0.5, 1) == pytest.approx(0.5 + 2 * math.atan(0.5) / math.pi)
+    # The double integral as in the paper, by brute force.
+    radius, dim = 0.7, 4
+
+    def squared(t: float, r: float) -> float:
+        if r <= radius * t:
+            return t * t + r * r
+        return max(t + radius * r, 0.0) ** 2 / (1 + radius**2)
+
+    def density(t: float, r: float) -> float:  # r^3 e^(-r^2/2) / 2 is chi with 4
+        return r**3 * math.exp(-(r * r + t * t) / 2) / (2 * math.sqrt(2 * math.pi))
+
+    mean, _ = integrate.dblquad(
+        lambda t, r: squared(t, r) * density(t, r),
+        *(0, 9, -9, 9),
+        epsabs=1e-5,
+    )
+    assert 1 / sphere_capacity(radius, dim) == pytest.approx(mean, rel=1e-5)
+
+
+def test_capacity_of_spheres_falls_with_radius_and_dimension() -> None:
+    table = np.array([[sphere_capacity(r, d) for r in (0.2, 0.5, 1, 3)] for d in (1, 2, 8)])
+    assert (np.diff(table, axis=0) < 0).all() and (np.diff(table, axis=1) < 0).all()
+
+
+@pytest.mark.parametrize("radius", [0.3, 1.0, 2.0])
+def test_circles_have_the_capacity_radius_and_dimension_of_theory(radius: float) -> None:
+    method = Capacity(exemplars=40, probes=100, centre=False)
+    found = ms.estimate(circles(6, radius, 40), method)
+    # A polygon of 40 corners lies within 0.3 % of its circle.
+    theory = sphere_capacity(radius, 2)
+    error = max(4 * found.capacity.stderr_probes, 0.003 * theory)
+    assert found.capacity.value == pytest.approx(theory, abs=error)
+    assert found.dim.value == pytest.approx(2.0, abs=4 * found.dim.stderr_probes + 0.05)
+    assert found.centre_correlation < 1e-9
+    assert found.radius.value <= radius
+    if radius < 0.5:  # directions inside the cone are rare: anchors lie on the circle
+        assert found.radius.value == pytest.approx(radius, rel=0.02)
+
+
+def test_balls_of_more_dimensions_hold_less() -> None:
+    rng = np.random.default_rng(2)
+    values = []
+    for dim in (1, 3, 6):
+        u = rng.standard_normal((4, 30, dim))
+        u /= np.linalg.norm(u, axis=2)[..., None]
+        points = np.zeros((4, 30, 4 * (dim + 1)))
+        for c in range(4):
+            points[c, :, c] = 1
+            points[c, :, 4 + c * dim : 4 + (c + 1) * dim] = 0.8 * u[c]
+        cloud = ms.Cloud(points.reshape(120, -1), labels=np.repeat(range(4), 30))
+        method = Capacity(exemplars=30, probes=30, centre=False)
+        values.append(ms.estimate(cloud, method).capacity.value)
+        assert values[-1] >= sphere_capacity(0.8, dim) * 0.93  # a sample reads high
+    assert values[0] > values[1] > values[2]
+
+
+def separable(points: np.ndarray, signs: np.ndarray) -> bool:
+    """Whether some w has signs * (points @ w) >= 1, by a linear programme."""
+    rows = -signs[:, None] * points
+    bounds = [(None, None)] * points.shape[1]
+    found = optimize.linprog(
+        np.zeros(points.shape[1]), A_ub=rows, b_ub=-np.ones(len(points)), bounds=bounds
+    )
+    return found.status == 0
+
+
+def test_half_of_the_dichotomies_are_separable_at_capacity() -> None:
+    """The independent route: project to n random dimensions and try to separate."""
+    cloud = circles(12, 0.7, 16)
+    found = ms.estimate(cloud, Capacity(exemplars=16, probes=60, centre=False))
+    critical = 12 / found.capacity.value
+    rng, tries = np.random.default_rng(3), 60
+    share = {}
+    for shift in (-5, 5):
+        n, hits = round(critical) + shift, 0
+        for _ in range(tries):
+            projected = cloud.points @ rng.standard_normal((cloud.ambient_dim, n))
+            hits += separable(projected, rng.choice([-1.0, 1.0], 12)[cloud.labels])
+        share[shift] = hits / tries
+    assert share[-5] < 0.2 and share[5] > 0.8
+
+
+@given(
+    scale=st.floats(1e-50, 1e50),
+    shift=st.floats(-3, 3),
+    padding=st.integers(0, 4),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=10, deadline=None)
+def test_similarities_order_and_padding_change_nothing(
+    scale: float, shift: float, padding: int, seed: int
+) -> None:
+    cloud, rng = blobs(), np.random.default_rng(seed)
+    order = rng.permutation(len(cloud))
+    points = np.pad(cloud.points, ((0, 0), (0, padding))) + shift
+    points = points @ np.linalg.qr(rng.standard_normal((points.shape[1],) * 2))[0].T
+    moved = ms.Cloud(scale * points[order], labels=cloud.labels[order])
+    method = Capacity(exemplars=10, probes=5)
+    first, second = ms.estimate(cloud, method), ms.estimate(moved, method)
+    assert second.capacity.value == pytest.approx(first.capacity.value, rel=1e-6)
+    assert second.radius.value == pytest.approx(first.radius.value, rel=1e-6)
+    assert second.dim.value == pytest.approx(first.dim.value, rel=1e-6)
+
+
+def test_without_centring_the_origin_counts() -> None:
+    cloud = blobs()
+    far = ms.Cloud(cloud.points + 50, labels=cloud.labels)
+    near, away = (ms.estimate(c, Capacity(centre=False, probes=10)) for c in (cloud, far))
+    assert away.radius.value < 0.2 * near.radius.value
+    assert away.centre_correlation > 0.9 > near.centre_correlation
+
+
+def test_capacity_is_the_harmonic_mean_of_the_classes() -> None:
+    found = ms.estimate(blobs(), Capacity(probes=10))
+    assert 1 / found.capacity.value == pytest.approx(
+        np.mean(1 / found.capacity_of_class), rel=1e-9
+    )
+
+
+def test_fewer_features_than_classes_are_said() -> None:
+    """In two dimensions 40 classes surround the origin: capacity is classes / features."""
+    points = np.random.default_rng(4).standard_normal((120, 2))
+    found = ms.estimate(ms.Cloud(points, labels=np.arange(120) % 40), Capacity(probes=10))
+    assert Caveat.NOT_SEPARABLE in {note.caveat for note in found.caveats}
+    assert found.capacity.value == pytest.approx(20.0, rel=1e-6)
+
+
+def test_a_result_prints_tabulates_and_saves() -> None:
+    found = ms.estimate(blobs(), Capacity(probes=5))
+    assert str(found).startswith("capacity ") and "4 classes" in str(found)
+    assert Caveat.EXEMPLARS in {note.caveat for note in found.caveats}
+    frame = found.to_frame()
+    assert frame["capacity_low"][0] < frame["capacity"][0] < frame["capacity_high"][0]
+    assert '"radius_of_class"' in found.to_json()
+    import matplotlib.pyplot as plt
+
+    axes = found.plot()
+    assert len(axes.texts) == 4
+    plt.close(axes.figure)
+
+
+@pytest.mark.slow
+def test_the_interval_covers_fresh_examples() -> None:
+    """The capacity of 30 examples a class, over fresh draws of the examples."""
+    rng = np.random.default_rng(6)
+    centres = rng.standard_normal((5, 1, 20))
+    mix = rng.standard_normal((5, 20, 20)) / 6
+    labels = np.repeat(np.arange(5), 30)
+
+    def draw() -> ms.Cloud:
+        points = centres + rng.standard_normal((5, 30, 20)) @ mix
+        return ms.Cloud(points.reshape(-1, 20), labels=labels)
+
+    found = [ms.estimate(draw(), Capacity(seed=i)).capacity for i in range(60)]
+    truth = np.mean([one.value for one in found])
+    hits = sum(truth in one.interval for one in found)
+    assert 50 <= hits <= 60
+
+
+@pytest.mark.parametrize("name", ["exemplars", "probes"])
+def test_bad_settings_are_refused(name: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=f"`{name}` must be"):
+        Capacity(**{name: 0})
+
+
+def test_bad_data_are_refused() -> None:
+    points = np.random.default_rng(0).random((20, 3))
+    for labels, message in (
+        (None, "needs a label"),
+        (np.zeros(20, int), "at least two classes"),
+        (np.zeros((20, 2), int), "must be 1-D"),
+        (points[:, 0], "not real numbers"),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match=message):
+            ms.estimate(ms.Cloud(points, labels=labels), Capacity())
+    for settings_ in ({"radius": -1.0, "dim": 2}, {"radius": 1.0, "dim": 0}):
+        with pytest.raises(ms.ManifoldScaleError, match="must be"):
+            sphere_capacity(**settings_)

@@ -1,0 +1,184 @@
+"""Exponents of spectra that are known, and what must not matter."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import manifoldscale as ms
+from manifoldscale.core.caveat import Caveat
+from manifoldscale.spectra import Covariance
+from manifoldscale.spectra.covariance import eigenvalues, slope
+
+
+def power_law(alpha: float, n: int, features: int, seed: int = 0) -> np.ndarray:
+    scales = np.arange(1, features + 1) ** (-alpha / 2)
+    return np.random.default_rng(seed).standard_normal((n, features)) * scales
+
+
+def test_the_slope_of_an_exact_power_law_is_exact() -> None:
+    values = 3.0 * np.arange(1.0, 101) ** -1.7
+    assert slope(values, (5, 100)) == pytest.approx(1.7, rel=1e-12)
+
+
+def test_eigenvalues_are_those_of_the_covariance() -> None:
+    for shape in ((50, 8), (8, 50)):
+        points = np.random.default_rng(0).standard_normal(shape)
+        expected = np.linalg.eigvalsh(np.cov(points.T))[::-1][: min(shape[0] - 1, shape[1])]
+        np.testing.assert_allclose(eigenvalues((points,)), expected, rtol=1e-9)
+        # Two equal repeats are one.
+        np.testing.assert_allclose(eigenvalues((points, points)), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.5, 2.0, 3.0])
+def test_the_exponent_of_a_power_law_is_found(alpha: float) -> None:
+    found = ms.estimate(power_law(alpha, 1000, 500), Covariance()).alpha
+    assert found.value == pytest.approx(alpha, abs=0.03)
+    assert alpha in found.interval
+    assert found.interval.width < 0.2
+
+
+def test_repeats_remove_noise_that_would_bend_the_spectrum() -> None:
+    rng, signal = np.random.default_rng(1), power_law(1.5, 800, 200)
+    # Variance 4e-4 a feature, that of the signal at rank 180: directions are still found.
+    rows = [signal + 0.02 * rng.standard_normal(signal.shape) for _ in range(2)]
+    both = ms.Cloud(np.concatenate(rows), groups=np.tile(np.arange(800), 2))
+    clean = ms.estimate(both, Covariance(repeats=True))
+    assert clean.alpha.value == pytest.approx(1.5, abs=0.06)
+    assert 1.5 in clean.alpha.interval and clean.n_points == 800
+    noisy = ms.estimate(rows[0], Covariance())
+    assert noisy.alpha.value < 1.45 and noisy.alpha.interval.high < 1.5
+    assert Caveat.BENT_SPECTRUM in {note.caveat for note in noisy.caveats}
+
+
+def code_of_a_circle(alpha: float, n: int = 1000) -> np.ndarray:
+    """Sines and cosines of a point on a circle, whose eigenvalues fall as rank^-alpha."""
+    turn = np.random.default_rng(2).uniform(0, 2 * np.pi, (n, 1))
+    order = np.arange(1, 121)
+    size = order ** (-alpha / 2)
+    return np.concatenate([size * np.cos(order * turn), size * np.sin(order * turn)], 1)
+
+
+@pytest.mark.parametrize("alpha, verdict", [(2.0, "rough"), (4.0, "smooth")])
+def test_the_bound_of_a_differentiable_code(alpha: float, verdict: str) -> None:
+    """d = 1: three. The derivative has eigenvalues order^2 rank^-alpha, and its variance is
+    finite where alpha is above 3.
+    """
+    cloud = code_of_a_circle(alpha)
+    dim = ms.estimate(code_of_a_circle(6.0), ms.dimension.TwoNN())
+    found = ms.estimate(cloud, Covariance(dim=dim))
+    assert found.bound is not None and found.excess is not None
+    assert found.bound.value == pytest.approx(3.0, abs=0.2)
+    assert found.alpha.value == pytest.approx(alpha, abs=0.15)
+    assert found.verdict == verdict and verdict in str(found)
+    low, high = found.bound.interval
+    assert low == pytest.approx(1 + 2 / dim.interval.high)
+    assert high == pytest.approx(1 + 2 / dim.interval.low)
+
+
+def test_near_the_bound_the_verdict_is_open() -> None:
+    unsure = ms.estimate(power_law(2.0, 400, 100), Covariance(dim=2.0))
+    assert unsure.verdict == "undetermined"
+    assert ms.estimate(power_law(2.0, 400, 100), Covariance()).verdict == ""
+
+
+def test_ranks_of_equal_eigenvalues() -> None:
+    """q equal eigenvalues have participation ratio and effective rank q."""
+    found = ms.estimate(power_law(0.0, 2000, 20), Covariance(ranks=(1, 20)))
+    assert 20 in found.participation.interval
+    assert found.effective_rank.value == pytest.approx(20, abs=0.1)
+    ratio = ms.estimate(power_law(1.0, 300, 50), ms.dimension.ParticipationRatio())
+    ours = ms.estimate(power_law(1.0, 300, 50), Covariance()).participation
+    assert ours.value == pytest.approx(ratio.value, rel=1e-12)
+    assert ours.stderr == pytest.approx(ratio.stderr, rel=1e-12)
+
+
+@given(
+    scale=st.floats(1e-50, 1e50),
+    shift=st.floats(-10, 10),
+    padding=st.integers(0, 5),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=10, deadline=None)
+def test_similarities_and_padding_change_nothing(
+    scale: float, shift: float, padding: int, seed: int
+) -> None:
+    points, rng = power_law(1.5, 120, 40), np.random.default_rng(seed)
+    moved = np.pad(points, ((0, 0), (0, padding))) + shift
+    moved = scale * moved @ np.linalg.qr(rng.standard_normal((40 + padding,) * 2))[0]
+    first, second = ms.estimate(points, Covariance()), ms.estimate(moved, Covariance())
+    assert second.alpha.value == pytest.approx(first.alpha.value, rel=1e-5)
+    assert tuple(second.alpha.interval) == pytest.approx(tuple(first.alpha.interval), 1e-4)
+    np.testing.assert_allclose(
+        second.eigenvalues[:40], scale**2 * first.eigenvalues[:40], rtol=1e-6
+    )
+
+
+def test_the_order_of_rows_moves_parts_but_not_the_plain_eigenvalues() -> None:
+    points = power_law(1.5, 200, 40)
+    turned = ms.estimate(points[::-1].copy(), Covariance())
+    found = ms.estimate(points, Covariance())
+    np.testing.assert_allclose(found.eigenvalues, turned.eigenvalues, rtol=1e-9)
+    assert turned.alpha.value == pytest.approx(found.alpha.value, abs=found.alpha.stderr)
+
+
+def test_a_result_prints_tabulates_and_saves() -> None:
+    found = ms.estimate(power_law(1.5, 200, 60), Covariance(dim=2.0))
+    assert str(found).startswith("alpha 1.") and "over ranks 4-20" in str(found)
+    assert Caveat.FEW_POINTS in {note.caveat for note in found.caveats}
+    frame = found.to_frame()
+    assert frame["alpha_low"][0] < frame["alpha"][0] < frame["alpha_high"][0]
+    assert '"eigenvalues"' in found.to_json()
+    import matplotlib.pyplot as plt
+
+    axes = found.plot()
+    assert axes.get_xlabel() == "rank" and len(axes.lines) == 3
+    plt.close(axes.figure)
+
+
+def test_a_far_correction_is_said() -> None:
+    points = power_law(0.0, 60, 400)
+    notes = {n.caveat for n in ms.estimate(points, Covariance(ranks=(1, 25))).caveats}
+    assert Caveat.FINITE_SPECTRUM in notes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [1.0, 1.5, 2.5])
+def test_the_interval_covers_the_exponent(alpha: float) -> None:
+    hits = 0
+    for seed in range(100):
+        points = power_law(alpha, 500, 300, seed)
+        hits += alpha in ms.estimate(points, Covariance()).alpha.interval
+    assert 88 <= hits <= 100
+
+
+@pytest.mark.parametrize(
+    "given_, message",
+    [
+        ({"ranks": (5, 5)}, "`ranks` must be"),
+        ({"ranks": (0, 5)}, "`ranks` must be"),
+        ({"dim": 0.0}, "`dim` must be positive"),
+    ],
+)
+def test_bad_settings_are_refused(given_: dict, message: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        Covariance(**given_)
+
+
+def test_bad_data_are_refused() -> None:
+    points = power_law(1.0, 100, 20)
+    for data, method, message in (
+        (points[:30], Covariance(), "at least 40 points"),
+        (points[:, :3], Covariance(), "too few for a power law"),
+        (points, Covariance(ranks=(1, 30)), "`ranks` reach to 30"),
+        (points, Covariance(repeats=True), "needs a stimulus for each row"),
+        (
+            ms.Cloud(points, groups=np.arange(100)),
+            Covariance(repeats=True),
+            "100 of 100 stimuli have one row only",
+        ),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match=message):
+            ms.estimate(data, method)
+    assert math.isfinite(ms.estimate(points, Covariance()).alpha.value)
