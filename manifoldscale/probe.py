@@ -16,30 +16,33 @@ from .core.reading import Reading, SiteReadings
 from .core.result import Quantity, Result, Table
 from .curvature.curvature import Curvature
 from .curvature.quadric import Quadric
+from .curvature.status import Status
 from .dimension import Auto, Dimension
 from .geometry.cloud import Cloud
-from .geometry.estimate import estimate
+from .geometry.estimate import estimate, neighbors_for
+from .geometry.neighbors import Neighbors
 from .networks.extract import extract
 
 NAN = float("nan")
 DEFAULT = Auto()
-CURVED_AT = 200  # points at which the curvature is fitted: seconds a site
-NEIGHBORS = 256  # that a fit uses unless it needs more; those up to 512 double its time
+CURVED_AT = 500  # points at which the curvature is fitted
 
 
 @dc.dataclass(frozen=True)
 class Probing(Method["SiteGeometry"]):
     """What is measured at a site.
 
-    The dimension comes first, from one neighbour search at many points; the curvature is
-    fitted at that dimension, from as many neighbours as it needs at a few points, which
-    cost a fraction of that search.
+    The dimension comes first; the curvature is fitted at that dimension, in the same
+    neighbour table. Above five dimensions a fit needs more neighbours than that holds: a
+    few of the points are searched again, for no more than it needs. Wider neighbourhoods
+    would average noise away, but at the few points an octave that layers have they bend
+    beyond what their intervals know.
 
     Parameters
     ----------
     dimension : the method for it.
     curvature : whether it is fitted too. Above some ten dimensions there is none.
-    curved_at : at how many points.
+    curved_at : at how many points at most.
     """
 
     dimension: Method[Dimension] = DEFAULT
@@ -51,21 +54,24 @@ class Probing(Method["SiteGeometry"]):
         return self.dimension.n_neighbors
 
     def __call__(self, cloud: Cloud, rng: Rng = 0) -> "SiteGeometry":
-        dim = estimate(cloud, self.dimension, rng=rng)
+        near = neighbors_for(cloud, [self.dimension], rng)
+        dim = estimate(near, self.dimension)
         if not self.curvature:
             return SiteGeometry(dim)
         if not math.isfinite(dim.value):
             return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED("no dimension to fit at"))
         try:
-            return SiteGeometry(dim, self._curvature(cloud, dim, rng))
+            return SiteGeometry(dim, self._curvature(cloud, near, dim, rng))
         except ManifoldScaleError as error:
             return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED(str(error)))
 
-    def _curvature(self, cloud: Cloud, dim: Dimension, rng: Rng) -> Curvature:
+    def _curvature(
+        self, cloud: Cloud, near: Neighbors, dim: Dimension, rng: Rng
+    ) -> Curvature:
         least = Quadric(dim).min_neighbors
-        k = max(least, min(Quadric(dim).n_neighbors, NEIGHBORS))
-        near = cloud.neighbors(k, anchors=self.curved_at, rng=rng)
-        return estimate(near, Quadric(dim, k=k))
+        if least > near.k:
+            near = cloud.neighbors(least, anchors=self.curved_at, rng=rng)
+        return estimate(near.thinned(self.curved_at), Quadric(dim, k=near.k))
 
 
 @dc.dataclass(frozen=True)
@@ -111,7 +117,7 @@ class SiteGeometry(Result):
         # The method by the whole dimension: that it came from an estimate stands above.
         method = Quadric(self.curvature.dim, k=self.curvature.method.k)
         kappa = self.curvature.pooled.kappa_rms
-        return dc.replace(kappa, method=method, caveats=self.curvature.caveats)
+        return dc.replace(kappa, method=method, caveats=_shortened(self.curvature))
 
     @property
     def kappa_extent(self) -> Quantity:
@@ -144,6 +150,19 @@ class SiteGeometry(Result):
             Reading.of(self.kappa_rms, "kappa_rms", **told),
             Reading.of(self.kappa_extent, "kappa_extent", **told),
         )
+
+
+def _shortened(curvature: Curvature) -> tuple[Remark, ...]:
+    """Its caveats, without the advice for each status."""
+    shares = ", ".join(
+        f"{curvature.share(status):.0%} {status.value}"
+        for status in Status
+        if curvature.share(status) > 0
+    )
+    unsure = Caveat.CURVATURE_UNSURE
+    return tuple(
+        unsure(shares) if note.caveat is unsure else note for note in curvature.caveats
+    )
 
 
 def probe(

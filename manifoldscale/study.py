@@ -218,10 +218,10 @@ def on_shuffled_labels(checkpoint: str | Path) -> nn.Module:
         plan = plan_from(stored["study"]["plan"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ManifoldScaleError(
-            "--shuffled-labels trains MODEL again, which needs the plan in the results.json of "
-            f"the study that wrote it, beside its checkpoint; for {str(checkpoint)!r} that "
-            f"cannot be read ({error}). Train your network on shuffled labels yourself, and "
-            "compare with its checkpoint: --against FILE."
+            "--shuffled-labels trains MODEL again, for which the results.json of its "
+            f"study must be beside it; for {str(checkpoint)!r} that cannot be "
+            f"read ({error}). Train your network on shuffled labels yourself, and compare "
+            "with its checkpoint: --against FILE."
         ) from error
     shuffled = dc.replace(plan, task=ShuffledLabels(plan.task))
     return train_one(shuffled, plan.widths[0], max(plan.dataset_sizes))

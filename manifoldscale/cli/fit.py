@@ -87,7 +87,7 @@ def fit(
     together where there are three or more.
     """
     curve = LearningCurve.from_frame(table)
-    along = longest_axis(curve, axis)
+    along = _axis(curve, axis)
     limit = _reference(reference)
     known = _floor(floor)
     require(
@@ -106,16 +106,9 @@ def fit(
         out.print(f"\nWritten to {folder}: results.json, report.html, fit.csv and figures")
 
 
-def longest_axis(curve: LearningCurve, axis: str | None = None) -> Axis:
+def _axis(curve: LearningCurve, axis: str | None) -> Axis:
     """The axis that was asked for, else that with the most distinct sizes."""
-    if axis is not None:
-        return Axis.of(axis)
-    counts = {
-        candidate: len(np.unique(sizes[np.isfinite(sizes)]))
-        for candidate in Axis
-        if (sizes := curve.column(candidate)) is not None
-    }
-    return max(counts, key=lambda candidate: counts[candidate])
+    return curve.longest_axis() if axis is None else Axis.of(axis)
 
 
 def _floor(text: str) -> str | float:

@@ -16,7 +16,6 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import write_csv
 from .console import out, progress_bar, show_json, show_table
-from .fit import longest_axis
 
 if TYPE_CHECKING:
     from ..core.learning_curve import Axis, LearningCurve
@@ -107,7 +106,7 @@ def _save(path: Path, plans: dict[str, "Plan"], curves: dict[str, "LearningCurve
     from ..report.page import save_page
 
     first = next(iter(plans.values()))
-    axis = longest_axis(next(iter(curves.values())))
+    axis = next(iter(curves.values())).longest_axis()
     results = {
         "kind": "sweep",
         "schema": SCHEMA,

@@ -11,6 +11,8 @@ from .errors import ManifoldScaleError
 from .interval import Interval, number
 from .serialize import plain
 
+ROUNDING = 1e-12  # of a difference of equal numbers
+
 
 @dc.dataclass(frozen=True)
 class Reading:
@@ -180,20 +182,20 @@ def difference(first: Reading, second: Reading) -> Reading:
     (low, high), (low2, high2) = first.interval, second.interval
     down = math.hypot(first.value - low, high2 - second.value)
     up = math.hypot(high - first.value, second.value - low2)
+    ends = [end if abs(end) > ROUNDING * up else 0.0 for end in (value - down, value + up)]
     level = min(first.interval.level, second.interval.level)
-    missing = [f"{one.name} is not known on one side" for one in (first, second)]
     return Reading(
         name=first.name,
         value=value,
         interval=Interval(math.nan, math.nan, level)
         if math.isnan(value)
-        else Interval(value - down, value + up, level),
+        else Interval(ends[0], ends[1], level),
         method=first.method
         if first.method == second.method
         else f"{first.method} less {second.method}",
         n_points=min(first.n_points, second.n_points),
         settings={"first": dict(first.settings), "second": dict(second.settings)},
-        caveats=tuple(missing[:1]) if math.isnan(value) else (),
+        caveats=("not known on one side",) if math.isnan(value) else (),
         more={"errors": "taken as independent: conservative at the same examples"},
     )
 

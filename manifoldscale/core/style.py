@@ -14,6 +14,7 @@ import numpy as np
 
 from .arrays import Floats
 from .errors import require
+from .interval import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +108,34 @@ def errors(values: Floats, low: Floats, high: Floats) -> Floats:
     high = np.where(np.isposinf(high), values + np.abs(values), high)
     low = np.where(np.isneginf(low), values - np.abs(values), low)
     return np.nan_to_num(np.maximum([values - low, high - values], 0.0))
+
+
+def draw_interval(
+    ax: "Axes", place: float, value: float, interval: Interval, color: str, label: str = ""
+) -> None:
+    """A number with its interval, horizontal, at a height; nothing where it is not known.
+    An end that is open has an arrow.
+    """
+    if not math.isfinite(value):
+        return
+    bars = errors(*(np.array([number]) for number in (value, *interval)))
+    ax.errorbar(
+        [value],
+        [place],
+        xerr=bars,
+        fmt="o",
+        color=color,
+        capsize=2,
+        xuplims=not math.isfinite(interval.low),
+        xlolims=not math.isfinite(interval.high),
+        label=label or None,
+    )
+
+
+def name_heights(ax: "Axes", names: Sequence[str]) -> None:
+    """Names at 0, 1, 2, ... of the vertical axis, the first on top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
 
 
 def log_ticks(values: Floats | Sequence[float]) -> list[float]:

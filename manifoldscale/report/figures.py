@@ -15,8 +15,10 @@ from ..core.style import (
     GREEN,
     ORANGE,
     SINGLE,
+    draw_interval,
     errors,
     log_axes,
+    name_heights,
     name_places,
     new_figure,
     save_figure,
@@ -120,13 +122,15 @@ def draw_by_site(
     """A quantity with its interval at every site; networks a little apart."""
     sites = sites_of(networks)
     for place, network in enumerate(networks):
-        found = network.of(quantity)
-        shift = 0.12 * (place - (len(networks) - 1) / 2)
-        x = np.array([sites.index(site) + shift for site, _ in found])
-        values = np.array([reading.value for _, reading in found])
-        ends = np.array([tuple(r.interval) for _, r in found]).reshape(-1, 2).T
+        found = network.along(sites, quantity)
+        x = np.arange(len(sites)) + 0.12 * (place - (len(networks) - 1) / 2)
+        # NaN where there is no value, so that no line goes over it.
+        values = np.array([math.nan if r is None else r.value for r in found])
+        ends = np.array(
+            [(math.nan,) * 2 if r is None else tuple(r.interval) for r in found]
+        )
         style: Any = {"color": COLORS[place % len(COLORS)], "lw": 1, "capsize": 2}
-        bars = errors(values, *ends)
+        bars = errors(values, *ends.reshape(-1, 2).T)
         ax.errorbar(x, values, bars, fmt="o-", label=network.name, **style)
     if known is not None:
         label = f"input manifold, d = {known}"
@@ -150,8 +154,7 @@ def draw_exponent(record: Record, ax: Axes) -> None:
     names = [mark.label for mark in marks]
     for place, mark in enumerate(marks):
         color = ORANGE if mark is measured else BLUE
-        bars = errors(np.array([mark.value]), *(np.array([end]) for end in mark.interval))
-        ax.errorbar([mark.value], [place], xerr=bars, fmt="o", color=color, capsize=2)
+        draw_interval(ax, place, mark.value, mark.interval, color)
     known = [m for m in marks if math.isfinite(m.value)]
     ends = [
         m.interval.high if math.isfinite(m.interval.high) else 2 * m.value for m in known
@@ -160,7 +163,6 @@ def draw_exponent(record: Record, ax: Axes) -> None:
     low, high = measured.interval
     if math.isfinite(low):
         ax.axvspan(low, min(high, right), color=ORANGE, alpha=0.2, lw=0)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(-0.6, len(names) - 0.4)
+    name_heights(ax, names)
     ax.set_xlim(0, right)
     ax.set(xlabel="exponent $\\alpha_D$")

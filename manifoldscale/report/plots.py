@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..core.arrays import Floats
+from ..core.reading import Reading
 from ..core.style import COLORS, GREEN, ORANGE, errors, log_ticks
 from .series import Losses, Mark, Network, axis_label, in_words, sites_of
 
@@ -52,31 +53,11 @@ def by_site(
     sites = sites_of(networks)
     figure = go.Figure()
     for place, network in enumerate(networks):
-        found = network.of(quantity)
         shift = 0.1 * (place - (len(networks) - 1) / 2)
-        look = color(place)
-        look["marker"] |= {"size": 9, "symbol": SYMBOLS[place % len(SYMBOLS)]}
-        look["line"] |= {"width": 1}
-        figure.add_scatter(
-            x=[sites.index(site) + shift for site, _ in found],
-            y=[reading.value for _, reading in found],
-            error_y=_bars(
-                [reading.value for _, reading in found],
-                [tuple(reading.interval) for _, reading in found],
-            ),
-            mode="markers+lines",
-            name=network.name,
-            customdata=[
-                [
-                    site if len(networks) == 1 else f"{site}, {network.name}",
-                    f"{axis_label(quantity)} {reading}",
-                    f"{reading.method}, n = {reading.n_points:,}",
-                ]
-                for site, reading in found
-            ],
-            hovertemplate=HOVER,
-            **look,
-        )
+        names = [s if len(networks) == 1 else f"{s}, {network.name}" for s in sites]
+        found = network.along(sites, quantity)
+        x = [position + shift for position in range(len(sites))]
+        _add_readings(figure, x, found, names, network.name, place)
     if known is not None:
         look = color("known")
         look["line"] |= {"dash": "dash"}
@@ -85,62 +66,80 @@ def by_site(
         figure.add_scatter(x=ends, y=[known, known], mode="lines", name=name, **look)
     return finished(
         figure,
-        xaxis=_site_axis(sites),
+        xaxis=_named_axis("site, from input to read-out", sites),
         yaxis={"title": axis_label(quantity), "rangemode": "tozero"},
         showlegend=len(networks) > 1 or known is not None,
     )
 
 
-def _site_axis(sites: Sequence[str]) -> dict[str, Any]:
-    step = max(1, math.ceil(len(sites) / MOST_TICKS))
-    places = list(range(0, len(sites), step))
-    return {
-        "title": "site, from input to read-out",
-        "tickvals": places,
-        "ticktext": [sites[place] for place in places],
-        "tickangle": -40 if len(sites) > 4 else 0,
-        "range": [-0.5, len(sites) - 0.5],
-        "zeroline": False,
-    }
-
-
 def along(networks: Sequence[Network], quantity: str) -> go.Figure:
     """A quantity over the networks, one trace a site, of which a slider shows one."""
     names = [network.name for network in networks]
+    sites = sites_of(networks)
     figure = go.Figure()
-    for site in sites_of(networks):
-        found = [
-            (place, reading)
-            for place, network in enumerate(networks)
-            for where, reading in network.of(quantity)
-            if where == site
-        ]
-        look = color(0)
-        look["marker"] |= {"size": 9}
-        figure.add_scatter(
-            x=[place for place, _ in found],
-            y=[reading.value for _, reading in found],
-            error_y=_bars(
-                [reading.value for _, reading in found],
-                [tuple(reading.interval) for _, reading in found],
-            ),
-            mode="markers+lines",
-            name=site,
-            visible=site == sites_of(networks)[-1],
-            customdata=[
-                [
-                    f"{names[place]}, {site}",
-                    f"{axis_label(quantity)} {reading}",
-                    f"{reading.method}, n = {reading.n_points:,}",
-                ]
-                for place, reading in found
-            ],
-            hovertemplate=HOVER,
-            **look,
-        )
-    axis = _site_axis(names) | {"title": "network"}
-    label = {"title": axis_label(quantity), "rangemode": "tozero"}
-    return finished(figure, xaxis=axis, yaxis=label, showlegend=False)
+    for site in sites:
+        found = [network.along([site], quantity)[0] for network in networks]
+        labels = [f"{name}, {site}" for name in names]
+        _add_readings(figure, list(range(len(names))), found, labels, site, 0)
+        figure.data[-1].visible = site == sites[-1]
+    return finished(
+        figure,
+        xaxis=_named_axis("network", names),
+        yaxis={"title": axis_label(quantity), "rangemode": "tozero"},
+        showlegend=False,
+    )
+
+
+def _add_readings(
+    figure: go.Figure,
+    x: Sequence[float],
+    found: Sequence[Reading | None],
+    names: Sequence[str],
+    trace: str,
+    role: int,
+) -> None:
+    """Values with bars; no line goes over one that is not known."""
+    look = color(role)
+    look["marker"] |= {"size": 9, "symbol": SYMBOLS[role % len(SYMBOLS)]}
+    look["line"] |= {"width": 1}
+    values = [math.nan if reading is None else reading.value for reading in found]
+    ends = [
+        (math.nan, math.nan) if reading is None else tuple(reading.interval)
+        for reading in found
+    ]
+    figure.add_scatter(
+        x=x,
+        y=[None if math.isnan(value) else value for value in values],
+        error_y=_bars(values, ends),
+        mode="markers+lines",
+        name=trace,
+        customdata=[
+            [name, "", ""]
+            if reading is None
+            else [
+                name,
+                f"{axis_label(reading.name)} {reading}",
+                f"{reading.method}, n = {reading.n_points:,}",
+            ]
+            for name, reading in zip(names, found, strict=True)
+        ],
+        hovertemplate=HOVER,
+        **look,
+    )
+
+
+def _named_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
+    """Places 0, 1, 2, ... by name; not all of them where they are many."""
+    step = max(1, math.ceil(len(names) / MOST_TICKS))
+    places = list(range(0, len(names), step))
+    return {
+        "title": title,
+        "tickvals": places,
+        "ticktext": [names[place] for place in places],
+        "tickangle": -40 if len(names) > 4 else 0,
+        "range": [-0.5, len(names) - 0.5],
+        "zeroline": False,
+    }
 
 
 def losses(shown: Losses) -> go.Figure:

@@ -47,7 +47,7 @@ def _study(record: Record, name: str) -> Section:
     if notes:
         blocks.append(Notes("Read with care", notes))
     blocks.append(_loss_figure(record, name, _other_floor(content)))
-    blocks.append(_law_table(record, facts))
+    blocks.append(_law_table(record, facts, notes=False))
     (network,) = networks_of(record)
     blocks += site_blocks(
         name,
@@ -181,10 +181,7 @@ def _probe(record: Record, name: str) -> Section:
         blocks.append(
             Notes(
                 title,
-                [
-                    "At the same examples, with the errors of the two taken as independent: the "
-                    "intervals are conservative."
-                ],
+                ["At the same examples, errors taken as independent: conservative."],
             )
         )
         blocks += site_blocks(f"{name}-less{place}", [one], facts, title="")
@@ -258,7 +255,7 @@ def _loss_figure(record: Record, name: str, more: str = "") -> Figures:
     return Figures(f"Loss against {shown.axis.label}", [figure])
 
 
-def _law_table(record: Record, facts: Facts) -> Table:
+def _law_table(record: Record, facts: Facts, notes: bool = True) -> Table:
     rows = [
         Row(
             [
@@ -267,14 +264,15 @@ def _law_table(record: Record, facts: Facts) -> Table:
                 f"{number(law.floor)}, {law.floor_rule}",
                 str(len(law.x)),
                 str(law.exponent.n_points),
-                "; ".join(law.exponent.caveats),
+                *(["; ".join(law.exponent.caveats)] if notes else []),
             ],
             [how(law.exponent, facts)],
         )
         for law in losses_of(record).laws
     ]
     columns = [("runs at", False), ("exponent", True), ("interval", False)]
-    columns += [("floor", False), ("sizes", True), ("n", True), ("notes", False)]
+    columns += [("floor", False), ("sizes", True), ("n", True)]
+    columns += [("notes", False)] if notes else []
     return Table("The fitted power laws.", columns, rows)
 
 

@@ -36,6 +36,11 @@ class Network:
     name: str
     sites: tuple[SiteReadings, ...]
 
+    def along(self, sites: Sequence[str], quantity: str) -> list[Reading | None]:
+        """The reading at each of these sites; None where there is none, or no value."""
+        found = dict(self.of(quantity))
+        return [found.get(site) for site in sites]
+
     def of(self, quantity: str) -> list[tuple[str, Reading]]:
         """(site, reading) where the value is known."""
         return [
