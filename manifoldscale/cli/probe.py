@@ -128,7 +128,7 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
     if csv_path is not None:
         write_csv(Path(csv_path), found.rows())
     if as_json:
-        shown = {name: {s.site: s for s in sites} for name, sites in found.networks.items()}
+        shown = found.by_network()
         show_json(shown if len(shown) > 1 else next(iter(shown.values())))
         return
     for name, sites in found.networks.items():

@@ -64,10 +64,17 @@ class Found:
     def rows(self) -> list[dict[str, Any]]:
         """A row a site; the network is a column where there are several."""
         return [
-            ({"network": name} if len(self.networks) > 1 else {}) | _row(one)
-            for name, sites in self.networks.items()
-            for one in sites
+            ({"network": name} if len(self.networks) > 1 else {}) | row
+            for name, rows in self.by_network().items()
+            for row in rows.values()
         ]
+
+    def by_network(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The row of each site, by network and site."""
+        return {
+            name: {one.site: _row(one) for one in sites}
+            for name, sites in self.networks.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -244,7 +251,9 @@ def _less(
 def _row(one: SiteReadings) -> dict[str, Any]:
     dim, *rest = one.readings
     more = {key: dim.more.get(key) for key in ("stderr", "systematic", "raw", "scale")}
-    columns: dict[str, Any] = {"site": one.site, "features": one.features, **dim.row()}
+    low, high = dim.interval
+    columns: dict[str, Any] = {"site": one.site, "features": one.features}
+    columns |= {"dimension": dim.value, "low": low, "high": high}
     columns |= {"level": dim.interval.level, "method": dim.method, "n_points": dim.n_points}
     columns |= more
     for reading in rest:

@@ -26,7 +26,7 @@ SINGLE, DOUBLE, HEIGHT = 3.5, 7.2, 2.7  # inches: one and two columns of a journ
 # neighbours differ most in lightness.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 COLORS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-CHARACTERS = 28  # of all labels of an axis; more of them run into each other
+CHARACTERS = 20  # of all labels of an axis; more of them run into each other
 # No date in the file: the same numbers give the same bytes.
 UNDATED = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 STYLE: Any = {
@@ -111,7 +111,7 @@ def errors(values: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def draw_interval(
-    ax: "Axes", place: float, value: float, interval: Interval, color: str, label: str = ""
+    ax: "Axes", place: float, value: float, interval: Interval, color: str
 ) -> None:
     """A number with its interval, horizontal, at a height; nothing where it is not known.
     An end that is open has an arrow.
@@ -119,17 +119,10 @@ def draw_interval(
     if not math.isfinite(value):
         return
     bars = errors(*(np.array([number]) for number in (value, *interval)))
-    ax.errorbar(
-        [value],
-        [place],
-        xerr=bars,
-        fmt="o",
-        color=color,
-        capsize=2,
-        xuplims=not math.isfinite(interval.low),
-        xlolims=not math.isfinite(interval.high),
-        label=label or None,
-    )
+    ax.errorbar([value], [place], xerr=bars, fmt="o", color=color, capsize=2)
+    for end, sign, arrow in ((interval.low, -1, "<"), (interval.high, 1, ">")):
+        if not math.isfinite(end):
+            ax.plot([value + sign * bars[(sign + 1) // 2, 0]], [place], arrow, color=color)
 
 
 def name_heights(ax: "Axes", names: Sequence[str]) -> None:
@@ -138,30 +131,33 @@ def name_heights(ax: "Axes", names: Sequence[str]) -> None:
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
-def log_ticks(values: Floats | Sequence[float]) -> list[float]:
-    """1, 2 and 5 times the powers of ten within the range of the values, which read
-    better than powers alone where the range is a decade or two.
+def log_ticks(
+    values: Floats | Sequence[float], digits: Sequence[int] = (1, 2, 5)
+) -> list[float]:
+    """`digits` times the powers of ten within the range of the values, which read better
+    than powers alone where the range is a decade or two.
     """
     low, high = float(np.min(values)) / 1.3, float(np.max(values)) * 1.3
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
+    ticks = [digit * 10.0**exponent for exponent in exponents for digit in digits]
     return [tick for tick in ticks if low <= tick <= high]
 
 
 def plain_log_axis(axis: "Axis", values: Floats | Sequence[float]) -> None:
-    """1, 2, 5 as ticks within the values' range, written out, where they are few enough to
-    be read; beyond, Matplotlib's powers of ten.
+    """Ticks written out: 1, 2, 5 within the values' range, or fewer where these would run
+    into each other; even steps where the range is short. Over many decades, Matplotlib's
+    powers of ten.
     """
-    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
     array = np.asarray(values, dtype=float)
     positive = array[np.isfinite(array) & (array > 0)]
     if not len(positive) or positive.max() > 300 * positive.min():
         return
-    ticks = log_ticks(positive)
-    if sum(len(f"{tick:g}") for tick in ticks) > CHARACTERS:
-        return
-    axis.set_major_locator(FixedLocator(ticks))
+    choices = (log_ticks(positive, digits) for digits in ((1, 2, 5), (1, 3), (1,)))
+    ticks = next((c for c in choices if sum(len(f"{t:g}") for t in c) <= CHARACTERS), [])
+    inside = [t for t in ticks if positive.min() <= t <= positive.max()]
+    axis.set_major_locator(FixedLocator(ticks) if len(inside) > 1 else MaxNLocator(4))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
 

@@ -13,7 +13,7 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity, Result
-from ..core.style import drawing
+from ..core.style import drawing, log_axes
 from ..geometry.neighbors import Neighbors
 from .forms import KAPPA
 from .hoods import Hoods, blocks_of_hoods, principal_frame
@@ -64,7 +64,8 @@ class ScaleCurve(Result):
     def plot(self, ax: "Axes") -> None:
         """kappa_rms against the radius at which it was read."""
         ax.errorbar(self.radius, self.kappa, 1.96 * self.stderr, fmt="o-", capsize=2)
-        ax.set(xscale="log", yscale="log", ylabel="kappa_rms, 1 / length")
+        log_axes(ax, self.radius, self.kappa)
+        ax.set(ylabel="kappa_rms, 1 / length")
         ax.set(xlabel="radius of the neighbourhood", title=f"slope {number(self.slope)}")
 
     def row(self) -> dict[str, Any]:

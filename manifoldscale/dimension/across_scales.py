@@ -14,7 +14,7 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import generator
 from ..core.result import Table
-from ..core.style import drawing
+from ..core.style import drawing, plain_log_axis
 from ..geometry.cloud import Cloud
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
@@ -84,6 +84,7 @@ class ScaleCurve(Dimension):
                 [self.examples[last], self.examples[first]], *self.interval, alpha=0.2, lw=0
             )
         ax.set(xscale="log", xlabel="examples that resolve the scale", ylabel="dimension")
+        plain_log_axis(ax.xaxis, self.examples)
 
 
 @dc.dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import number
 from ..core.result import Result
-from ..core.style import drawing, name_places
+from ..core.style import drawing, name_places, plain_log_axis
 from .containers import named_tensors
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class CurveThroughLayers(Result):
         ax.plot(self.turning, "o-", label="network")
         if self.initial is not None:
             ax.plot(self.initial.turning, "s--", label="at initialisation")
-        ax.set(yscale="log", ylabel="turning, radians")
+        ax.set(yscale="log", ylabel="turning, radians", xlabel="site")
+        plain_log_axis(ax.yaxis, self.turning)
         name_places(ax, self.sites)
         ax.legend()
 

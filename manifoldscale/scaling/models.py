@@ -12,7 +12,7 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import Axis
 from ..core.result import Result
-from ..core.style import drawing
+from ..core.style import drawing, log_axes
 from .families import FAMILIES, Member, fit_family
 from .losses import Losses, losses_of
 
@@ -120,7 +120,8 @@ class ModelComparison(Result):
             if fit.delta <= EXCLUDED:
                 ax.plot(grid, fit.member.predict(grid), label=fit.name)
         ax.plot(x, self.losses.y, "ko")
-        ax.set(xscale="log", yscale="log", xlabel=self.axis.label, ylabel="test loss")
+        ax.set(xlabel=self.axis.label, ylabel="test loss")
+        log_axes(ax, grid, self.losses.y)
         ax.legend()
 
 

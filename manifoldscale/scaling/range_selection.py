@@ -26,7 +26,7 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
-from ..core.style import drawing
+from ..core.style import drawing, plain_log_axis
 from .diagnosis import lack_of_fit
 from .losses import Losses, losses_of
 from .power_law import Floor, known_floor
@@ -118,6 +118,7 @@ class RangeSelection(Result):
                 ax.plot(cut.smallest, cut.alpha, "ko", ms=3 + 5 * cut.weight)
         smallest = f"smallest {self.axis.label} kept"
         ax.set(xscale="log", xlabel=smallest, ylabel=self.axis.exponent)
+        plain_log_axis(ax.xaxis, [cut.smallest for cut in self.cuts])
 
 
 def select_range(

@@ -14,7 +14,7 @@ from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import Result
-from ..core.style import drawing
+from ..core.style import drawing, plain_log_axis
 from .activations import Activation, LeakyReLU, as_activation
 from .kernels import check_variances
 
@@ -138,7 +138,8 @@ class Layers:
         """Correlation of two inputs, and length of a circle of inputs, layer by layer."""
         ax.plot(self.correlation, "o-", label="correlation of two inputs")
         ax.plot(self.length / self.length[0], "s-", label="length of a circle, relative")
-        ax.set(xlabel="layer", yscale="log")
+        ax.set(xlabel="layer", ylabel="correlation, length", yscale="log")
+        plain_log_axis(ax.yaxis, [*self.correlation, *(self.length / self.length[0])])
         ax.legend()
 
     def __post_init__(self) -> None:
