@@ -103,7 +103,7 @@ def _at_site_row(
     name = label if len(networks) == 1 else f"{label}, {network.name}"
     value, interval = estimate(reading)
     cells = [name, value, interval, f"{reading.n_points:,}", reading.method]
-    return Row(cells, [how(reading, provenance)])
+    return Row(cells, [how(reading, provenance)], reading.caveats)
 
 
 def _tables(
@@ -119,7 +119,7 @@ def _tables(
         columns: list[tuple[str, bool]] = [("site", False), ("features", True)]
         for quantity in quantities:
             columns += [(axis_label(quantity), True), ("interval", False)]
-        columns += [(heading, True) for heading in extra] + [("notes", False)]
+        columns += [(heading, True) for heading in extra]
         rows = [
             _row(one, quantities, provenance, extra, one.site == headline)
             for one in network.sites
@@ -142,8 +142,8 @@ def _row(
     for quantity in quantities:
         cells += estimate(one[quantity]) if quantity in one else ["", ""]
     cells += [cell(one.site) for cell in extra.values()]
-    cells.append("; ".join(one.caveats))
-    return Row(cells, [how(r, provenance) for r in one.readings], is_headline)
+    made = [how(reading, provenance) for reading in one.readings]
+    return Row(cells, made, one.caveats, is_headline)
 
 
 def estimate(reading: Reading) -> tuple[str, str]:

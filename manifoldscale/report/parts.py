@@ -34,10 +34,11 @@ class How:
 
 @dc.dataclass(frozen=True)
 class Row:
-    """The first cell is the row's header."""
+    """The first cell is the row's header; notes stand below the table, by number."""
 
     cells: Sequence[str]
     how: Sequence[How] = ()
+    notes: Sequence[str] = ()
     is_headline: bool = False
 
 
@@ -55,6 +56,12 @@ class Table:
     @property
     def has_how(self) -> bool:
         return any(row.how for row in self.rows)
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """Every note once, with its number."""
+        texts = dict.fromkeys(note for row in self.rows for note in row.notes)
+        return {text: place for place, text in enumerate(texts, 1)}
 
 
 @dc.dataclass(frozen=True)

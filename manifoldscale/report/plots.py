@@ -194,7 +194,7 @@ def _add_law(figure: go.Figure, law: Any, role: int, name: str, points: int) -> 
         y=law.y,
         mode="markers",
         name="mean of the runs",
-        showlegend=role == points == 0 or role != points,
+        showlegend=role != points,  # one law: its line and its means have their colours
         customdata=[
             [
                 f"size {size:,.0f}",

@@ -264,15 +264,14 @@ def _law_table(record: Record, facts: Facts, notes: bool = True) -> Table:
                 f"{number(law.floor)}, {law.floor_rule}",
                 str(len(law.x)),
                 str(law.exponent.n_points),
-                *(["; ".join(law.exponent.caveats)] if notes else []),
             ],
             [how(law.exponent, facts)],
+            law.exponent.caveats if notes else (),
         )
         for law in losses_of(record).laws
     ]
     columns = [("runs at", False), ("exponent", True), ("interval", False)]
     columns += [("floor", False), ("sizes", True), ("n", True)]
-    columns += [("notes", False)] if notes else []
     return Table("The fitted power laws.", columns, rows)
 
 
