@@ -4,8 +4,6 @@ from pathlib import Path
 
 import click
 
-from .console import err, out
-
 
 @click.command()
 @click.argument("results", nargs=-1, required=True)
@@ -34,8 +32,8 @@ def report(results: tuple[str, ...], path: str) -> None:
         left_out = save_pages(records, path)
         problems += left_out
         shown = len(records) - len(left_out)
-        out.print(f"{path}: {shown} of {len(results)} results")
+        click.echo(f"{path}: {shown} of {len(results)} results")
     for problem in problems:
-        err.print(f"Error: {problem}", markup=False)
+        click.echo(f"Error: {problem}", err=True)
     if problems:
         click.get_current_context().exit(1)

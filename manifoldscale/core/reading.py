@@ -182,7 +182,8 @@ def difference(first: Reading, second: Reading) -> Reading:
     (low, high), (low2, high2) = first.interval, second.interval
     down = math.hypot(first.value - low, high2 - second.value)
     up = math.hypot(high - first.value, second.value - low2)
-    ends = [end if abs(end) > ROUNDING * up else 0.0 for end in (value - down, value + up)]
+    least = ROUNDING * abs(value)
+    ends = [end if abs(end) > least else 0.0 for end in (value - down, value + up)]
     level = min(first.interval.level, second.interval.level)
     return Reading(
         name=first.name,

@@ -136,6 +136,7 @@ def draw_by_site(
         label = f"input manifold, d = {known}"
         ax.axhline(known, color=GREEN, lw=1, ls="--", label=label)
     name_places(ax, sites)
+    ax.set_xlim(-0.5, len(sites) - 0.5)
     ax.set(ylabel=axis_label(quantity))
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]) if _is_signed(networks) else 0.0)
     if len(networks) > 1 or known is not None:

@@ -8,6 +8,7 @@ equals that of a hook written by hand.
 """
 
 import importlib.util
+import json
 import sys
 import types
 from pathlib import Path
@@ -15,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from torch import nn
 
 import manifoldscale as ms
+from manifoldscale.cli.main import main
 from manifoldscale.networks.checkpoints import fill
 from manifoldscale.networks.models import load_model
 
@@ -185,3 +188,33 @@ def test_a_transformer_against_a_hook(sentences: tuple[str, str]) -> None:
     kept = expected[site][0][:6][tensors["attention_mask"][:6].bool()]
     np.testing.assert_allclose(found.points, kept, atol=1e-6)
     np.testing.assert_array_equal(np.unique(found.groups), np.arange(6))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_probe_of_padded_texts_equals_one_without_padding(
+    sentences: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one types it: texts of many lengths in batches, which are padded, and one by one."""
+    monkeypatch.chdir(tmp_path)
+    words = ["curved", "flat", "wide", "deep", "learned", "noisy", "smooth", "rough"]
+    rng = np.random.default_rng(0)
+    lines = [" ".join(rng.choice(words, rng.integers(2, 30))) for _ in range(120)]
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    model, data = sentences
+    found = []
+    for batch in ("16", "1"):
+        run = CliRunner().invoke(
+            main,
+            [
+                *["probe", model, data, "--sites", "encoder.layer.[25].output"],
+                *["--batch-size", batch, "--no-curvature", "--json", "--policy", "mean"],
+            ],
+        )
+        assert run.exit_code == 0, run.output
+        found.append(json.loads(run.stdout))
+    padded, alone = found
+    assert list(padded) == list(alone) and len(padded) == 2
+    for site, row in padded.items():
+        assert row["n_points"] > 100
+        for name in ("dimension", "low", "high", "raw"):
+            assert row[name] == pytest.approx(alone[site][name], rel=1e-3), (site, name)

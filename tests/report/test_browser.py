@@ -70,6 +70,7 @@ def show(browser: Any, page: Path, width: int = 1280, scheme: str = "light") -> 
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get(page.as_uri())
+    until(lambda: browser.execute_script("return document.readyState") == "complete")
     figures = len(browser.find_elements(By.CSS_SELECTOR, "figure"))
     assert figures
     until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".main-svg .xtick")) > figures)
@@ -106,9 +107,8 @@ def assert_readable(browser: Any, scheme: str) -> None:
     for selector in ("p.lead", "td", "caption", "summary", "figcaption"):
         assert contrast(css(browser, selector, "color"), paper) >= 4.5, selector
     until(lambda: contrast(css(browser, ".xtick text", "fill"), paper) >= 4.5)
-    lines = browser.find_elements(
-        By.CSS_SELECTOR, "#figure-part1-dimension .lines .js-line"
-    )
+    series = "#figure-part1-dimension .lines .js-line"
+    lines = browser.find_elements(By.CSS_SELECTOR, series)
     assert len(lines) >= 3
     for line in lines:
         assert contrast(line.value_of_css_property("stroke"), paper) >= 2.1
