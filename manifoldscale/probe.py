@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from .core.caveat import Caveat, Remark
-from .core.errors import ManifoldScaleError
+from .core.errors import ManifoldScaleError, require
 from .core.interval import Interval, number
 from .core.method import Method
 from .core.random import Rng, generator
 from .core.reading import Reading, SiteReadings
 from .core.result import Quantity, Result, Table
 from .curvature.curvature import Curvature
-from .curvature.quadric import Quadric
+from .curvature.quadric import Quadric, whole_dim
 from .curvature.status import Status
 from .dimension import Auto, Dimension
 from .geometry.cloud import Cloud
@@ -26,6 +26,7 @@ from .networks.extract import extract
 NAN = float("nan")
 DEFAULT = Auto()
 CURVED_AT = 500  # points at which the curvature is fitted
+TOP_DIM = 10  # above, the fewest points that determine a fit reach across any cloud
 
 
 @dc.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Probing(Method["SiteGeometry"]):
     Parameters
     ----------
     dimension : the method for it.
-    curvature : whether it is fitted too. Above some ten dimensions there is none.
+    curvature : whether it is fitted too, up to ten dimensions.
     curved_at : at how many points at most.
     """
 
@@ -69,6 +70,11 @@ class Probing(Method["SiteGeometry"]):
         self, cloud: Cloud, near: Neighbors, dim: Dimension, rng: Rng
     ) -> Curvature:
         least = Quadric(dim).min_neighbors
+        require(
+            whole_dim(dim) <= TOP_DIM,
+            f"curvature at dimension {whole_dim(dim)}: a fit needs {least} neighbours, and "
+            f"above {TOP_DIM} dimensions these reach across the cloud",
+        )
         if least > near.k:
             near = cloud.neighbors(least, anchors=self.curved_at, rng=rng)
         return estimate(near.thinned(self.curved_at), Quadric(dim, k=near.k))

@@ -57,7 +57,7 @@ class ShardType(click.ParamType[tuple[int, int]]):
     "--curvature/--no-curvature",
     default=True,
     show_default=True,
-    help="Fit the curvature too: seconds a site below some ten dimensions, none above.",
+    help="Fit the curvature too, up to ten dimensions.",
 )
 @click.option("--checkpoint", type=click.Path(dir_okay=False), help="Weights of MODEL.")
 @click.option(

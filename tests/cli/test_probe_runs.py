@@ -67,6 +67,19 @@ def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
     assert str(kappa.value) in row
 
 
+def test_there_is_no_curvature_in_many_dimensions(here: Path) -> None:
+    """It says so at once; the dimension is not lost."""
+    cloud = np.random.default_rng(0).standard_normal((1200, 16)).astype("float32")
+    geometry, _ = probing.probe_site(
+        {"wide": probing.Cloud(cloud)}, "wide", probing.Probing(curvature=True), 0
+    )
+    dim, kappa, _ = geometry.readings()
+    assert dim.value > 11 and not kappa.is_known
+    assert "above 10 dimensions" in kappa.caveats[0]
+    assert "above 10 dimensions" in str(geometry)
+    assert np.isnan(geometry.row()["kappa_rms"])
+
+
 def test_what_is_done_is_not_done_again(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
