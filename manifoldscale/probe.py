@@ -72,8 +72,8 @@ class Probing(Method["SiteGeometry"]):
         least = Quadric(dim).min_neighbors
         require(
             whole_dim(dim) <= TOP_DIM,
-            f"curvature at dimension {whole_dim(dim)}: a fit needs {least} neighbours, and "
-            f"above {TOP_DIM} dimensions these reach across the cloud",
+            f"curvature: above {TOP_DIM} dimensions the neighbours that a fit needs reach "
+            "across the cloud",
         )
         if least > near.k:
             near = cloud.neighbors(least, anchors=self.curved_at, rng=rng)

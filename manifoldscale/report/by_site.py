@@ -69,10 +69,10 @@ def _sliders(
         for quantity in quantities
     ]
     targets += [(figure.name, "trace") for figure in over]
-    shown = [Step(network.name) for network in networks]
+    shown = [Step("all"), *(Step(network.name) for network in networks)]
     pages = [(figure.name, "network") for figure in figures]
     return [
-        Slider(f"{name}-network", "Network", shown, pages, len(networks) - 1),
+        Slider(f"{name}-network", "Network", shown, pages),
         Slider(f"{name}-site", "Site", steps, targets, start),
         Figures("", over),
     ]

@@ -137,15 +137,10 @@ def draw_by_site(
         ax.axhline(known, color=GREEN, lw=1, ls="--", label=label)
     name_places(ax, sites)
     ax.set_xlim(-0.5, len(sites) - 0.5)
-    ax.set(ylabel=axis_label(quantity))
-    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]) if _is_signed(networks) else 0.0)
+    ax.set(ylabel=axis_label(quantity, networks))
+    ax.set_ylim(bottom=0.0)
     if len(networks) > 1 or known is not None:
         ax.legend()
-
-
-def _is_signed(networks: Sequence[Network]) -> bool:
-    """Differences go below zero."""
-    return any(" less " in network.name for network in networks)
 
 
 def draw_exponent(record: Record, ax: Axes) -> None:

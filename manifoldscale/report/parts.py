@@ -95,7 +95,7 @@ class Step:
 @dc.dataclass(frozen=True)
 class Slider:
     """Goes through the places of figures ("place"), their traces ("trace", where one is
-    shown) or their networks ("network", where the others fade).
+    shown) or their networks ("network": all, then each, where the others fade).
     """
 
     name: str

@@ -67,7 +67,7 @@ def by_site(
     return finished(
         figure,
         xaxis=_named_axis("site, from input to read-out", sites),
-        yaxis={"title": axis_label(quantity), "rangemode": "tozero"},
+        yaxis={"title": axis_label(quantity, networks), "rangemode": "tozero"},
         showlegend=len(networks) > 1 or known is not None,
     )
 

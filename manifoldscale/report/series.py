@@ -80,8 +80,14 @@ def quantities_of(networks: Sequence[Network], known: bool = False) -> list[str]
     return list(dict.fromkeys(names))
 
 
-def axis_label(quantity: str) -> str:
-    return QUANTITIES.get(quantity, (quantity, quantity))[0]
+def axis_label(quantity: str, networks: Sequence[Network] = ()) -> str:
+    """How a quantity is called on an axis; between networks it is a difference."""
+    label = QUANTITIES.get(quantity, (quantity, quantity))[0]
+    return f"difference in {label}" if any(map(is_difference, networks)) else label
+
+
+def is_difference(network: Network) -> bool:
+    return " less " in network.name
 
 
 def in_words(quantity: str) -> str:

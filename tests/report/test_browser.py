@@ -198,7 +198,9 @@ def test_the_site_slider(browser: Any, page: Path, runs: Path) -> None:
 
 def test_the_slider_along_training(browser: Any, page: Path) -> None:
     show(browser, page)
-    assert step(browser, "part1-network", Keys.HOME) == "initialisation"
+    output = browser.find_element(By.CSS_SELECTOR, "#slider-part1-network output")
+    assert output.text == "all"
+    assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "initialisation"
     assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "000-step1"
     figure = "document.getElementById('figure-part1-dimension')"
     opacity = f"return {figure}.data.map((trace) => trace.opacity)"

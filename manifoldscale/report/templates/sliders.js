@@ -16,7 +16,8 @@
       return window.Plotly.restyle(figure, {visible: visible});
     },
     network(figure, index) {
-      const opacity = figure.data.map((_, place) => (place === index ? 1 : 0.25));
+      // The first step is all of them.
+      const opacity = figure.data.map((_, place) => (!index || place === index - 1 ? 1 : 0.25));
       return window.Plotly.restyle(figure, {opacity: opacity});
     },
   };
