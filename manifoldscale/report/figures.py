@@ -29,6 +29,7 @@ from .series import (
     Network,
     axis_label,
     exponent_marks,
+    is_difference,
     losses_of,
     networks_of,
     quantities_of,
@@ -74,6 +75,10 @@ def _drawers(record: Record) -> dict[str, Draw]:
     for quantity in figure_quantities(networks):
         name = FILES.get(quantity, quantity)
         found[name] = _by_site(networks, quantity, _known_dim(record, quantity))
+    differences = networks_of(record, "differences") if record.kind == "probe" else []
+    for quantity in figure_quantities(differences):
+        name = f"difference_{FILES.get(quantity, quantity)}"
+        found[name] = _by_site(differences, quantity, None)
     if record.kind == "study":
         found["exponent"] = lambda ax: draw_exponent(record, ax)
     return found
@@ -138,9 +143,13 @@ def draw_by_site(
     name_places(ax, sites)
     ax.set_xlim(-0.5, len(sites) - 0.5)
     ax.set(ylabel=axis_label(quantity, networks))
-    ax.set_ylim(bottom=0.0)
+    if any(map(is_difference, networks)):
+        ax.axhline(0.0, color="0.3", lw=0.8)
+    else:
+        ax.set_ylim(bottom=0.0)
     if len(networks) > 1 or known is not None:
-        ax.legend()
+        # Above: within, it would lie on bars.
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
 
 def draw_exponent(record: Record, ax: Axes) -> None:

@@ -130,6 +130,7 @@ def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "trained less against other" in found.stdout
     assert "as independent" in " ".join(found.stdout.split())
+    assert Path("run/figures/difference_dimension.pdf").stat().st_size > 5000
     stored = saved()
     assert list(stored["networks"]) == ["initialisation", "trained", "against other"]
     assert list(stored["differences"]) == [
