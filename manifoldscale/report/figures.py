@@ -148,8 +148,8 @@ def draw_by_site(
     else:
         ax.set_ylim(bottom=0.0)
     if len(networks) > 1 or known is not None:
-        # Above: within, it would lie on bars.
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+        # On paper of its own: with many networks there is no place without bars.
+        ax.legend(frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
 
 
 def draw_exponent(record: Record, ax: Axes) -> None:
