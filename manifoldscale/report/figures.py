@@ -39,6 +39,7 @@ from .series import (
 KINDS = ("png", "pdf")
 FILES = {"kappa_extent": "curvature"}  # quantity to the name of its figure
 LEFT_OUT = "kappa_rms"  # scales of layers are arbitrary: the figure is of kappa_extent
+LEGEND_ROW = 0.09  # height of a line of a legend, in heights of the axes
 Draw = Callable[[Axes], None]
 
 
@@ -148,8 +149,10 @@ def draw_by_site(
     else:
         ax.set_ylim(bottom=0.0)
     if len(networks) > 1 or known is not None:
-        # On paper of its own: with many networks there is no place without bars.
-        ax.legend(frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
+        low, high = ax.get_ylim()
+        rows = len(networks) + (known is not None)
+        ax.set_ylim(low, high + LEGEND_ROW * rows * (high - low))  # room above the bars
+        ax.legend(loc="upper left")
 
 
 def draw_exponent(record: Record, ax: Axes) -> None:
