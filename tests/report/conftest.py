@@ -22,7 +22,7 @@ from torch import nn
 
 def net():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 16), nn.Linear(16, 3))
+    return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
 """
 PLAN = """
 [plan]
@@ -82,11 +82,11 @@ def _study(place: Path) -> None:
 def _probe() -> None:
     """A torus through an untrained network and two others."""
     Path("small_net.py").write_text(NET)
-    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (500, 3))
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (250, 3))
     np.save("torus.npy", np.concatenate([np.cos(angles), np.sin(angles)], 1))
     for step in (1, 2):
         torch.manual_seed(step)
-        layers = nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 16), nn.Linear(16, 3)
+        layers = nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3)
         torch.save(nn.Sequential(*layers).state_dict(), f"step{step}.pt")
     call(
         *["probe", "py:small_net:net", "torus.npy", "--at-init", "--out", "probe"],

@@ -225,7 +225,7 @@ def test_tables_hold_the_saved_numbers_and_where_they_come_from(
     how = tables[0].find_element(By.TAG_NAME, "summary")
     how.click()
     opened = tables[0].find_element(By.TAG_NAME, "details").text
-    for said in ("method", "Auto()", "anchors", "500", "95%", "seed", "manifoldscale"):
+    for said in ("method", "Auto()", "anchors", "250", "95%", "seed", "manifoldscale"):
         assert said in opened
 
 
