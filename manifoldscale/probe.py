@@ -1,22 +1,174 @@
-"""The probe: the dimension of what each site of a trained network has learned."""
+"""The probe: the geometry of what each site of a trained network has learned."""
 
+import dataclasses as dc
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from .core.caveat import Caveat
-from .core.errors import ManifoldScaleError
-from .core.interval import Interval
+from .core.caveat import Caveat, Remark
+from .core.errors import ManifoldScaleError, require
+from .core.interval import Interval, number
 from .core.method import Method
 from .core.random import Rng, generator
-from .core.result import Table
+from .core.reading import Reading, SiteReadings
+from .core.result import Quantity, Result, Table
+from .curvature.curvature import Curvature
+from .curvature.quadric import Quadric, whole_dim
+from .curvature.status import Status
 from .dimension import Auto, Dimension
 from .geometry.cloud import Cloud
-from .geometry.estimate import estimate
+from .geometry.estimate import estimate, neighbors_for
+from .geometry.neighbors import Neighbors
 from .networks.extract import extract
 
 NAN = float("nan")
+DEFAULT = Auto()
+CURVED_AT = 500  # points at which the curvature is fitted
+TOP_DIM = 10  # above, the fewest points that determine a fit reach across any cloud
+
+
+@dc.dataclass(frozen=True)
+class Probing(Method["SiteGeometry"]):
+    """What is measured at a site.
+
+    The dimension comes first; the curvature is fitted at that dimension, in the same
+    neighbour table. Above five dimensions a fit needs more neighbours than that holds: a
+    few of the points are searched again, for no more than it needs. Wider neighbourhoods
+    would average noise away, but at the few points an octave that layers have they bend
+    beyond what their intervals know.
+
+    Parameters
+    ----------
+    dimension : the method for it.
+    curvature : whether it is fitted too, up to ten dimensions.
+    curved_at : at how many points at most.
+    """
+
+    dimension: Method[Dimension] = DEFAULT
+    curvature: bool = False
+    curved_at: int = CURVED_AT
+
+    @property
+    def n_neighbors(self) -> int:
+        return self.dimension.n_neighbors
+
+    def __call__(self, cloud: Cloud, rng: Rng = 0) -> "SiteGeometry":
+        near = neighbors_for(cloud, [self.dimension], rng)
+        dim = estimate(near, self.dimension)
+        if not self.curvature:
+            return SiteGeometry(dim)
+        if not math.isfinite(dim.value):
+            return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED("no dimension to fit at"))
+        try:
+            return SiteGeometry(dim, self._curvature(cloud, near, dim, rng))
+        except ManifoldScaleError as error:
+            return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED(str(error)))
+
+    def _curvature(
+        self, cloud: Cloud, near: Neighbors, dim: Dimension, rng: Rng
+    ) -> Curvature:
+        least = Quadric(dim).min_neighbors
+        require(
+            whole_dim(dim) <= TOP_DIM,
+            f"curvature: above {TOP_DIM} dimensions the neighbours that a fit needs reach "
+            "across the cloud",
+        )
+        if least > near.k:
+            near = cloud.neighbors(least, anchors=self.curved_at, rng=rng)
+        return estimate(near.thinned(self.curved_at), Quadric(dim, k=near.k))
+
+
+@dc.dataclass(frozen=True)
+class SiteGeometry(Result):
+    """What was measured at one site.
+
+    Attributes
+    ----------
+    dimension : of the representation.
+    curvature : at that dimension; None where it was not asked for or not possible.
+    reason : why it was not possible; None where it was, or was not asked for.
+    """
+
+    dimension: Dimension
+    curvature: Curvature | None = None
+    reason: Remark | None = None
+
+    @property
+    def caveats(self) -> tuple[Remark, ...]:  # type: ignore[override]
+        bent = () if self.curvature is None else self.curvature.caveats
+        return (*self.dimension.caveats, *bent, *((self.reason,) if self.reason else ()))
+
+    def headline(self) -> str:
+        if self.curvature is None:
+            return self.dimension.headline()
+        kappa = self.kappa_extent
+        return (
+            f"{self.dimension.headline()}; curvature in units of the cloud "
+            f"{number(kappa.value)} {kappa.interval}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        kept = (reading.row() for reading in self.readings()[1:])
+        return self.dimension.row() | {k: v for row in kept for k, v in row.items()}
+
+    @property
+    def kappa_rms(self) -> Quantity:
+        """In units of the representation."""
+        if self.curvature is None:
+            notes = () if self.reason is None else (self.reason,)
+            ends, n = Interval(NAN, NAN), self.dimension.n_points
+            return Quantity(NAN, ends, Quadric(1), n, notes)
+        # The method by the whole dimension: that it came from an estimate stands above.
+        method = Quadric(self.curvature.dim, k=self.curvature.method.k)
+        kappa = self.curvature.pooled.kappa_rms
+        return dc.replace(kappa, method=method, caveats=_shortened(self.curvature))
+
+    @property
+    def kappa_extent(self) -> Quantity:
+        """Times the rms radius of the cloud: 1 for a sphere, the same at any scale."""
+        kappa = self.kappa_rms
+        extent = NAN if self.curvature is None else self.curvature.extent
+        low, high = (end * extent for end in kappa.interval)
+        ends = Interval(low, high, kappa.interval.level)
+        return dc.replace(kappa, value=kappa.value * extent, interval=ends)
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The dimension, and the curvature where it was asked for."""
+        dim = self.dimension
+        more = {
+            name: getattr(dim, name)
+            for name in ("stderr", "systematic", "raw", "scale", "gof_p", "basis")
+        }
+        first = Reading.of(dim, **more)
+        if self.curvature is None and self.reason is None:
+            return (first,)
+        told = {}
+        if self.curvature is not None:
+            told = {
+                "dim": self.curvature.dim,
+                "queries": len(self.curvature.rows),
+                "knowable": self.curvature.knowable,
+            }
+        return (
+            first,
+            Reading.of(self.kappa_rms, "kappa_rms", **told),
+            Reading.of(self.kappa_extent, "kappa_extent", **told),
+        )
+
+
+def _shortened(curvature: Curvature) -> tuple[Remark, ...]:
+    """Its caveats, without the advice for each status."""
+    shares = ", ".join(
+        f"{curvature.share(status):.0%} {status.value}"
+        for status in Status
+        if curvature.share(status) > 0
+    )
+    unsure = Caveat.CURVATURE_UNSURE
+    return tuple(
+        unsure(shares) if note.caveat is unsure else note for note in curvature.caveats
+    )
 
 
 def probe(
@@ -25,11 +177,12 @@ def probe(
     sites: str | Sequence[str] = "*",
     *,
     method: Method[Dimension] | None = None,
+    curvature: bool = False,
     batch_size: int = 256,
     rng: Rng = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Table:
-    """The dimension of the representation at every site, a row each.
+    """The geometry of the representation at every site, a `SiteGeometry` each.
 
     A site at which no estimate can be made (a dead layer, say) has NaN and the reason;
     the others are not lost.
@@ -37,56 +190,68 @@ def probe(
     Parameters
     ----------
     model, data, sites, batch_size : as in `extract`.
-    method : `dimension.Auto()` where none is given.
+    method : of the dimension; `dimension.Auto()` where none is given.
+    curvature : whether to fit the curvature too.
     progress : called with the name of each site when it is done.
     """
     clouds = extract(model, data, sites, batch_size=batch_size)
-    return probe_clouds(clouds, method or Auto(), rng=rng, progress=progress)
+    probing = Probing(method or DEFAULT, curvature)
+    return probe_clouds(clouds, probing, rng=rng, progress=progress)
 
 
 def probe_clouds(
     clouds: Mapping[str, Cloud],
-    method: Method[Dimension],
+    probing: Probing,
     *,
     rng: Rng = 0,
     progress: Callable[[str], None] | None = None,
-    on_result: Callable[[str, Dimension], None] | None = None,
 ) -> Table:
-    """The dimension of each cloud, one row each. Every site has the same anchors.
-
-    `on_result` is called with each site and its dimension as they are done.
-    """
-    seed = int(generator(rng).integers(2**31))
+    """The geometry of each cloud, one row each. Every site has the same anchors."""
+    seed = site_seed(rng)
     results, labels = [], []
     for site in clouds:
-        dim, features = _dimension(clouds, site, method, seed)
-        results.append(dim)
+        found, features = probe_site(clouds, site, probing, seed)
+        results.append(found)
         labels.append({"site": site, "features": features})
         if progress is not None:
             progress(site)
-        if on_result is not None:
-            on_result(site, dim)
     return Table(tuple(results), tuple(labels))
 
 
-def _dimension(
-    clouds: Mapping[str, Cloud], site: str, method: Method[Dimension], seed: int
-) -> tuple[Dimension, int | None]:
-    """The dimension at a site and its number of features, None where the cloud itself
+def site_seed(rng: Rng) -> int:
+    """The seed of the anchors, the same at all sites."""
+    return int(generator(rng).integers(2**31))
+
+
+def probe_site(
+    clouds: Mapping[str, Cloud], site: str, probing: Probing, seed: int
+) -> tuple[SiteGeometry, int | None]:
+    """The geometry at a site and its number of features, None where the cloud itself
     cannot be made.
     """
     features, n = None, 0
     try:
         cloud = clouds[site]
         features, n = cloud.ambient_dim, len(cloud)
-        return estimate(cloud, method, rng=seed), features
+        return probing(cloud, seed), features
     except ManifoldScaleError as error:
         reason = Caveat.NOT_ESTIMATED(str(error))
-        return Dimension(NAN, Interval(NAN, NAN), method, n, (reason,)), features
+        dim = Dimension(NAN, Interval(NAN, NAN), probing.dimension, n, (reason,))
+        return SiteGeometry(dim, reason=reason if probing.curvature else None), features
 
 
 def dimensions(table: Table) -> Iterable[tuple[str, Dimension]]:
     """(site, dimension) of each row of a probe's table."""
     for label, result in zip(table.labels or (), table.results, strict=True):
-        assert isinstance(result, Dimension)
-        yield str(label["site"]), result
+        assert isinstance(result, SiteGeometry)
+        yield str(label["site"]), result.dimension
+
+
+def readings(table: Table) -> tuple[SiteReadings, ...]:
+    """What is kept of a probe's table, a site each."""
+    pairs = zip(table.labels or (), table.results, strict=True)
+    return tuple(
+        SiteReadings(str(label["site"]), label["features"], result.readings())
+        for label, result in pairs
+        if isinstance(result, SiteGeometry)
+    )

@@ -1,6 +1,7 @@
 """The whole chain on one task: sweep, fit, probe, prediction, comparison."""
 
 import dataclasses as dc
+import json
 import math
 import os
 import platform
@@ -12,28 +13,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .core.caveat import Remark
 from .core.errors import ManifoldScaleError
 from .core.learning_curve import LearningCurve
 from .core.result import Table, write_csv
 from .core.serialize import dumps, plain, write_text
-from .dimension import Auto, Dimension
+from .dimension import Dimension
 from .networks.extract import extract
 from .networks.mlp import MLP
 from .networks.models import save_mlp
-from .probe import dimensions, probe_clouds
+from .probe import Probing, dimensions, probe_clouds, readings
 from .scaling.compare import Comparison, compare
 from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
 from .sweeps.data_sets import DataSet
 from .sweeps.plan import Plan
 from .sweeps.run import run, train_one
+from .sweeps.shuffled import ShuffledLabels
+from .sweeps.stored import plan_from
 from .sweeps.tasks import Task
 from .sweeps.teachers import TeacherStudent
 from .sweeps.train import Training
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+SCHEMA = 1  # of results.json, as `report` reads it
 VERSIONED = ("manifoldscale", "numpy", "scipy", "torch", "scikit-learn")
 
 
@@ -94,10 +99,12 @@ class StudyResult:
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "kind": "study",
+            "schema": SCHEMA,
             "study": plain(self.study),
             "alpha_D": plain(self.fit),
             "alternative_fit": plain(self.alternative),
-            "dimensions": {site: plain(dim) for site, dim in dimensions(self.dimensions)},
+            "sites": readings(self.dimensions),
             "headline_site": self.headline_site,
             "predictions": plain(self.predictions),
             "comparisons": {site: plain(c) for site, c in self.comparisons.items()},
@@ -195,6 +202,31 @@ def save_study(result: StudyResult, folder: str | Path) -> None:
     write_csv(folder / "comparisons.csv", rows)
 
 
+def on_shuffled_labels(checkpoint: str | Path) -> nn.Module:
+    """The network of a study's checkpoint, trained alike on shuffled labels.
+
+    The same architecture, initialisation, inputs and settings; only the labels differ.
+
+    Raises
+    ------
+    ManifoldScaleError : the checkpoint is not in the folder of its study: how another
+        network was trained is not known here.
+    """
+    file = Path(checkpoint).parent / "results.json"
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        plan = plan_from(stored["study"]["plan"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifoldScaleError(
+            "--shuffled-labels trains MODEL again, for which the results.json of its "
+            f"study must be beside it; for {str(checkpoint)!r} that cannot be "
+            f"read ({error}). Train your network on shuffled labels yourself, and compare "
+            "with its checkpoint: --against FILE."
+        ) from error
+    shuffled = dc.replace(plan, task=ShuffledLabels(plan.task))
+    return train_one(shuffled, plan.widths[0], max(plan.dataset_sizes))
+
+
 class _Clock:
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
@@ -254,7 +286,7 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
         done += 1
         report("probe", done, len(clouds))
 
-    return probe_clouds(clouds, Auto(), rng=plan.root_seed, progress=advance)
+    return probe_clouds(clouds, Probing(), rng=plan.root_seed, progress=advance)
 
 
 def _met(task: Task) -> tuple[str, ...]:

@@ -10,11 +10,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from ..core.serialize import dumps
 
@@ -47,13 +50,24 @@ def show_json(value: Any) -> None:
     click.echo(dumps(value))
 
 
+class RateColumn(ProgressColumn):
+    """How many a second, or how many seconds each takes."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:,.0f}/s" if speed >= 1 else f"{1 / speed:.1f} s each")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A progress display that leaves standard output alone."""
+    """A progress display, with rate and time left, that leaves standard output alone."""
     with Progress(
         TextColumn("{task.description:<8}"),
         BarColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,

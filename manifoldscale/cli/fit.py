@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from .. import __version__
 from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ..scaling.regime import RegimeVerdict
 
 
+SCHEMA = 1  # of results.json, as `report` reads it
+
+
 @dc.dataclass(frozen=True)
 class Fits:
     """All that is said of a table: a fit and a comparison for each slice, by its label."""
@@ -31,12 +35,19 @@ class Fits:
     slices: dict[str, tuple["PowerLaw", "ModelComparison | None"]]
     regime: "RegimeVerdict"
     joint: "JointLaw | None"
+    table: str
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "kind": "fit",
+            "schema": SCHEMA,
+            "about": {"table": self.table, "version": __version__},
             "fits": [
-                {"slice": label, "fit": fit.row(), "caveats": [str(n) for n in fit.caveats]}
-                | ({} if models is None else {"curve": models.verdict})
+                {
+                    "slice": label,
+                    "fit": fit,
+                    "curve": None if models is None else models.verdict,
+                }
                 for label, (fit, models) in self.slices.items()
             ],
             "regime": self.regime.to_dict(),
@@ -57,7 +68,7 @@ class Fits:
     "--out",
     "folder",
     type=click.Path(file_okay=False),
-    help="Write fit.png, fit.pdf, fit.json and fit.csv there.",
+    help="Write results.json, fit.csv, fit.png, fit.pdf and a page there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def fit(
@@ -84,7 +95,7 @@ def fit(
     )
     if known != "free":
         curve = dc.replace(curve, floor=0.0 if known == "zero" else float(known))
-    fits = _fit(curve, along, known, limit)
+    fits = _fit(curve, along, known, limit, Path(table).name)
     if folder is not None:
         _save(fits, Path(folder))
     if as_json:
@@ -92,19 +103,12 @@ def fit(
         return
     _show(fits)
     if folder is not None:
-        out.print(f"\nWritten to {folder}: fit.png, fit.pdf, fit.json, fit.csv")
+        out.print(f"\nWritten to {folder}: results.json, report.html, fit.csv and figures")
 
 
 def _axis(curve: LearningCurve, axis: str | None) -> Axis:
     """The axis that was asked for, else that with the most distinct sizes."""
-    if axis is not None:
-        return Axis.of(axis)
-    counts = {
-        candidate: len(np.unique(sizes[np.isfinite(sizes)]))
-        for candidate in Axis
-        if (sizes := curve.column(candidate)) is not None
-    }
-    return max(counts, key=lambda candidate: counts[candidate])
+    return curve.longest_axis() if axis is None else Axis.of(axis)
 
 
 def _floor(text: str) -> str | float:
@@ -134,7 +138,11 @@ def _reference(text: str | None) -> "Reference | None":
 
 
 def _fit(
-    curve: LearningCurve, axis: Axis, floor: str | float, limit: "Reference | None"
+    curve: LearningCurve,
+    axis: Axis,
+    floor: str | float,
+    limit: "Reference | None",
+    table: str,
 ) -> Fits:
     from ..scaling.joint import fit_joint
     from ..scaling.models import FEWEST, compare_models
@@ -158,7 +166,7 @@ def _fit(
             joint = fit_joint(curve, floor=floor)
         except ManifoldScaleError:
             joint = None  # not a grid of two resources
-    return Fits(slices, classify_regime(curve, axis, limit), joint)
+    return Fits(slices, classify_regime(curve, axis, limit), joint, table)
 
 
 def _show(fits: Fits) -> None:
@@ -206,9 +214,11 @@ def _notes(fits: Fits) -> list[Remark]:
 
 def _save(fits: Fits, folder: Path) -> None:
     from ..report.lines import save_panels
+    from ..report.page import save_page
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "fit.json", dumps(fits))
+    write_text(folder / "results.json", dumps(fits))
+    save_page(fits, folder / "report.html")
     write_csv(
         folder / "fit.csv",
         [{"slice": label, **fit.row()} for label, (fit, _) in fits.slices.items()],

@@ -12,11 +12,12 @@ USER_ERROR = 1  # the input cannot be used; Click's own 2 is a wrong command lin
 
 COMMANDS = {
     "study": "the whole chain on real data: sweep, fit, probe, compare, report",
-    "probe": "dimension of each layer of a trained network",
+    "probe": "dimension and curvature of each layer of a trained network",
     "sites": "what can be probed in a network",
     "fit": "exponents and regimes of losses measured anywhere",
     "predict": "exponents that a dimension implies; their relation over many data sets",
     "sweep": "run or resume a scaling sweep",
+    "report": "one self-contained page of one or several runs",
     "theory": "curves of the solvable models: kernels, random features, dynamics",
     "datasets": "the data sets at hand",
 }

@@ -8,7 +8,7 @@ import click
 from ..core.errors import ManifoldScaleError
 from ..core.interval import number
 from .console import out, progress_bar, show_json, show_table
-from .probe import show_dimensions
+from .probe import show_sites
 
 if TYPE_CHECKING:
     from ..study import StudyResult
@@ -81,6 +81,8 @@ def study(
 
 
 def _show(result: "StudyResult", place: Path) -> None:
+    from ..probe import readings
+
     fit = result.fit
     out.print(
         f"\n[bold]{fit.axis.exponent} = {number(fit.alpha)}[/bold]  "
@@ -98,7 +100,7 @@ def _show(result: "StudyResult", place: Path) -> None:
     for note in fit.caveats:
         out.print(f"  ! {note}", style="yellow")
     out.print()
-    show_dimensions(result.dimensions, "Dimension of each layer")
+    show_sites(readings(result.dimensions), "Dimension of each layer")
     out.print()
     rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in result.predictions]
     show_table(

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ..core.errors import require
+from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import write_csv
 from .console import out, progress_bar, show_json, show_table
 
 if TYPE_CHECKING:
-    from ..core.learning_curve import LearningCurve
+    from ..core.learning_curve import Axis, LearningCurve
     from ..sweeps.plan import Plan
 
+SCHEMA = 1  # of PLAN.json, as `report` reads it
 EXAMPLE = """\
 A plan, with every setting at its default but for the lists:
 
@@ -63,8 +64,9 @@ def sweep(
     """Run or resume a scaling sweep.
 
     Trains every network of PLAN, a TOML file, and writes their losses as a table that
-    `manifoldscale fit` reads. Finished networks are kept in the registry: after an
-    interruption, the same command goes on.
+    `manifoldscale fit` reads, a page, and PLAN.json, which `manifoldscale report` reads.
+    Finished networks are kept in the registry: after an interruption, the same command
+    goes on.
     """
     from ..sweeps.run import run
 
@@ -89,11 +91,58 @@ def sweep(
     ]
     table = Path(csv_path) if csv_path else path.with_suffix(".csv")
     write_csv(table, rows)
+    page = _save(path, plans, curves)
     if as_json:
         show_json(rows)
         return
     _show(curves)
-    out.print(f"\n{len(rows)} runs in {table}; registry {file}")
+    out.print(f"\n{len(rows)} runs in {table}; page {page}; registry {file}")
+
+
+def _save(path: Path, plans: dict[str, "Plan"], curves: dict[str, "LearningCurve"]) -> Path:
+    """Write PLAN.json, which `report` reads, and PLAN.html."""
+    from .. import __version__
+    from ..core.serialize import dumps, write_text
+    from ..report.page import save_page
+
+    first = next(iter(plans.values()))
+    axis = next(iter(curves.values())).longest_axis()
+    results = {
+        "kind": "sweep",
+        "schema": SCHEMA,
+        "about": {
+            "plan": path.name,
+            "settings": path.read_text(encoding="utf-8"),
+            "seed": first.root_seed,
+            "version": __version__,
+        },
+        "axis": axis.name,
+        "loss": first.training.loss,
+        "curves": [
+            {"label": label, "runs": curve.rows(), **_fits(curve, axis)}
+            for label, curve in curves.items()
+        ],
+    }
+    write_text(path.with_suffix(".json"), dumps(results))
+    page = path.with_suffix(".html")
+    save_page(results, page)
+    return page
+
+
+def _fits(curve: "LearningCurve", axis: "Axis") -> dict[str, Any]:
+    """Power laws of the slices that have enough sizes, or why there is none."""
+    from ..scaling.power_law import fit_power_law
+    from ..scaling.slices import slices_of
+
+    fits, reason = [], ""
+    try:
+        for part in slices_of(curve, axis):
+            floor = "free" if curve.floor is None else curve.floor
+            fit = fit_power_law(part.curve, axis=axis, floor=floor)
+            fits.append({"slice": part.label, "fit": fit})
+    except ManifoldScaleError as error:
+        reason = str(error)
+    return {"fits": fits, "reason": reason}
 
 
 def read_plans(path: Path) -> dict[str, "Plan"]:

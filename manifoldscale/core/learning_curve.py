@@ -12,10 +12,12 @@ import numpy as np
 from .arrays import Array
 from .errors import ManifoldScaleError, require
 from .result import write_csv
+from .style import drawing, log_axes
 from .tables import is_missing, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class Axis(enum.Enum):
@@ -116,6 +118,33 @@ class LearningCurve:
         )
         require(bool(runs), f"No run has {fixed}.")
         return dc.replace(self, runs=runs)
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The loss of every run against its size, and the means; a colour for each value of
+        the other resource.
+        """
+        axis = self.longest_axis()
+        other = Axis.width if axis is Axis.data else Axis.data
+        held, sizes, losses = self.column(other), self.column(axis), self.losses
+        good = np.isfinite(losses) & np.isfinite(sizes)
+        for value in np.unique(held):  # NaN, where no run says one, is one value
+            here = good & ((held == value) | (np.isnan(held) & np.isnan(value)))
+            x = np.unique(sizes[here])
+            means = [losses[here & (sizes == size)].mean() for size in x]
+            label = "" if np.isnan(value) else f"{other.label} = {value:g}"
+            (line,) = ax.plot(x, means, "o-", label=label or None)
+            shade = line.get_color()
+            ax.plot(sizes[here], losses[here], ".", color=shade, alpha=0.35, mew=0)
+        ax.set(xlabel=axis.label, ylabel="test loss")
+        log_axes(ax, sizes[good], losses[good])
+        if np.isfinite(held).any():
+            ax.legend()
+
+    def longest_axis(self) -> Axis:
+        """The axis with the most distinct sizes."""
+        sizes = {axis: self.column(axis) for axis in Axis}
+        return max(sizes, key=lambda axis: len(set(sizes[axis][np.isfinite(sizes[axis])])))
 
     def rows(self) -> list[dict[str, Any]]:
         return [dc.asdict(run) for run in self.runs]

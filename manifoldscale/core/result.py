@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 from .caveat import Remark
 from .interval import Interval, number
 from .serialize import dumps, write_text
+from .style import BLUE, draw_interval, drawing, name_heights
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class Result:
@@ -84,6 +86,13 @@ class Quantity(Result):
     def __float__(self) -> float:
         return float(self.value)
 
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The number with its interval."""
+        draw_interval(ax, 0, self.value, self.interval, BLUE)
+        name_heights(ax, [str(self.method)])
+        ax.set(xlabel=self.name)
+
 
 @dc.dataclass(frozen=True)
 class Table(Sequence[Result]):
@@ -127,6 +136,24 @@ class Table(Sequence[Result]):
         if path is not None:
             write_text(Path(path), text)
         return text
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Every result that has a value with its interval, under each other."""
+        names = []
+        for place, result in enumerate(self.results):
+            labels = self.labels[place] if self.labels else {}
+            said = next((str(v) for v in labels.values()), "")
+            names.append(said or str(getattr(result, "method", type(result).__name__)))
+            value, interval = (
+                getattr(result, "value", None),
+                getattr(result, "interval", None),
+            )
+            if isinstance(value, float) and isinstance(interval, Interval):
+                draw_interval(ax, place, value, interval, BLUE)
+        name_heights(ax, names)
+        kinds = {getattr(result, "name", "value") for result in self.results}
+        ax.set(xlabel=" and ".join(sorted(kinds)))
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))

@@ -1,7 +1,7 @@
 """The result of a curvature estimate: an array a quantity, and pooled numbers."""
 
 import dataclasses as dc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,7 +9,11 @@ from ..core.arrays import Array, Floats, Ints, frozen
 from ..core.caveat import Remark
 from ..core.interval import number
 from ..core.result import Quantity, Result
+from ..core.style import drawing
 from .status import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ARRAYS = (
     "rows",
@@ -140,17 +144,14 @@ class Curvature(Result):
             "caveats": "; ".join(str(note) for note in self.caveats),
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """kappa_rms of the points, sorted, with their intervals; returns the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """kappa_rms of the points, sorted, with their intervals."""
         known = np.isfinite(self.kappa_rms)
         order = np.argsort(self.kappa_rms[known])
         low, high = self.kappa_interval[known][order].T
         places = np.arange(known.sum())
-        axes.fill_between(places, low, high, alpha=0.3, lw=0, label="95 % interval")
-        axes.plot(places, self.kappa_rms[known][order], label="kappa_rms")
-        axes.set(xlabel="points, sorted", ylabel="curvature, 1 / length")
-        axes.legend()
-        return axes
+        ax.fill_between(places, low, high, alpha=0.3, lw=0, label="95 % interval")
+        ax.plot(places, self.kappa_rms[known][order], label="kappa_rms")
+        ax.set(xlabel="points, sorted", ylabel="curvature, 1 / length")
+        ax.legend()

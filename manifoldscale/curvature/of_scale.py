@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,12 +13,16 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity, Result
+from ..core.style import drawing, log_axes
 from ..geometry.neighbors import Neighbors
 from .forms import KAPPA
 from .hoods import Hoods, blocks_of_hoods, principal_frame
 from .local_fit import in_tangent_ball, n_unknowns
 from .quadric import Quadric, dims_of, whole_dim
 from .scales import Fits, fit_everywhere
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PARTNERS = 8  # neighbours of a query whose tangent planes are compared with its own
 
@@ -55,6 +59,14 @@ class ScaleCurve(Result):
             f"{number(float(self.radius[0]))} to {number(float(self.kappa[-1]))} at r = "
             f"{number(float(self.radius[-1]))}, slope {number(self.slope)}"
         )
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """kappa_rms against the radius at which it was read."""
+        ax.errorbar(self.radius, self.kappa, 1.96 * self.stderr, fmt="o-", capsize=2)
+        log_axes(ax, self.radius, self.kappa)
+        ax.set(ylabel="kappa_rms, 1 / length")
+        ax.set(xlabel="radius of the neighbourhood", title=f"slope {number(self.slope)}")
 
     def row(self) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import generator
 from ..core.result import Table
+from ..core.style import drawing, plain_log_axis
 from ..geometry.cloud import Cloud
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
@@ -70,12 +71,9 @@ class ScaleCurve(Dimension):
         labels = tuple({"examples": n} for n in self.examples)
         return Table(self.curve, labels)
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Dimension against the number of examples; the plateau as a band."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         values = np.array([dim.value for dim in self.curve])
         ends = np.array([tuple(dim.interval) for dim in self.curve])
         reach = np.abs(ends - values[:, None]).T
@@ -86,7 +84,7 @@ class ScaleCurve(Dimension):
                 [self.examples[last], self.examples[first]], *self.interval, alpha=0.2, lw=0
             )
         ax.set(xscale="log", xlabel="examples that resolve the scale", ylabel="dimension")
-        return ax
+        plain_log_axis(ax.xaxis, self.examples)
 
 
 @dc.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Local dimension: an estimate at each point, and whether they are of one dimension."""
 
 import dataclasses as dc
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.method import Method
 from ..core.result import Result
+from ..core.style import BLUE, GREEN, ORANGE, drawing
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .exponential import relative_error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MATERIAL = 0.015  # squared scatter of 1/d that edges and curvature make by themselves
 ONE_SIDED = 1.645
@@ -69,6 +73,20 @@ class LocalDimension(Result):
             "n_points": self.pooled.n_points,
             "caveats": "; ".join(str(note) for note in self.caveats),
         }
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """How many points have which local dimension, with the pooled estimate."""
+        counts, edges = self.histogram()
+        ax.stairs(counts, edges, fill=True, color=BLUE, alpha=0.5)
+        pooled = self.pooled
+        ax.axvline(pooled.value, color=ORANGE, label=f"pooled {number(pooled.value)}")
+        ax.axvspan(*pooled.interval, color=ORANGE, alpha=0.2, lw=0)
+        for value, share in self.modes:
+            label = f"{share:.0%} at d = {number(value)}"
+            ax.axvline(value, color=GREEN, ls="--", label=label)
+        ax.set(xlabel="local dimension", ylabel="points")
+        ax.legend()
 
     def histogram(self, bins: Any = "auto") -> tuple[Ints, Floats]:
         """Counts and edges of the finite local dimensions, as `numpy.histogram`."""

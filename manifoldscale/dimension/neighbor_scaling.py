@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,12 +10,16 @@ from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat
 from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, require
-from ..core.interval import Interval
+from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
+from ..core.style import drawing, log_axes
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FAR = 0.5  # share of a mean distance that no single point may have
 SMALLEST_BLOCK = 20
@@ -37,6 +41,18 @@ class ScalingDimension(Dimension):
     exponent_stderr: float = float("nan")
     sizes: tuple[int, ...] = ()
     mean_distances: tuple[float, ...] = ()
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Mean distances against the number of points, and the fitted slope."""
+        sizes, means = np.array(self.sizes), np.array(self.mean_distances)
+        ax.plot(sizes, means, "o")
+        centre = np.exp(np.log(means).mean() - self.exponent * np.log(sizes).mean())
+        label = f"slope {number(self.exponent)}, d = {number(self.value)}"
+        ax.plot(sizes, centre * sizes**self.exponent, label=label)
+        ax.set(xlabel="points N", ylabel="mean distance to a neighbour")
+        log_axes(ax, sizes, means)
+        ax.legend()
 
     def row(self) -> dict[str, Any]:
         row = super().row()

@@ -47,12 +47,13 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
             isinstance(one, Method),
             f"`method` must be a method value such as `ms.dimension.TwoNN()`; not {one!r}.",
         )
-    near = on if isinstance(on, Neighbors) else _search(on, methods, rng)
+    near = on if isinstance(on, Neighbors) else neighbors_for(on, methods, rng)
     results = tuple(one(_share(near, one)) for one in methods)
     return results[0] if isinstance(method, Method) else Table(results)
 
 
-def _search(on: Any, methods: Sequence[Method[Any]], rng: Rng) -> Neighbors:
+def neighbors_for(on: Any, methods: Sequence[Method[Any]], rng: Rng = 0) -> Neighbors:
+    """The table that serves all of these methods, or what they can work with."""
     wanted = [method.n_anchors for method in methods]
     anchors = None if None in wanted else max(n for n in wanted if n is not None)
     cloud = as_cloud(on)

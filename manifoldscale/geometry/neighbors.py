@@ -106,6 +106,18 @@ class Neighbors:
             self, indices=self.indices[:, :k], distances=self.distances[:, :k]
         )
 
+    def thinned(self, n: int) -> "Neighbors":
+        """The table of `n` of the queries at most, evenly spaced among them."""
+        if n >= self.n_queries:
+            return self
+        kept = np.unique(np.linspace(0, self.n_queries - 1, n).round().astype(np.int64))
+        return dc.replace(
+            self,
+            queries=self.queries[kept],
+            indices=self.indices[kept],
+            distances=self.distances[kept],
+        )
+
     @classmethod
     def from_distances(
         cls,

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,11 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import number
 from ..core.result import Result
+from ..core.style import drawing, name_places, plain_log_axis
 from .containers import named_tensors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 STRIDES = (1, 2, 4, 8, 16)  # steps between the points whose circle is measured
 ROUGH = (
@@ -152,18 +156,16 @@ class CurveThroughLayers(Result):
             for values in zip(*columns.values(), strict=True)
         ]
 
-    def plot(self, ax: Any = None) -> Any:
-        """Turning by site, and that of the initial network; returns the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
-        axes.plot(self.sites, self.turning, "o-", label="network")
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Turning by site, and that of the initial network."""
+        ax.plot(self.turning, "o-", label="network")
         if self.initial is not None:
-            axes.plot(self.sites, self.initial.turning, "s--", label="at initialisation")
-        axes.set(yscale="log", ylabel="turning, radians")
-        axes.tick_params(axis="x", rotation=60)
-        axes.legend()
-        return axes
+            ax.plot(self.initial.turning, "s--", label="at initialisation")
+        ax.set(yscale="log", ylabel="turning, radians", xlabel="site")
+        plain_log_axis(ax.yaxis, self.turning)
+        name_places(ax, self.sites)
+        ax.legend()
 
 
 def through_layers(

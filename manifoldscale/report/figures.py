@@ -1,102 +1,176 @@
 """Figures for print, with Matplotlib: PNG and PDF."""
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ..study import StudyResult
-from .series import (
+from ..core.style import (
     BLUE,
+    COLORS,
+    DOUBLE,
     GREEN,
     ORANGE,
-    Mark,
-    dimension_marks,
-    exponent_marks,
-    loss_series,
+    SINGLE,
+    draw_interval,
+    errors,
+    log_axes,
+    name_heights,
+    name_places,
+    new_figure,
+    save_figure,
+    styled,
 )
-from .style import HEIGHT, STYLE, WIDTH, log_axes, save_figure
+from .record import Record
+from .series import (
+    Network,
+    axis_label,
+    exponent_marks,
+    is_difference,
+    losses_of,
+    networks_of,
+    quantities_of,
+    sites_of,
+)
 
 KINDS = ("png", "pdf")
+FILES = {"kappa_extent": "curvature"}  # quantity to the name of its figure
+LEFT_OUT = "kappa_rms"  # scales of layers are arbitrary: the figure is of kappa_extent
+LEGEND_ROW = 0.09  # height of a line of a legend, in heights of the axes
+Draw = Callable[[Axes], None]
 
 
-def save_figures(result: StudyResult, folder: str | Path) -> list[Path]:
-    """Write each figure, and all side by side as `study`, as PNG and PDF."""
-    draw = {"loss": draw_loss, "dimension": draw_dimension, "exponent": draw_exponent}
-    sheets = {name: [drawer] for name, drawer in draw.items()}
-    sheets["study"] = list(draw.values())
+def save_figures(result: Any, folder: str | Path) -> list[Path]:
+    """Write the figures of a result, or of its record, as PNG and PDF; those of a study
+    also side by side.
+    """
+    record = Record.of(result)
+    drawers = _drawers(record)
+    sheets = {name: [draw] for name, draw in drawers.items()}
+    if record.kind == "study":
+        sheets["study"] = [drawers[name] for name in ("loss", "dimension", "exponent")]
+    n_sites = len(sites_of(networks_of(record)))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with matplotlib.rc_context(STYLE):
-        for name, drawers in sheets.items():
-            figure = Figure(figsize=(WIDTH * len(drawers), HEIGHT), layout="constrained")
-            axes = figure.subplots(1, len(drawers), squeeze=False)[0]
-            for drawer, ax in zip(drawers, axes, strict=True):
-                drawer(result, ax)
-            paths += [save_figure(figure, folder / f"{name}.{kind}") for kind in KINDS]
+    for name, draws in sheets.items():
+        wide = len(draws) == 1 and name not in ("loss", "exponent") and n_sites > 14
+        with styled():
+            width = DOUBLE if wide else SINGLE * len(draws)
+            figure, axes = new_figure(len(draws), width)
+            for draw, ax in zip(draws, axes, strict=True):
+                draw(ax)
+        paths += [save_figure(figure, folder / f"{name}.{kind}") for kind in KINDS]
     return paths
 
 
-def draw_loss(result: StudyResult, ax: Axes) -> None:
-    """Test loss against D, every run, with the fitted power law and its band."""
-    s = loss_series(result)
-    law = f"${s.law}^{{{s.power}}}$".replace(" ", r"\ ")
-    ax.fill_between(s.grid, s.low, s.high, color=ORANGE, alpha=0.25, lw=0)
-    ax.plot(s.grid, s.curve, color=ORANGE, lw=1.2, label=law)
-    ax.plot(s.run_sizes, s.run_losses, ".", color=BLUE, alpha=0.35, ms=4, mew=0)
-    ax.plot(s.sizes, s.means, "o", color=BLUE, ms=4, label="mean of the runs")
-    ax.set(xlabel=s.x_label, ylabel=s.y_label)
-    log_axes(ax, s.sizes, s.run_losses)
-    ax.legend()
+def _drawers(record: Record) -> dict[str, Draw]:
+    """What there is to draw, by the name of the figure."""
+    found: dict[str, Draw] = {}
+    if record.kind != "probe":
+        found["loss"] = lambda ax: draw_loss(record, ax)
+    networks = networks_of(record)
+    for quantity in figure_quantities(networks):
+        name = FILES.get(quantity, quantity)
+        found[name] = _by_site(networks, quantity, _known_dim(record, quantity))
+    differences = networks_of(record, "differences") if record.kind == "probe" else []
+    for quantity in figure_quantities(differences):
+        name = f"difference_{FILES.get(quantity, quantity)}"
+        found[name] = _by_site(differences, quantity, None)
+    if record.kind == "study":
+        found["exponent"] = lambda ax: draw_exponent(record, ax)
+    return found
 
 
-def draw_dimension(result: StudyResult, ax: Axes) -> None:
-    """Dimension by layer, with intervals; the known dimension where there is one."""
-    marks = dimension_marks(result)
-    places = list(range(len(marks)))
-    errors = [[mark.minus for mark in marks], [mark.plus for mark in marks]]
-    values = [mark.value for mark in marks]
-    ax.errorbar(places, values, errors, fmt="o-", color=BLUE, ms=4, lw=1, capsize=2)
-    known = result.study.plan.task.known_dim
-    if known is not None:
-        ax.axhline(known, color=GREEN, lw=1, ls="--", label=f"input manifold, d = {known}")
+def figure_quantities(networks: Sequence[Network]) -> list[str]:
+    """The quantities by site that have a figure: those with a value, dimension always."""
+    names = dict.fromkeys(["dimension"] if networks else [])
+    names |= dict.fromkeys(quantities_of(networks, known=True))
+    return [name for name in names if name != LEFT_OUT]
+
+
+def _by_site(networks: Sequence[Network], quantity: str, known: float | None) -> Draw:
+    return lambda ax: draw_by_site(networks, quantity, ax, known)
+
+
+def _known_dim(record: Record, quantity: str) -> float | None:
+    if record.kind != "study" or quantity != "dimension":
+        return None
+    return record.content["provenance"]["known_dimension"]  # type: ignore[no-any-return]
+
+
+def draw_loss(record: Record, ax: Axes) -> None:
+    """Test loss against size: runs, means, fitted laws and their bands."""
+    losses = losses_of(record)
+    several = len(losses.laws) > 1
+    for x, y in losses.runs.values():
+        ax.plot(x, y, ".", color="0.5" if several else BLUE, alpha=0.35, mew=0)
+    for place, law in enumerate(losses.laws):
+        color = COLORS[place % len(COLORS)] if several else ORANGE
+        line = law.line
+        ax.fill_between(line["x"], line["low"], line["high"], color=color, alpha=0.25, lw=0)
+        formula = f"${law.formula}^{{{law.power}}}$".replace(" ", r"\ ")
+        label = law.label if several else formula
+        ax.plot(line["x"], line["y"], color=color, label=label)
+        ax.plot(law.x, law.y, "o", color=color if several else BLUE)
+    ax.set(xlabel=losses.axis.label, ylabel=losses.y_label)
+    log_axes(ax, losses.x_values, losses.y_values)
+    if losses.laws:
         ax.legend()
-    ax.set_xticks(places, [mark.label for mark in marks], rotation=40, ha="right")
-    ax.set(ylabel="intrinsic dimension")
-    ax.set_ylim(bottom=0)
 
 
-def draw_exponent(result: StudyResult, ax: Axes) -> None:
+def draw_by_site(
+    networks: Sequence[Network], quantity: str, ax: Axes, known: float | None = None
+) -> None:
+    """A quantity with its interval at every site; networks a little apart."""
+    sites = sites_of(networks)
+    for place, network in enumerate(networks):
+        found = network.along(sites, quantity)
+        x = np.arange(len(sites)) + 0.12 * (place - (len(networks) - 1) / 2)
+        # NaN where there is no value, so that no line goes over it.
+        values = np.array([math.nan if r is None else r.value for r in found])
+        ends = np.array(
+            [(math.nan,) * 2 if r is None else tuple(r.interval) for r in found]
+        )
+        style: Any = {"color": COLORS[place % len(COLORS)], "lw": 1, "capsize": 2}
+        bars = errors(values, *ends.reshape(-1, 2).T)
+        ax.errorbar(x, values, bars, fmt="o-", label=network.name, **style)
+    if known is not None:
+        label = f"input manifold, d = {known}"
+        ax.axhline(known, color=GREEN, lw=1, ls="--", label=label)
+    name_places(ax, sites)
+    ax.set_xlim(-0.5, len(sites) - 0.5)
+    ax.set(ylabel=axis_label(quantity, networks))
+    if any(map(is_difference, networks)):
+        ax.axhline(0.0, color="0.3", lw=0.8)
+    else:
+        ax.set_ylim(bottom=0.0)
+    if len(networks) > 1 or known is not None:
+        low, high = ax.get_ylim()
+        rows = len(networks) + (known is not None)
+        ax.set_ylim(low, high + LEGEND_ROW * rows * (high - low))  # room above the bars
+        ax.legend(loc="upper left")
+
+
+def draw_exponent(record: Record, ax: Axes) -> None:
     """The measured exponent over those that the dimension implies."""
-    *predicted, measured = exponent_marks(result)
-    low, high = measured.interval
-    ax.axvspan(low, min(high, ax.get_xlim()[1] * 10), color=ORANGE, alpha=0.2, lw=0)
-    for place, mark in enumerate([*predicted, measured]):
-        _bar(ax, place, mark, ORANGE if mark is measured else BLUE)
-    names = [mark.label for mark in [*predicted, measured]]
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(-0.6, len(names) - 0.4)
-    ends = [m.value + m.plus for m in [*predicted, measured]]
-    ax.set_xlim(0, 1.1 * float(np.nanmax(ends)))
-    ax.set(xlabel=f"exponent {_symbol(result.fit.axis.exponent)}")
-
-
-def _bar(ax: Axes, place: int, mark: Mark, color: str) -> None:
-    ax.errorbar(
-        [mark.value],
-        [place],
-        xerr=[[mark.minus], [mark.plus]],
-        fmt="o",
-        color=color,
-        ms=4,
-        capsize=2,
-    )
-
-
-def _symbol(name: str) -> str:
-    return {"alpha_D": r"$\alpha_D$", "alpha_P": r"$\alpha_P$", "alpha_W": r"$\alpha_W$"}[
-        name
+    marks = exponent_marks(record)
+    measured = marks[-1]
+    names = [mark.label for mark in marks]
+    for place, mark in enumerate(marks):
+        color = ORANGE if mark is measured else BLUE
+        draw_interval(ax, place, mark.value, mark.interval, color)
+    known = [m for m in marks if math.isfinite(m.value)]
+    ends = [
+        m.interval.high if math.isfinite(m.interval.high) else 2 * m.value for m in known
     ]
+    right = 1.1 * max(ends, default=1.0)
+    low, high = measured.interval
+    if math.isfinite(low):
+        ax.axvspan(low, min(high, right), color=ORANGE, alpha=0.2, lw=0)
+    name_heights(ax, names)
+    ax.set_xlim(0, right)
+    ax.set(xlabel="exponent $\\alpha_D$")

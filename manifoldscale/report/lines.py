@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ..core.arrays import Floats
-from .series import BLUE, GREEN, ORANGE
-from .style import HEIGHT, STYLE, WIDTH, plain_log_axis, save_figure
+from ..core.style import COLORS, new_figure, plain_log_axis, save_figure, styled
 
-# Okabe and Ito's, in the order in which neighbours differ most in lightness.
-COLORS = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 FORMATS = {"line": "-", "dashed": "--", "points": "o"}
 
 
@@ -53,13 +48,11 @@ class Panel:
 
 def save_panels(panels: Sequence[Panel], path: str | Path) -> Path:
     """Draw the panels side by side; the ending of `path` is .png, .pdf or .svg."""
-    with matplotlib.rc_context(STYLE):
-        size = (WIDTH * len(panels), HEIGHT)
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    with styled():
+        figure, axes = new_figure(len(panels))
         for panel, ax in zip(panels, axes, strict=True):
             draw_panel(panel, ax)
-        return save_figure(figure, Path(path))
+    return save_figure(figure, Path(path))
 
 
 def draw_panel(panel: Panel, ax: Axes) -> None:

@@ -2,39 +2,203 @@
 
 import dataclasses as dc
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.interval import Interval
-from ..probe import dimensions
-from ..study import StudyResult
-
-# Okabe and Ito's colours, told apart by every kind of colour vision.
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+from ..core.errors import ManifoldScaleError
+from ..core.interval import Interval, number
+from ..core.learning_curve import Axis
+from ..core.reading import Reading, SiteReadings
+from .record import Record
 
 LOSS_LABELS = {
     "mse": "test loss (squared error)",
     "cross_entropy": "test loss (nats)",
 }
+# How a quantity by site is called on an axis, and in words.
+QUANTITIES = {
+    "dimension": ("intrinsic dimension", "intrinsic dimension d"),
+    "kappa_rms": ("curvature, 1 / length", "curvature in units of the representation"),
+    "kappa_extent": (
+        "curvature x R",
+        "rms curvature times the rms radius R of the cloud, 1 for a sphere",
+    ),
+}
+
+
+@dc.dataclass(frozen=True)
+class Network:
+    """The readings of one network, by site."""
+
+    name: str
+    sites: tuple[SiteReadings, ...]
+
+    def along(self, sites: Sequence[str], quantity: str) -> list[Reading | None]:
+        """The reading at each of these sites; None where there is none, or no value."""
+        found = dict(self.of(quantity))
+        return [found.get(site) for site in sites]
+
+    def of(self, quantity: str) -> list[tuple[str, Reading]]:
+        """(site, reading) where the value is known."""
+        return [
+            (one.site, one[quantity])
+            for one in self.sites
+            if quantity in one and one[quantity].is_known
+        ]
+
+
+def networks_of(record: Record, key: str = "networks") -> list[Network]:
+    """The networks of a probe, in order; the one of a study."""
+    if record.kind == "study":
+        stored: Mapping[str, Any] = {"probed network": record.content["sites"]}
+    else:
+        stored = record.content.get(key, {})
+    return [
+        Network(name, tuple(map(SiteReadings.from_dict, sites)))
+        for name, sites in stored.items()
+    ]
+
+
+def sites_of(networks: Sequence[Network]) -> list[str]:
+    """Every site once, in the order of the networks."""
+    names = (one.site for network in networks for one in network.sites)
+    return list(dict.fromkeys(names))
+
+
+def quantities_of(networks: Sequence[Network], known: bool = False) -> list[str]:
+    """The quantities that stand at some site; with `known`, those with a value."""
+    names = (
+        reading.name
+        for network in networks
+        for one in network.sites
+        for reading in one.readings
+        if reading.is_known or not known
+    )
+    return list(dict.fromkeys(names))
+
+
+def axis_label(quantity: str, networks: Sequence[Network] = ()) -> str:
+    """How a quantity is called on an axis; between networks it is a difference."""
+    label = QUANTITIES.get(quantity, (quantity, quantity))[0]
+    return f"difference in {label}" if any(map(is_difference, networks)) else label
+
+
+def is_difference(network: Network) -> bool:
+    return " less " in network.name
+
+
+def in_words(quantity: str) -> str:
+    return QUANTITIES.get(quantity, (quantity, quantity))[1]
 
 
 @dc.dataclass(frozen=True, eq=False)
-class LossSeries:
-    """Losses against D: every run, the means, the fitted curve and its band."""
+class Law:
+    """A fitted power law: means, curve and band."""
 
-    run_sizes: Floats
-    run_losses: Floats
-    sizes: Floats
-    means: Floats
-    grid: Floats
-    curve: Floats
-    low: Floats
-    high: Floats
-    x_label: str
+    label: str
+    exponent: Reading
+    axis: Axis
+    floor: float
+    floor_rule: str
+    x: Floats
+    y: Floats
+    runs: Floats
+    line: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, label: str, stored: Mapping[str, Any]) -> "Law":
+        """What `plain` made of a `PowerLaw`."""
+        return cls(
+            label=label,
+            exponent=Reading.from_dict(stored["reading"]),
+            axis=Axis.of(stored["axis"]),
+            floor=math.nan if stored["floor"] is None else float(stored["floor"]),
+            floor_rule=str(stored["floor_rule"]),
+            x=_floats(stored["losses"]["x"]),
+            y=_floats(stored["losses"]["y"]),
+            runs=_floats(stored["losses"]["runs"]),
+            line={key: _floats(stored["line"][key]) for key in ("x", "y", "low", "high")},
+        )
+
+    @property
+    def power(self) -> str:
+        """The exponent as it stands over D."""
+        return f"-{self.exponent.value:.2f}"
+
+    @property
+    def formula(self) -> str:
+        symbol = self.axis.label.split()[-1]
+        return f"E + A {symbol}" if self.floor else f"A {symbol}"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.exponent.name} {self.exponent} (floor {number(self.floor)}, "
+            f"{self.floor_rule}; {len(self.x)} sizes, {self.exponent.n_points} runs)"
+        )
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Losses:
+    """Losses over an axis: every run where they are known, and the fitted laws."""
+
+    axis: Axis
     y_label: str
-    law: str
-    power: str
+    laws: tuple[Law, ...]
+    runs: Mapping[str, tuple[Floats, Floats]]
+
+    @property
+    def x_values(self) -> Floats:
+        return np.concatenate([*(law.x for law in self.laws), *(x for x, _ in self._runs)])
+
+    @property
+    def y_values(self) -> Floats:
+        return np.concatenate([*(law.y for law in self.laws), *(y for _, y in self._runs)])
+
+    @property
+    def _runs(self) -> list[tuple[Floats, Floats]]:
+        return list(self.runs.values())
+
+
+def losses_of(record: Record) -> Losses:
+    """The losses of a study, a sweep or a fit."""
+    content = record.content
+    if record.kind == "study":
+        law = Law.of("", content["alpha_D"])
+        stored = content["learning_curve"]
+        runs = {"runs": _runs(stored["runs"], law.axis)}
+        return Losses(law.axis, _loss_label(stored.get("loss")), (law,), runs)
+    if record.kind == "fit":
+        laws = tuple(Law.of(one["slice"], one["fit"]) for one in content["fits"])
+        return Losses(laws[0].axis, "test loss", laws, {})
+    axis = Axis.of(content["axis"])
+    laws = tuple(
+        Law.of(_joined(one["label"], part["slice"]), part["fit"])
+        for one in content["curves"]
+        for part in one["fits"]
+    )
+    runs = {one["label"]: _runs(one["runs"], axis) for one in content["curves"]}
+    return Losses(axis, _loss_label(content.get("loss")), laws, runs)
+
+
+def _joined(*labels: str) -> str:
+    return ", ".join(label for label in labels if label)
+
+
+def _loss_label(loss: Any) -> str:
+    return LOSS_LABELS.get(str(loss), "test loss")
+
+
+def _runs(rows: Sequence[Mapping[str, Any]], axis: Axis) -> tuple[Floats, Floats]:
+    """Sizes and losses of the runs that gave one."""
+    good = [row for row in rows if row["loss"] is not None and row[axis.value] is not None]
+    return _floats([row[axis.value] for row in good]), _floats([r["loss"] for r in good])
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    return np.array([math.nan if v is None else v for v in values], dtype=float)
 
 
 @dc.dataclass(frozen=True)
@@ -47,71 +211,33 @@ class Mark:
     note: str = ""
 
     @property
-    def minus(self) -> float:
-        return self.value - self.interval.low
-
-    @property
-    def plus(self) -> float:
-        """Up to the high end; to twice the value where the interval is open above, which
-        the label then says.
-        """
-        return (self.interval.high if self.is_bounded else 2 * self.value) - self.value
-
-    @property
-    def is_bounded(self) -> bool:
-        return math.isfinite(self.interval.high)
-
-    @property
     def label(self) -> str:
-        return self.name if self.is_bounded else f"{self.name} (no upper end)"
+        bounded = math.isfinite(self.interval.high)
+        return self.name if bounded else f"{self.name} (no upper end)"
 
 
-def loss_series(result: StudyResult) -> LossSeries:
-    """The learning curve of a study with its power law."""
-    fit, runs = result.fit, result.curve.runs
-    grid = np.geomspace(fit.losses.x[0], fit.losses.x[-1], 120)
-    low, high = fit.band(grid, fit.interval.level)
-    alpha = f"{fit.alpha:.2f}"
-    return LossSeries(
-        run_sizes=result.curve.column(fit.axis),
-        run_losses=np.array([run.loss for run in runs]),
-        sizes=fit.losses.x,
-        means=fit.losses.y,
-        grid=grid,
-        curve=fit.predict(grid),
-        low=low,
-        high=high,
-        x_label=fit.axis.label,
-        y_label=LOSS_LABELS.get(result.curve.loss, result.curve.loss),
-        law="E + A D" if fit.floor else "A D",
-        power=f"-{alpha}",
+def exponent_marks(record: Record) -> list[Mark]:
+    """The predicted exponents of a study, then the measured one."""
+    predicted = [
+        Mark(f"{p['law']} ({p['kind']})", p["alpha"], _interval(p), p["statement"])
+        for p in record.content["predictions"]
+    ]
+    fit = Law.of("", record.content["alpha_D"]).exponent
+    return [*predicted, Mark("measured", fit.value, fit.interval, "fit of the sweep")]
+
+
+def _interval(stored: Mapping[str, Any]) -> Interval:
+    ends = stored["interval"]
+    return Interval(
+        -math.inf if ends["low"] is None else ends["low"],
+        math.inf if ends["high"] is None else ends["high"],
+        ends["level"],
     )
 
 
-def dimension_marks(result: StudyResult) -> list[Mark]:
-    """The dimension of every site that has one, in the order of the network."""
-    return [
-        Mark(site, dim.value, dim.interval, f"{dim.method}, n = {dim.n_points:,}")
-        for site, dim in dimensions(result.dimensions)
-        if math.isfinite(dim.value)
-    ]
+def damaged(record: Record, error: Exception) -> ManifoldScaleError:
+    """The one error for results of a known kind in which something is missing."""
+    from .record import RecordError
 
-
-def exponent_marks(result: StudyResult) -> list[Mark]:
-    """The predicted exponents, then the measured one."""
-    predicted = [
-        Mark(f"{p.law} ({p.kind})", p.alpha, p.interval, p.statement)
-        for p in result.predictions
-    ]
-    fit = result.fit
-    return [*predicted, Mark("measured", fit.alpha, fit.interval, "fit of the sweep")]
-
-
-def log_ticks(values: Floats) -> list[float]:
-    """1, 2 and 5 times the powers of ten within the range of the values, which read
-    better than powers alone where the range is a decade or two.
-    """
-    low, high = float(np.min(values)) / 1.3, float(np.max(values)) * 1.3
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
-    return [tick for tick in ticks if low <= tick <= high]
+    name = record.name or f"The {record.kind}"
+    return RecordError(f"{name}: its results are damaged ({error!r}).")

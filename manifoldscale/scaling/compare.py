@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scipy import stats
 
@@ -11,8 +11,12 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
+from ..core.style import BLUE, ORANGE, draw_interval, drawing, name_heights
 from .exponent import ExponentPrediction
 from .power_law import PowerLaw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dc.dataclass(frozen=True)
@@ -59,6 +63,15 @@ class Comparison(Result):
     def value(self) -> float:
         """The ratio, under the name that every result has."""
         return self.ratio
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The predicted and the measured exponent with their intervals."""
+        predicted, fit = self.prediction, self.fit
+        draw_interval(ax, 0, predicted.alpha, predicted.interval, BLUE)
+        draw_interval(ax, 1, fit.alpha, fit.interval, ORANGE)
+        name_heights(ax, [f"{predicted.law} ({predicted.kind})", "measured"])
+        ax.set(xlabel=fit.axis.exponent, title=f"r = {number(self.ratio)} {self.interval}")
 
     def row(self) -> dict[str, Any]:
         return {

@@ -3,12 +3,16 @@
 import dataclasses as dc
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, one_of, require
 from ..core.interval import Interval, number
 from ..core.result import Quantity, Result
+from ..core.style import BLUE, draw_interval, drawing, name_heights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # What the equality of a law rests on, beside the data lying on a d-dimensional manifold.
 CONDITIONS = {
@@ -70,6 +74,13 @@ class ExponentPrediction(Result):
             f"alpha {sign} {number(self.alpha)} {self.interval} "
             f"(law {self.law}, d = {number(self.dim)} {self.dim_interval})"
         )
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The exponent with its interval."""
+        draw_interval(ax, 0, self.alpha, self.interval, BLUE)
+        name_heights(ax, [f"{self.law} ({self.kind})"])
+        ax.set(xlabel="exponent", title=f"d = {number(self.dim)} {self.dim_interval}")
 
     def row(self) -> dict[str, Any]:
         return {

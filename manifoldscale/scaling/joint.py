@@ -33,6 +33,7 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
+from ..core.style import drawing
 from .projection import project
 
 if TYPE_CHECKING:
@@ -123,12 +124,9 @@ class JointLaw(Result):
             "misfit": self.misfit,
         }
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Losses against D, a curve for every P."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         grid = np.geomspace(self.grid.data.min(), self.grid.data.max(), 200)
         for p in np.unique(self.grid.parameters):
             here = self.grid.parameters == p
@@ -137,7 +135,6 @@ class JointLaw(Result):
             ax.plot(self.grid.data[here], self.grid.loss[here], "o", color=line.get_color())
         ax.set(xscale="log", yscale="log", xlabel=Axis.data.label, ylabel="test loss")
         ax.legend()
-        return ax
 
 
 def shape(u: Floats, v: Floats, alpha: float, ridge: float) -> Floats:

@@ -12,6 +12,7 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import Axis
 from ..core.result import Result
+from ..core.style import drawing, log_axes
 from .families import FAMILIES, Member, fit_family
 from .losses import Losses, losses_of
 
@@ -110,21 +111,18 @@ class ModelComparison(Result):
         """One row a curve."""
         return [fit.row() for fit in self.fits]
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Mean losses and every curve that is not excluded."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         x = self.losses.x
         grid = np.geomspace(x[0], 3 * x[-1], 200)
         for fit in self.fits:
             if fit.delta <= EXCLUDED:
                 ax.plot(grid, fit.member.predict(grid), label=fit.name)
         ax.plot(x, self.losses.y, "ko")
-        ax.set(xscale="log", yscale="log", xlabel=self.axis.label, ylabel="test loss")
+        ax.set(xlabel=self.axis.label, ylabel="test loss")
+        log_axes(ax, grid, self.losses.y)
         ax.legend()
-        return ax
 
 
 def compare_models(

@@ -13,7 +13,9 @@ from ..core.caveat import Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
+from ..core.reading import Reading
 from ..core.result import Result
+from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT, diagnose, lack_of_fit
 from .losses import Losses, losses_of
 from .profile_fit import Problem, Reference as Reference, Solution, solve
@@ -110,19 +112,17 @@ class PowerLaw(Result):
         error = np.hypot(relative[1:], relative[:-1]) / steps
         return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / steps, np.abs(error)
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Mean losses, the fitted curve and its band on logarithmic axes."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
-        grid = np.geomspace(self.losses.x[0], self.losses.x[-1], 100)
-        low, high = self.band(grid, self.interval.level)
-        (line,) = ax.plot(grid, self.predict(grid), label=self.headline())
-        ax.fill_between(grid, low, high, color=line.get_color(), alpha=0.2, lw=0)
+        x, low, high = self._drawn()
+        label = f"{self.axis.exponent} {number(self.alpha)} {self.interval}"
+        (line,) = ax.plot(x, self.predict(x), label=label)
+        ax.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)
         ax.plot(self.losses.x, self.losses.y, "o", color=line.get_color())
-        ax.set(xscale="log", yscale="log", xlabel=self.axis.label, ylabel="test loss")
-        return ax
+        ax.set(xlabel=self.axis.label, ylabel="test loss")
+        log_axes(ax, self.losses.x, self.losses.y)
+        ax.legend()
 
     def headline(self) -> str:
         n = len(self.losses.x)
@@ -153,7 +153,18 @@ class PowerLaw(Result):
     def to_dict(self) -> dict[str, Any]:
         fields = {f.name: getattr(self, f.name) for f in dc.fields(self)}
         del fields["draws"]
-        return {"type": "PowerLaw", **fields}
+        x, low, high = self._drawn()
+        return {
+            "type": "PowerLaw",
+            **fields,
+            "reading": Reading.of(self, self.axis.exponent),
+            "line": {"x": x, "y": self.predict(x), "low": low, "high": high},
+        }
+
+    def _drawn(self) -> tuple[Floats, Floats, Floats]:
+        """Sizes at which the curve is drawn, and its band there."""
+        x = np.geomspace(self.losses.x[0], self.losses.x[-1], 60)
+        return x, *self.band(x, self.interval.level)
 
 
 def fit_power_law(

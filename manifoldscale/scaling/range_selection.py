@@ -26,6 +26,7 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
+from ..core.style import drawing, plain_log_axis
 from .diagnosis import lack_of_fit
 from .losses import Losses, losses_of
 from .power_law import Floor, known_floor
@@ -107,12 +108,9 @@ class RangeSelection(Result):
             for cut in self.cuts
         ]
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """The exponent against the smallest size, and the averaged interval as a band."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         ax.axhspan(*self.interval, alpha=0.2, lw=0)
         for cut in self.cuts:
             if math.isfinite(cut.alpha) and not cut.interval.is_open:
@@ -120,7 +118,7 @@ class RangeSelection(Result):
                 ax.plot(cut.smallest, cut.alpha, "ko", ms=3 + 5 * cut.weight)
         smallest = f"smallest {self.axis.label} kept"
         ax.set(xscale="log", xlabel=smallest, ylabel=self.axis.exponent)
-        return ax
+        plain_log_axis(ax.xaxis, [cut.smallest for cut in self.cuts])
 
 
 def select_range(

@@ -2,13 +2,14 @@
 
 import dataclasses as dc
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
+from ..core.style import drawing
 from .diagnosis import MISFIT
 from .evidence import (
     BAND,
@@ -24,6 +25,9 @@ from .evidence import (
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
 from .slices import CROSSOVER, Slice, slice_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FEWEST, DECADES = 5, 1.0  # sizes, and their range, without which nothing is said
 REFERENCE = 16  # a limit is measured at this many times the largest size
@@ -67,6 +71,13 @@ class RegimeVerdict(Result):
         lines += [f"  - {item}" for item in self.evidence]
         lines += [f"  > would settle it: {runs}" for runs in self.settle]
         return "\n".join([*lines, *(f"  ! {note}" for note in self.caveats)])
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The fit of the regime, where there is one, under the verdict."""
+        if self.fit is not None:
+            self.fit.plot(ax)
+        ax.set(title=f"{self.axis.value}: {self.verdict}")
 
     def row(self) -> dict[str, Any]:
         return {

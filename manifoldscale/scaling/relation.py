@@ -23,6 +23,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.result import Result
+from ..core.style import BLUE, draw_interval, drawing, name_heights
 from .pairs import Logs, logs_of, pool, scatter
 
 if TYPE_CHECKING:
@@ -105,12 +106,9 @@ class RelationTest(Result):
             "n": len(self.dims),
         }
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """4 / alpha against d, with the line of the relation."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         d, inverse = np.exp(self.dims.value), self.constant * np.exp(-self.alphas.value)
         ax.errorbar(
             d,
@@ -124,7 +122,6 @@ class RelationTest(Result):
         ax.plot(ends, ends, "k--", label=f"alpha = {self.constant:g}/d")
         ax.set(xlabel="dimension d", ylabel=f"{self.constant:g} / alpha")
         ax.legend()
-        return ax
 
 
 def test_relation(
@@ -355,6 +352,14 @@ class DualityTest(Result):
             f"pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
             f"{100 * self.tau:.0f} %"
         )
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The ratio with its interval, and the line of equality."""
+        draw_interval(ax, 0, self.ratio, self.interval, BLUE)
+        ax.axvline(1.0, color="0.3", ls="--", lw=1)
+        name_heights(ax, [f"{self.n} data sets"])
+        ax.set(xlabel="alpha_D / alpha_P")
 
     def row(self) -> dict[str, Any]:
         return {

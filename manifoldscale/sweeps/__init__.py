@@ -3,6 +3,7 @@
 from .data_sets import DataSet as DataSet
 from .plan import Plan as Plan
 from .run import run as run, train_one as train_one
+from .shuffled import ShuffledLabels as ShuffledLabels
 from .tasks import Task as Task
 from .teachers import TeacherStudent as TeacherStudent
 from .train import Training as Training

@@ -8,9 +8,14 @@ import numpy as np
 from ..core.arrays import Floats
 from ..core.errors import require
 from ..core.result import Result, write_csv
+from ..core.style import drawing
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+
+Series = tuple[str, Floats, Floats]
 
 
 class Curve(Result):
@@ -18,6 +23,21 @@ class Curve(Result):
 
     def rows(self) -> list[dict[str, Any]]:
         raise NotImplementedError
+
+    def series(self) -> "tuple[str, str, list[Series]]":
+        """Labels of the axes, and the lines: a name, x and y each."""
+        raise NotImplementedError
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The lines on logarithmic axes; what is infinite or zero is a gap."""
+        x_label, y_label, lines = self.series()
+        for name, x, y in lines:
+            shown = np.where(np.isfinite(y) & (y > 0), y, np.nan)
+            ax.plot(x, shown, "o-", label=name or None)
+        ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        if any(name for name, _, _ in lines):
+            ax.legend()
 
     def row(self) -> dict[str, Any]:
         """The last row: the largest size, or the latest time."""

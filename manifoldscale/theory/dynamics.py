@@ -24,7 +24,7 @@ from torch import nn
 from ..core.arrays import Floats, as_real
 from ..core.errors import require
 from ..core.interval import number
-from .curve import Curve
+from .curve import Curve, Series
 from .empirical_ntk import empirical_ntk, outputs_at
 from .gram import as_gram, as_targets, check_semidefinite
 
@@ -71,6 +71,12 @@ class LinearizedTraining(Curve):
         return np.array(
             [_decay(self.rates, t, self.learning_rate) ** 2 for t in self.times]
         ) * (self.mode_power)
+
+    def series(self) -> tuple[str, str, list[Series]]:
+        lines = [("train", self.times, self.train_loss)]
+        if np.isfinite(self.test_loss).any():
+            lines.append(("test", self.times, self.test_loss))
+        return "training time", "expected loss", lines
 
     def rows(self) -> list[dict[str, Any]]:
         columns = (self.times, self.train_loss, self.test_loss)

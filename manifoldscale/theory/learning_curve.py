@@ -21,7 +21,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
-from .curve import Curve, as_sizes, whole
+from .curve import Curve, Series, as_sizes, whole
 from .modes import Modes, blocks, not_negative, same_length, solve_kappa
 
 
@@ -65,6 +65,9 @@ class KernelLearningCurve(Curve):
         _, missed = self.modes.learnability(self.kappa)
         power = self.modes.degeneracies * self.power
         return missed**2 * power / self.slack[:, None]
+
+    def series(self) -> tuple[str, str, list[Series]]:
+        return "training examples P", "expected test error", [("", self.sizes, self.error)]
 
     def rows(self) -> list[dict[str, Any]]:
         columns = (self.sizes, self.error, self.kappa, self.gamma)

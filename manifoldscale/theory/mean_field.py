@@ -3,7 +3,7 @@
 import dataclasses as dc
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,8 +14,12 @@ from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import Result
+from ..core.style import drawing, plain_log_axis
 from .activations import Activation, LeakyReLU, as_activation
 from .kernels import check_variances
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CRITICAL = 1e-9  # of chi_1 about 1, within which a network counts as critical
 SMALLEST, LARGEST = 1e-12, 1e12  # variances between which a fixed point is sought
@@ -128,6 +132,15 @@ class Layers:
     chi_2: Floats
     length: Floats
     curvature: Floats
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Correlation of two inputs, and length of a circle of inputs, layer by layer."""
+        ax.plot(self.correlation, "o-", label="correlation of two inputs")
+        ax.plot(self.length / self.length[0], "s-", label="length of a circle, relative")
+        ax.set(xlabel="layer", ylabel="correlation, length", yscale="log")
+        plain_log_axis(ax.yaxis, [*self.correlation, *(self.length / self.length[0])])
+        ax.legend()
 
     def __post_init__(self) -> None:
         for field in dc.fields(self):

@@ -26,7 +26,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
-from .curve import Curve, as_sizes, whole
+from .curve import Curve, Series, as_sizes, whole
 from .modes import Modes, blocks, lower_bound, not_negative, resolvent_sum
 from .roots import decreasing_root
 
@@ -53,6 +53,16 @@ class RandomFeatureCurve(Curve):
     ridge: float
     noise: float
     caveats: tuple[Remark, ...] = ()
+
+    def series(self) -> tuple[str, str, list[Series]]:
+        """Along the axis with more sizes, a line for each of the other."""
+        if len(self.samples) >= len(self.features):
+            pairs = zip(self.features, self.error, strict=True)
+            lines = [(f"{size:g} features", self.samples, error) for size, error in pairs]
+            return "training examples D", "expected test error", lines
+        pairs = zip(self.samples, self.error.T, strict=True)
+        lines = [(f"{size:g} examples", self.features, error) for size, error in pairs]
+        return "random features P", "expected test error", lines
 
     def rows(self) -> list[dict[str, Any]]:
         return [

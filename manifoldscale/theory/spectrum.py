@@ -12,6 +12,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval
 from ..core.result import Quantity, Result
+from ..core.style import drawing
 from .gram import as_gram, check_semidefinite
 
 if TYPE_CHECKING:
@@ -124,16 +125,12 @@ class Spectrum(Result):
             "largest": float(self.eigenvalues.max(initial=0.0)),
         }
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Eigenvalues at their ranks on logarithmic axes, as far as they are trusted."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.gca()
         ranks, values = self.ranked()
         ax.loglog(ranks, values, ".", label=self.source)
         ax.set(xlabel="rank", ylabel="eigenvalue")
-        return ax
 
 
 @dc.dataclass(frozen=True)

@@ -56,14 +56,18 @@ def test_sites(here: Path) -> None:
 
 def test_probe(here: Path) -> None:
     arguments = ["probe", "py:cli_net:net", "x.npy", "--csv", "out.csv"]
-    found = call(*arguments)
-    assert found.exit_code == 0
+    found = call(*arguments, "--sites", "@input")
+    assert found.exit_code == 0 and "curvature x R" in found.stdout
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
     assert Path("out.csv").read_text().startswith("site,features,dimension")
     rows = json.loads(call(*arguments, "--json", "--sites", "@input").stdout)
     row = rows["@input"]
     assert row["low"] < 2 < row["high"] and row["n_points"] == 600
-    fewer = json.loads(call(*arguments, "--json", "--points", "300").stdout)
+    # A normal cloud in a plane: what bends is below what the noise of the fit hides.
+    assert row["kappa_extent_low"] == 0 and row["kappa_rms"] < 1e-3
+    flat = ["--no-curvature", "--json", "--points", "300"]
+    fewer = json.loads(call(*arguments, *flat).stdout)
+    assert "kappa_rms" not in fewer["0"]
     assert fewer["0"]["n_points"] == 300
 
 
@@ -80,7 +84,8 @@ def test_probe_keeps_a_run_and_resumes_it(here: Path) -> None:
     done = call(*arguments, "--out", "run", "--json")
     plain = call(*arguments, "--json")
     assert json.loads(done.stdout) == json.loads(plain.stdout)
-    assert json.loads(Path("run/results.json").read_text())["dimensions"]
+    assert json.loads(Path("run/results.json").read_text())["networks"]["trained"]
+    assert Path("run/report.html").stat().st_size > 1e6
     assert Path("run/figures/dimension.png").is_file()
     other = call(*arguments, "--out", "run", "--seed", "1", "--points", "300")
     assert other.exit_code == 1 and "was begun differently" in other.stderr
@@ -97,7 +102,7 @@ def test_probe_along_training_and_at_initialisation(here: Path) -> None:
     found = call(
         *["probe", "py:cli_net:net", "x.npy", "--sites", "1", "--at-init", "--json"],
         *["--along-training", "step1.pt", "--along-training", "step2.pt"],
-        *["--csv", "all.csv"],
+        *["--csv", "all.csv", "--no-curvature"],
     )
     assert found.exit_code == 0, found.output
     names = ["initialisation", "000-step1", "001-step2"]
@@ -122,9 +127,11 @@ def test_study_quick_and_again(here: Path) -> None:
         call("study", "digits", "--quick", "--out", "results", "--json").stdout
     )
     assert again["provenance"]["task"] == "digits"
-    probed = call("probe", "results/probe.safetensors", "digits", "--json")
+    probed = call(
+        "probe", "results/probe.safetensors", "digits", "--json", "--no-curvature"
+    )
     for site, row in json.loads(probed.stdout).items():
-        known = again["dimensions"][site]["value"]
+        known = next(s for s in again["sites"] if s["site"] == site)["readings"][0]["value"]
         assert row["dimension"] == pytest.approx(known, rel=1e-3)
 
 
@@ -139,6 +146,7 @@ def test_study_quick_and_again(here: Path) -> None:
         (["probe", "py:cli_net:net"], 2, "Missing argument 'DATA'"),
         (["sites", "py:cli_net:nett", "x.npy"], 1, "did you mean 'net'"),
         (["probe", "py:cli_net:net", "x.npy", "--csv", "no/x.csv"], 2, "folder"),
+        (["probe", "py:cli_net:net", "x.npy", "--shuffled-labels"], 1, "--against FILE"),
         (["probe", "py:cli_net:net", "digits"], 1, "does not accept inputs of shape"),
         (["probe", "py:cli_net:net", "x.npy", "--shard", "0/2"], 2, "needs --out"),
         (["probe", "py:cli_net:net", "x.npy", "--shard", "2"], 2, "of the form i/n"),

@@ -49,8 +49,8 @@ def test_fit_writes_its_results(here: Path) -> None:
     found = call("fit", "one.csv", "--floor", "0.05", "--out", "results")
     assert found.exit_code == 0, found.output
     names = {path.name for path in (here / "results").iterdir()}
-    assert names == {"fit.png", "fit.pdf", "fit.json", "fit.csv"}
-    saved = json.loads((here / "results/fit.json").read_text())
+    assert names == {"fit.png", "fit.pdf", "fit.csv", "results.json", "report.html"}
+    saved = json.loads((here / "results/results.json").read_text())
     assert saved["fits"][0]["fit"]["alpha"] == pytest.approx(0.5, abs=0.03)
     assert saved["joint"] is None
 
@@ -58,7 +58,7 @@ def test_fit_writes_its_results(here: Path) -> None:
 def test_fit_as_json_with_a_reference() -> None:
     found = call("fit", "one.csv", "--reference", "inf,0.05,0.001", "--json")
     fit = json.loads(found.stdout)["fits"][0]["fit"]
-    assert fit["low"] < 0.5 < fit["high"]
+    assert fit["interval"]["low"] < 0.5 < fit["interval"]["high"]
 
 
 def test_fit_takes_a_grid_slice_by_slice_and_together() -> None:

@@ -8,6 +8,7 @@ equals that of a hook written by hand.
 """
 
 import importlib.util
+import json
 import sys
 import types
 from pathlib import Path
@@ -15,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from torch import nn
 
 import manifoldscale as ms
+from manifoldscale.cli.main import main
 from manifoldscale.networks.checkpoints import fill
 from manifoldscale.networks.models import load_model
 
@@ -185,3 +188,37 @@ def test_a_transformer_against_a_hook(sentences: tuple[str, str]) -> None:
     kept = expected[site][0][:6][tensors["attention_mask"][:6].bool()]
     np.testing.assert_allclose(found.points, kept, atol=1e-6)
     np.testing.assert_array_equal(np.unique(found.groups), np.arange(6))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_probe_of_padded_texts_equals_one_without_padding(
+    sentences: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one types it, against texts of one length at a time."""
+    monkeypatch.chdir(tmp_path)
+    words = ["curved", "flat", "wide", "deep", "learned", "noisy", "smooth", "rough"]
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(words, rng.integers(2, 30))) for _ in range(120)]
+    (tmp_path / "lines.txt").write_text("\n".join(texts))
+    names = ["encoder.layer.2.output", "encoder.layer.5.output"]
+    found = CliRunner().invoke(
+        main,
+        [
+            *["probe", *sentences, "--batch-size", "16", "--no-curvature", "--json"],
+            *["--policy", "mean", "--sites", names[0], "--sites", names[1]],
+        ],
+    )
+    assert found.exit_code == 0, found.output
+    model, data = load_model(sentences[0]), ms.data.load_examples(sentences[1])
+    lengths = data.inputs["attention_mask"].sum(axis=1)
+    assert lengths.min() < lengths.max() == data.inputs["attention_mask"].shape[1]
+    alone = []
+    for n in np.unique(lengths):  # texts of one length need no padding beside each other
+        same = {k: v[lengths == n, :n] for k, v in data.inputs.items()}
+        alone.append(ms.extract(model, same, names))
+    for site, row in json.loads(found.stdout).items():
+        cloud = np.concatenate([one.arrays[site] for one in alone])
+        dim = ms.estimate(cloud, ms.dimension.Auto())
+        assert row["n_points"] == dim.n_points == len(set(texts))
+        for name, value in (("dimension", dim.value), ("raw", dim.raw)):
+            assert row[name] == pytest.approx(value, rel=2e-3), (site, name)

@@ -1,0 +1,195 @@
+"""Runs of the probe: kept, resumed, compared."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from torch import nn
+
+from manifoldscale import probe as probing
+from manifoldscale.cli.main import main
+from manifoldscale.core.interval import Interval
+from manifoldscale.core.reading import Reading, difference
+from manifoldscale.report.record import read_record
+from manifoldscale.report.series import networks_of
+
+NET = """
+import torch
+from torch import nn
+
+def net():
+    torch.manual_seed(0)
+    layers = nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 3)
+    return nn.Sequential(*layers)
+"""
+COMMAND = ["probe", "py:kept_net:net", "torus.npy"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("kept_net.py").write_text(NET)
+    sys.modules.pop("kept_net", None)
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (400, 2))
+    points = np.concatenate([np.cos(angles), np.sin(angles)], 1)
+    np.save("torus.npy", np.concatenate([points, 0 * angles], 1))
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def saved(folder: str = "run") -> Any:
+    return json.loads(Path(folder, "results.json").read_text())
+
+
+def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
+    """A product of two unit circles: kappa_rms^2 = 3/4, and R = sqrt(2)."""
+    found = call(*COMMAND, "--sites", "@input", "--out", "run")
+    assert found.exit_code == 0, found.output
+    (site,) = saved()["networks"]["trained"]
+    kappa, scaled = (Reading.from_dict(one) for one in site["readings"][1:])
+    assert (kappa.name, scaled.name) == ("kappa_rms", "kappa_extent")
+    assert np.sqrt(3 / 4) in kappa.interval and np.sqrt(3 / 2) in scaled.interval
+    assert kappa.method.startswith("Quadric(dim=2") and kappa.more["queries"] == 400
+    header, row = Path("run/sites.csv").read_text().splitlines()
+    assert header.startswith("site,features,dimension,low,high,level,method,n_points")
+    assert str(kappa.value) in row
+
+
+def test_there_is_no_curvature_in_many_dimensions(here: Path) -> None:
+    """It says so at once; the dimension is not lost."""
+    cloud = np.random.default_rng(0).standard_normal((1200, 16)).astype("float32")
+    geometry, _ = probing.probe_site(
+        {"wide": probing.Cloud(cloud)}, "wide", probing.Probing(curvature=True), 0
+    )
+    dim, kappa, _ = geometry.readings()
+    assert dim.value > 11 and not kappa.is_known
+    assert "above 10 dimensions" in kappa.caveats[0]
+    assert "above 10 dimensions" in str(geometry)
+    assert np.isnan(geometry.row()["kappa_rms"])
+
+
+def test_what_is_done_is_not_done_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(*COMMAND, "--out", "run").exit_code == 0
+    first = saved()
+    made = []
+    estimate = probing.probe_site
+
+    def counted(clouds: Any, site: str, *rest: Any) -> Any:
+        made.append(site)
+        return estimate(clouds, site, *rest)
+
+    monkeypatch.setattr(probing, "probe_site", counted)
+    Path("run/results.json").unlink()
+    Path("run/sites/trained/2.json").unlink()  # as if it was stopped before this one
+    Path("run/sites/trained/3.json").write_text("{half a fi")
+    assert call(*COMMAND, "--out", "run").exit_code == 0
+    assert made == ["2", "3"] and saved() == first
+    # Other settings make their own estimates.
+    assert call(*COMMAND, "--out", "run", "--no-curvature").exit_code == 0
+    assert len(made) == 2 + 6
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(here: Path) -> None:
+    assert call(*COMMAND, "--out", "calm").exit_code == 0
+    code = f"from manifoldscale.cli.main import main; main({[*COMMAND, '--out', 'run']!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not Path("run/sites/trained/1.json").is_file() and process.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert call(*COMMAND, "--out", "run").exit_code == 0
+    assert saved()["networks"] == saved("calm")["networks"]
+
+
+def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
+    torch.manual_seed(5)
+    layers = nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 3)
+    torch.save(nn.Sequential(*layers).state_dict(), "other.pt")
+    found = call(
+        *[*COMMAND, "--sites", "[02]", "--against", "other.pt", "--at-init"],
+        *["--no-curvature", "--out", "run"],
+    )
+    assert found.exit_code == 0, found.output
+    assert "trained less against other" in found.stdout
+    assert "as independent" in " ".join(found.stdout.split())
+    assert Path("run/figures/difference_dimension.pdf").stat().st_size > 5000
+    stored = saved()
+    assert list(stored["networks"]) == ["initialisation", "trained", "against other"]
+    assert list(stored["differences"]) == [
+        "trained less initialisation",
+        "trained less against other",
+    ]
+    record = read_record("run")
+    first, second = networks_of(record)[1:]
+    for place, one in enumerate(networks_of(record, "differences")[1].sites):
+        known = difference(*(net.sites[place]["dimension"] for net in (first, second)))
+        assert one["dimension"].value == known.value
+        assert tuple(one["dimension"].interval) == tuple(known.interval)
+    assert Interval(*first.sites[0]["dimension"].interval).width > 0
+
+
+def test_shuffled_labels_of_a_study(here: Path) -> None:
+    import dataclasses as dc
+
+    from manifoldscale.networks.models import load_model
+    from manifoldscale.study import dataset_study, on_shuffled_labels, run_study, save_study
+
+    study = dataset_study("digits", quick=True)
+    plan = dc.replace(
+        study.plan,
+        dataset_sizes=(60, 120, 240, 480),
+        seeds=1,
+        training=dc.replace(study.plan.training, steps=40),
+    )
+    save_study(run_study(dc.replace(study, plan=plan, n_points=500), "study"), "study")
+    checkpoint = "study/probe.safetensors"
+    found = call(
+        *["probe", checkpoint, "digits", "--points", "500", "--sites", "hidden3"],
+        *["--shuffled-labels", "--no-curvature", "--json"],
+    )
+    assert found.exit_code == 0, found.output
+    assert list(json.loads(found.stdout)) == ["trained", "shuffled labels"]
+    # The same architecture and another network, which the labels alone have made.
+    network, shuffled = load_model(checkpoint), on_shuffled_labels(checkpoint)
+    assert str(network) == str(shuffled)
+    assert not torch.equal(network.hidden1.weight, shuffled.hidden1.weight)
+    again = on_shuffled_labels(checkpoint)
+    assert torch.equal(again.hidden1.weight, shuffled.hidden1.weight)
+
+
+def test_shuffled_labels_keep_inputs_and_classes() -> None:
+    import manifoldscale as ms
+
+    task = ms.sweeps.DataSet("digits")
+    plain, shuffled = (t.draw(300, 50, 1) for t in (task, ms.sweeps.ShuffledLabels(task)))
+    np.testing.assert_array_equal(plain.train_inputs, shuffled.train_inputs)
+    np.testing.assert_array_equal(plain.test_targets, shuffled.test_targets)
+    np.testing.assert_array_equal(plain.train_targets.sum(0), shuffled.train_targets.sum(0))
+    same = (plain.train_targets == shuffled.train_targets).all(axis=1).mean()
+    assert same < 0.2  # chance, with ten classes, is one in ten
+
+
+def test_what_cannot_be_trained_says_what_would_work(here: Path) -> None:
+    found = call(*COMMAND, "--shuffled-labels")
+    assert found.exit_code == 1
+    assert "results.json" in found.stderr and "--against FILE" in found.stderr
+    found = call(*COMMAND, "--against", "nowhere.pt")
+    assert found.exit_code == 1 and "nowhere.pt" in found.stderr

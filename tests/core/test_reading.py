@@ -1,0 +1,82 @@
+"""What is kept of a quantity comes back from JSON as it was."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.core.reading import Reading, SiteReadings, difference
+from manifoldscale.core.serialize import dumps
+
+
+def reading(value: float, low: float, high: float) -> Reading:
+    return Reading("dimension", value, ms.Interval(low, high), "TwoNN()", 100)
+
+
+def again(one: Reading) -> Reading:
+    return Reading.from_dict(json.loads(dumps(one)))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        reading(1 / 3, 0.1, 0.7),
+        reading(2.0, 0.5, math.inf),
+        reading(-2.0, -math.inf, 0.1),
+        reading(1e-300, 0.0, 5e300),
+    ],
+)
+def test_it_comes_back_from_json(one: Reading) -> None:
+    assert again(one) == one and again(one).row() == one.row()
+
+
+def test_what_is_not_known_comes_back_as_that() -> None:
+    """Infinite ends around no value say no more than NaN, and JSON has one null."""
+    dead = again(reading(math.nan, -math.inf, math.inf))
+    assert not dead.is_known and str(dead) == "n/a"
+    assert math.isnan(dead.interval.low) and math.isnan(dead.interval.high)
+
+
+def test_it_keeps_all_of_a_result() -> None:
+    dim = ms.estimate(ms.manifolds.Sphere(2).sample(400), ms.dimension.MLE(k=10))
+    one = again(Reading.of(dim, stderr=dim.stderr))
+    assert one.value == dim.value and tuple(one.interval) == tuple(dim.interval)
+    assert one.method == "MLE(k=10)" and one.settings["k"] == 10
+    assert one.n_points == 400 and one.more["stderr"] == dim.stderr
+    assert list(one.caveats) == [str(note) for note in dim.caveats]
+
+
+@pytest.mark.parametrize("missing", ["value", "interval", "n_points", "method", "caveats"])
+def test_a_damaged_one_is_one_clear_error(missing: str) -> None:
+    stored = json.loads(dumps(reading(1.0, 0.5, 2.0)))
+    del stored[missing]
+    with pytest.raises(ms.ManifoldScaleError, match=f"damaged.*{missing}"):
+        Reading.from_dict(stored)
+    with pytest.raises(ms.ManifoldScaleError, match="damaged"):
+        SiteReadings.from_dict({"site": "a", "features": 3, "readings": [stored]})
+
+
+def test_the_interval_of_a_difference_covers() -> None:
+    """Normal estimates: that of independent ones covers 95 %, that of equal ones more."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(5, 0.5, 4000), rng.normal(4, 0.3, 4000)
+
+    def covers(a: float, b: float) -> bool:
+        one = reading(a, a - 0.98, a + 0.98)
+        return 1.0 in difference(one, reading(b, b - 0.588, b + 0.588)).interval
+
+    share = np.mean([covers(a, b) for a, b in zip(first, second, strict=True)])
+    assert share == pytest.approx(0.95, abs=0.012)
+    # What both have in common cancels in the difference, and not in its interval.
+    together = np.mean([covers(a, 4 + 0.6 * (a - 5)) for a in first])
+    assert together > 0.99
+
+
+def test_an_open_end_stays_open_in_a_difference() -> None:
+    found = difference(reading(5.0, 4.0, math.inf), reading(2.0, 1.0, 3.0))
+    assert found.value == 3.0 and found.interval.high == math.inf
+    assert found.interval.low == pytest.approx(3 - math.sqrt(2))
+    unknown = difference(reading(math.nan, math.nan, math.nan), reading(2.0, 1.0, 3.0))
+    assert not unknown.is_known and unknown.caveats == ("not known on one side",)
