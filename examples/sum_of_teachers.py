@@ -46,6 +46,7 @@ def main() -> None:
             if curve is not None:
                 draw(ax, ms.fit_power_law(curve, axis=axis, floor="zero"), name)
         ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel="test loss")
+        ax.xaxis.set_minor_formatter("")
         ax.legend(fontsize=7)
     figure.savefig("sum_of_teachers.png", dpi=160)
 

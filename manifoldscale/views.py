@@ -13,7 +13,7 @@ import dataclasses as dc
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +25,14 @@ from .core.interval import Interval, number
 from .core.method import Method
 from .core.random import keyed
 from .core.result import Quantity, Result
+from .core.style import drawing
 from .curvature import Curvature, Status
 from .dimension import LocalDimension
 from .geometry.neighbors import Neighbors
 from .geometry.scaled import scaled_points
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GREY = "0.75"
 JUDGED = 2000  # points whose neighbourhoods are compared
@@ -112,8 +116,9 @@ class View(Result):
         moved = _onto(self.coordinates[mine], other.coordinates[theirs], self.coordinates)
         return dc.replace(self, coordinates=moved)
 
-    def plot(self, ax: Any = None, color: Any = None) -> Any:
-        """The points, and under them what the view must not be used for; returns the axes.
+    @drawing
+    def plot(self, ax: "Axes", color: Any = None) -> None:
+        """The points, and under them what the view must not be used for.
 
         Parameters
         ----------
@@ -121,24 +126,21 @@ class View(Result):
             extent, in grey where it is not identifiable or not resolved from noise;
             "trust"; or an array with a value for each row of the cloud, NaN in grey.
         """
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
         values, title = self._colors(color)
         style: dict[str, Any] = {"s": 6, "linewidths": 0}
         known = _known(values, len(self.rows))
-        axes.scatter(*self.coordinates[~known].T, color=GREY, **style)
+        ax.scatter(*self.coordinates[~known].T, color=GREY, **style)
         across, up = self.coordinates[known].T
         if values is None:
-            axes.scatter(across, up, color="C0", **style)
+            ax.scatter(across, up, color="C0", **style)
         elif values.dtype.kind == "f":
-            dots = axes.scatter(across, up, c=values[known], cmap="viridis", **style)
-            axes.figure.colorbar(dots, ax=axes, label=title, shrink=0.8)
+            dots = ax.scatter(across, up, c=values[known], cmap="viridis", **style)
+            ax.figure.colorbar(dots, ax=ax, label=title, shrink=0.8)
         else:
             for i, label in enumerate(np.unique(values)):
                 chosen = self.coordinates[values == label]
-                axes.scatter(*chosen.T, color=f"C{i % 10}", label=str(label), **style)
-            axes.legend(
+                ax.scatter(*chosen.T, color=f"C{i % 10}", label=str(label), **style)
+            ax.legend(
                 fontsize=7,
                 markerscale=2,
                 title=title,
@@ -146,9 +148,8 @@ class View(Result):
                 bbox_to_anchor=(1, 1),
                 frameon=False,
             )
-        axes.set(xticks=[], yticks=[], aspect="equal", title=self._title())
-        axes.set_xlabel("distances, sizes and holes here are no evidence", fontsize=7)
-        return axes
+        ax.set(xticks=[], yticks=[], aspect="equal", title=self._title())
+        ax.set_xlabel("distances, sizes and holes here are no evidence", fontsize=7)
 
     def _title(self) -> str:
         kind = type(self.method).__name__

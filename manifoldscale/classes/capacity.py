@@ -3,7 +3,7 @@
 import dataclasses as dc
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
 from ..core.result import Quantity, Result
+from ..core.style import drawing
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
 from .cones import Anchored, Probes, anchored
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PARTS = 5  # of the jackknife over examples
 ARRAYS = ("classes", "capacity_of_class", "radius_of_class", "dim_of_class")
@@ -90,12 +94,10 @@ class ClassGeometry(Result):
             "caveats": "; ".join(str(note) for note in self.caveats),
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Radius and dimension of each class, its capacity beside it; returns the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
-        axes.plot(self.radius_of_class, self.dim_of_class, "o", color="C0")
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Radius and dimension of each class, its capacity beside it; returns the ax."""
+        ax.plot(self.radius_of_class, self.dim_of_class, "o", color="C0")
         for label, x, y, load in zip(
             self.classes,
             self.radius_of_class,
@@ -104,13 +106,12 @@ class ClassGeometry(Result):
             strict=True,
         ):
             text = f"{label} ({number(load, 2)})"
-            axes.annotate(text, (x, y), (4, 2), textcoords="offset points", fontsize=8)
-        axes.set(
+            ax.annotate(text, (x, y), (4, 2), textcoords="offset points", fontsize=8)
+        ax.set(
             xlabel="radius of the class, in units of its centre",
             ylabel="dimension of the class",
             title="class (its capacity)",
         )
-        return axes
 
 
 @dc.dataclass(frozen=True)

@@ -245,6 +245,10 @@ class Caveat(enum.Enum):
         "directions in which the classes surround the origin: dichotomies that no linear "
         "read-out separates, at this number of features, which limits capacity"
     )
+    NO_SPECTRUM = (
+        "in parts of the data an eigenvalue of the range is not positive: noise exceeds "
+        "the signal there, and there is no exponent; fit lower ranks, or record more"
+    )
     FINITE_SPECTRUM = (
         "eigenvalues of a finite sample spread, and the exponent was moved by so much to "
         "make up for it: more points, or lower ranks, would be safer"

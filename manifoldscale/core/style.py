@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -47,6 +47,7 @@ STYLE: Any = {
 }
 
 R = TypeVar("R")
+P = ParamSpec("P")
 
 
 @contextmanager
@@ -60,21 +61,23 @@ def styled() -> Iterator[None]:
         yield
 
 
-def drawing(draw: "Callable[[R, Axes], None]") -> "Callable[..., Axes]":
-    """A method `plot(ax=None)` from one that draws on given axes.
+def drawing(draw: "Callable[Concatenate[R, Axes, P], None]") -> "Callable[..., Axes]":
+    """A method `plot(ax=None, ...)` from one that draws on given axes.
 
     Without axes it draws on Matplotlib's current ones, a column wide where they are made
     here; it returns the axes.
     """
 
     @functools.wraps(draw)
-    def plot(self: R, ax: "Axes | None" = None) -> "Axes":
+    def plot(
+        self: R, ax: "Axes | None" = None, *args: P.args, **kwargs: P.kwargs
+    ) -> "Axes":
         with styled():
             if ax is None:
                 import matplotlib.pyplot as plt
 
                 ax = plt.gca()
-            draw(self, ax)
+            draw(self, ax, *args, **kwargs)
         return ax
 
     return plot

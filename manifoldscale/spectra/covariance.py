@@ -142,7 +142,9 @@ class Covariance(Method[CovarianceSpectrum]):
         self, found: Floats, raw: Floats, scatter: Floats, n: int
     ) -> SpectrumQuantity:
         systematic = abs(found[0] - raw[0]) / 2
-        alpha = self._quantity("alpha", found[0], scatter[0], systematic, n)
+        # Where parts of the data have no exponent, that of all of them has no error.
+        value = found[0] if math.isfinite(scatter[0]) else math.nan
+        alpha = self._quantity("alpha", value, scatter[0], systematic, n)
         if not _bent(found, scatter):
             return alpha
         ends = [*alpha.interval, float(found[2])]
@@ -202,6 +204,8 @@ class Covariance(Method[CovarianceSpectrum]):
         self, found: Floats, raw: Floats, scatter: Floats, n: int
     ) -> tuple[Remark, ...]:
         notes = []
+        if math.isnan(found[0]) or math.isnan(scatter[0]):
+            notes.append(Caveat.NO_SPECTRUM())
         if _bent(found, scatter):
             notes.append(Caveat.BENT_SPECTRUM(f"{found[1]:.3g}, then {found[2]:.3g}"))
         if abs(found[0] - raw[0]) > LARGE * abs(found[0]):
@@ -231,9 +235,13 @@ def eigenvalues(views: Views) -> Floats:
 
 
 def slope(values: Floats, ranks: tuple[int, int]) -> float:
-    """Minus the slope of log value on log rank, weighted by 1 / rank."""
+    """Minus the slope of log value on log rank, weighted by 1 / rank; NaN where a value is
+    not positive, as cross-validated ones may be.
+    """
     rank = np.arange(ranks[0], ranks[1] + 1)
-    logs = np.log(np.maximum(values[rank - 1], 1e-300))
+    if (values[rank - 1] <= 0).any():
+        return math.nan
+    logs = np.log(values[rank - 1])
     weights, x = 1 / rank, np.log(rank)
     x = x - np.average(x, weights=weights)
     return float(-(weights * x) @ logs / ((weights * x) @ x))

@@ -1,7 +1,8 @@
 """The result: eigenvalues, their power law, and the bound of smooth codes."""
 
 import dataclasses as dc
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,10 @@ from ..core.arrays import Floats, frozen
 from ..core.caveat import Remark
 from ..core.interval import number
 from ..core.result import Quantity, Result
+from ..core.style import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dc.dataclass(frozen=True)
@@ -90,25 +95,24 @@ class CovarianceSpectrum(Result):
             "caveats": "; ".join(str(note) for note in self.caveats),
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Eigenvalues as shares against rank, with the power law; returns the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Eigenvalues as shares against rank, with the power law and the bound."""
         total = float(self.eigenvalues.sum())
         ranks = np.arange(1, len(self.eigenvalues) + 1)
         known = self.eigenvalues > 0
-        axes.loglog(ranks[known], self.eigenvalues[known] / total, lw=1, label="sample")
+        ax.loglog(ranks[known], self.eigenvalues[known] / total, lw=1, label="sample")
         fitted = np.arange(self.ranks[0], self.ranks[1] + 1)
-        inside = self.eigenvalues[fitted - 1]
-        level = np.average(np.log(inside * fitted**self.alpha.value), weights=1 / fitted)
-        line = np.exp(level) * fitted**-self.alpha.value / total
-        label = f"rank^-{number(self.alpha.value)} {self.alpha.interval}"
-        axes.loglog(fitted, line, "--", color="k", lw=1, label=label)
+        if math.isfinite(self.alpha.value):
+            inside = self.eigenvalues[fitted - 1]
+            logs = np.log(inside * fitted**self.alpha.value)
+            line = np.exp(np.average(logs, weights=1 / fitted)) * fitted**-self.alpha.value
+            label = f"rank^-{number(self.alpha.value)} {self.alpha.interval}"
+            ax.loglog(fitted, line / total, "--", color="k", lw=1, label=label)
         if self.bound is not None:
-            bound = line[0] * (fitted / fitted[0]) ** -self.bound.value
+            start = self.eigenvalues[fitted[0] - 1] / total
             label = f"bound: rank^-{number(self.bound.value)}"
-            axes.loglog(fitted, bound, ":", color="C3", lw=1, label=label)
-        axes.set(xlabel="rank", ylabel="share of the variance")
-        axes.legend()
-        return axes
+            bound = start * (fitted / fitted[0]) ** -self.bound.value
+            ax.loglog(fitted, bound, ":", color="C3", lw=1, label=label)
+        ax.set(xlabel="rank", ylabel="share of the variance")
+        ax.legend()

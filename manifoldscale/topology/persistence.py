@@ -10,10 +10,12 @@ from ..core.arrays import Floats, Ints, frozen
 from ..core.caveat import Remark
 from ..core.interval import number
 from ..core.result import Quantity, Result
+from ..core.style import drawing
 from .summaries import betti_curve, finite_bars, landscape, persistence_entropy
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @dc.dataclass(frozen=True)
@@ -154,25 +156,23 @@ class Persistence(Result):
             ignore_index=True,
         )
 
-    def plot(self, ax: Any = None) -> Any:
+    @drawing
+    def plot(self, ax: "Axes") -> None:
         """Births and deaths: holes filled, noise hollow, and shaded what the landmarks do
-        not resolve; returns the axes.
+        not resolve; returns the ax.
         """
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if ax is None else ax
         ends = np.concatenate([finite_bars(diagram).ravel() for diagram in self.diagrams])
         top = 1.1 * float(ends.max(initial=0)) or 1.0
-        axes.plot([0, top], [0, top], color="0.3", lw=0.8)
+        ax.plot([0, top], [0, top], color="0.3", lw=0.8)
         band = 2 * self.covering_radius
-        axes.fill_between([0, top], [0, top], [band, top + band], color="0.92", lw=0)
+        ax.fill_between([0, top], [0, top], [band, top + band], color="0.92", lw=0)
         for degree, (diagram, p) in enumerate(
             zip(self.diagrams, self.p_values, strict=True)
         ):
             deaths = np.minimum(diagram[:, 1], top)
             for hole in (False, True):
                 kept = (p <= self.method.level) == hole
-                axes.plot(
+                ax.plot(
                     diagram[kept, 0],
                     deaths[kept],
                     "o^s"[degree],
@@ -183,11 +183,10 @@ class Persistence(Result):
                     alpha=1 if hole else 0.5,
                     label=f"degree {degree}" if hole else None,
                 )
-        axes.set(
+        ax.set(
             xlabel="birth",
             ylabel="death",
             xlim=(-0.03 * top, top),
             ylim=(-0.03 * top, 1.03 * top),
         )
-        axes.legend(loc="lower right")
-        return axes
+        ax.legend(loc="lower right")

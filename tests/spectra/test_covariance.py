@@ -182,3 +182,20 @@ def test_bad_data_are_refused() -> None:
         with pytest.raises(ms.ManifoldScaleError, match=message):
             ms.estimate(data, method)
     assert math.isfinite(ms.estimate(points, Covariance()).alpha.value)
+
+
+def test_ranks_below_the_noise_have_no_exponent() -> None:
+    """Three directions of signal, thirty of noise: cross-validated eigenvalues beyond the
+    third are of either sign.
+    """
+    rng = np.random.default_rng(0)
+    signal = np.zeros((400, 33))
+    signal[:, :3] = 3 * rng.standard_normal((400, 3))
+    trials = np.concatenate([signal + rng.standard_normal(signal.shape) for _ in range(2)])
+    cloud = ms.Cloud(trials, groups=np.tile(np.arange(400), 2))
+    values = eigenvalues((trials[:400], trials[400:]))
+    last = int(np.flatnonzero(values <= 0)[0])  # positive in the whole, by chance
+    found = ms.estimate(cloud, Covariance(dim=1, ranks=(1, last), repeats=True))
+    assert math.isnan(found.alpha.value) and found.verdict == "undetermined"
+    assert Caveat.NO_SPECTRUM in {note.caveat for note in found.caveats}
+    assert len(found.plot().lines) == 2  # the sample and the bound
