@@ -1,0 +1,11 @@
+import re
+from pathlib import Path
+
+from .run_example import run_example
+
+
+def test_four_students_at_three_dimensions(tmp_path: Path) -> None:
+    printed = run_example("universality", tmp_path)
+    assert len(re.findall(r"d = \d: alpha_D .* interpolate", printed)) == 12
+    p = re.search(r"the same in all groups: p = (\S+)", printed)
+    assert p is not None and 0.01 < float(p[1]) < 1
