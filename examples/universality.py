@@ -3,10 +3,10 @@
 Networks of one, two and three hidden layers of ReLU units, and of tanh units, learn the
 same teachers, whose inputs have dimension 5, 7 and 9. If the data decide, alpha_D d / 4 is
 the same for all; `test_relation` tests that with errors in every exponent, and finds the
-scatter between data sets that the errors do not account for. Found: p = 0.07, with a scatter
-of 13 %. The deeper students agree; those of one layer lie lower, and they are the ones that
-do not all interpolate. The 240 trained networks are shipped: seconds; from nothing, an
-hour on one core. Writes universality.png.
+scatter between data sets that the errors do not account for. Found: p = 0.07, with a
+scatter of 13 %. The deeper students agree; those of one layer lie lower, and they are the
+ones that do not all interpolate. The 240 trained networks are shipped: seconds; from
+nothing, an hour on one core. Writes universality.png.
 """
 
 import dataclasses as dc
