@@ -77,7 +77,7 @@ def test_an_example_runs_as_a_notebook(
 ) -> None:
     """All cells in their order, in one namespace, as a kernel runs them."""
     tool = runpy.run_path(str(ROOT / "docs" / "site" / "notebooks.py"))
-    example = ROOT / "examples" / "digits_end_to_end.py"
+    example = ROOT / "examples" / "circle_through_layers.py"
     cells = json.loads(tool["notebook"](example))["cells"]
     assert cells[0]["cell_type"] == "markdown" and len(cells) > 3
     monkeypatch.chdir(tmp_path)
@@ -85,8 +85,8 @@ def test_an_example_runs_as_a_notebook(
     space: dict[str, object] = {}
     for cell in cells[1:]:
         exec("".join(cell["source"]), space)
-    assert "alpha_D" in capsys.readouterr().out
-    assert (tmp_path / "digits_end_to_end.png").exists()
+    assert capsys.readouterr().out
+    assert (tmp_path / "circle_through_layers.png").exists()
 
 
 def test_pages_show_commands_and_code() -> None:

@@ -1,13 +1,19 @@
 """Two fields of coefficients, whose Betti numbers differ where there is torsion."""
 
 import dataclasses as dc
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..core.caveat import Caveat, Remark
 from ..core.result import Result
+from ..core.style import drawing
 from ..geometry.estimate import estimate
 from .persistence import Persistence
 from .rips import Rips
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -42,6 +48,17 @@ class Coefficients(Result):
         notes = [Caveat.TORSION(f"degree {', '.join(degrees)}")] if degrees else []
         both = dict.fromkeys([*self.over_2.caveats, *self.over_3.caveats])
         return (*notes, *both)
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Betti numbers of each degree over Z2 and over Z3, with their intervals."""
+        for field, one, shift in (("Z2", self.over_2, -0.06), ("Z3", self.over_3, 0.06)):
+            places = np.arange(len(one.betti)) + shift
+            values = np.array([betti.value for betti in one.betti])
+            ends = np.array([[*betti.interval] for betti in one.betti]).T
+            ax.errorbar(places, values, np.abs(ends - values), fmt="o", label=field)
+        ax.set(xlabel="degree", ylabel="Betti number", xticks=range(len(self.over_2.betti)))
+        ax.legend()
 
     def headline(self) -> str:
         return f"{self.over_2.headline()}\n{self.over_3.headline()}"

@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from .run_example import run_example
 
 
+@pytest.mark.slow
 def test_training_bends_and_the_dimension_stays(tmp_path: Path) -> None:
     printed = run_example("curvature_through_training", tmp_path)
     bends = re.findall(r"hidden1.*\n.*\((\d\.\d+) in units of the cloud", printed)

@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from .run_example import run_example
 
 
+@pytest.mark.slow
 def test_trained_representations_fall_to_few_dimensions(tmp_path: Path) -> None:
     printed = run_example("dimension_through_depth", tmp_path)
     found = re.findall(r"(\S+), (\S+): dimension (\S+) \[(\S+), (\S+)\]", printed)

@@ -47,6 +47,18 @@ def predicted() -> Any:
     return ms.predict_exponent(dim)
 
 
+RIPS = ms.topology.Rips(landmarks=40, subsamples=3)
+
+
+def circled() -> ms.Cloud:
+    return ms.manifolds.Sphere(1).sample(200, rng=0)
+
+
+def classes() -> ms.Cloud:
+    points = np.random.default_rng(0).standard_normal((120, 30))
+    return ms.Cloud(points / np.arange(1, 31), labels=np.arange(120) % 4)
+
+
 def circle() -> Any:
     net = nn.Sequential(nn.Linear(2, 30), nn.Tanh(), nn.Linear(30, 30), nn.Tanh())
     path = ms.curvature.great_circle([1.0, 0.0], [0.0, 1.0])
@@ -106,6 +118,11 @@ MAKE: dict[str, Callable[[], Any]] = {
         np.sin(3 * np.linspace(-1, 1, 12)[:8, None]),
         times=[0.1, 1, 10],
     ),
+    "Persistence": lambda: ms.estimate(circled(), RIPS),
+    "Coefficients": lambda: ms.topology.compare_coefficients(circled(), RIPS),
+    "ClassGeometry": lambda: ms.estimate(classes(), ms.classes.Capacity(probes=20)),
+    "CovarianceSpectrum": lambda: ms.estimate(classes(), ms.spectra.Covariance(dim=4)),
+    "View": lambda: ms.estimate(classes(), ms.views.PCA()),
     "MeanFieldLayers": lambda: ms.theory.mean_field("tanh", 2.0, 0.1).layers(10),
 }
 
