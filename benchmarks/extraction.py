@@ -34,6 +34,19 @@ def network(width: int = WIDTH) -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(width, 10)).eval()
 
 
+def convolutional() -> nn.Module:
+    """Three blocks of two 3 x 3 convolutions on images of 3 x 32 x 32, as of a VGG."""
+    torch.manual_seed(0)
+    blocks_, channels = [], 3
+    for width in (64, 128, 256):
+        layers: list[nn.Module] = []
+        for given in (channels, width):
+            layers += [nn.Conv2d(given, width, 3, padding=1), nn.ReLU()]
+        blocks_.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+        channels = width
+    return nn.Sequential(*blocks_, nn.Flatten(), nn.Linear(256 * 16, 10)).eval()
+
+
 class Images(torch.utils.data.Dataset):
     """Examples made when asked for, so that the data take no memory."""
 
@@ -48,17 +61,35 @@ class Images(torch.utils.data.Dataset):
 
 
 def overhead(n: int, width: int = WIDTH) -> dict:
-    """Seconds a batch: bare forward passes and three sites read, taking turns."""
-    plain, model = network(width), network(width)
+    """Three sites of a perceptron, whole."""
     data = np.stack([Images(n)[i] for i in range(n)])
-    bare, hooked = [], []
-    stream = blocks(model, data, SITES, batch_size=BATCH)
+    return compared(network(width), network(width), data, SITES, BATCH)
+
+
+def overhead_convolutional(n: int) -> dict:
+    """Three blocks of a convolutional network, each point the mean over its pixels."""
+    data = np.random.default_rng(0).random((n // 8, 3, 32, 32), dtype=np.float32)
+    sites = ["0", "1", "2"]
+    return compared(convolutional(), convolutional(), data, sites, 32, points="mean")
+
+
+def compared(
+    plain: nn.Module,
+    model: nn.Module,
+    data: np.ndarray,
+    sites: list[str],
+    batch_size: int,
+    points: str = "auto",
+) -> dict:
+    """Seconds a batch: bare forward passes and three sites read, taking turns."""
+    bare, hooked, n = [], [], len(data)
+    stream = blocks(model, data, sites, batch_size=batch_size, points=points)
     next(stream)
-    for start in range(BATCH, n - n % BATCH, BATCH):
+    for start in range(batch_size, n - n % batch_size, batch_size):
         begun = time.perf_counter()
         next(stream)
         hooked.append(time.perf_counter() - begun)
-        batch = torch.from_numpy(data[start : start + BATCH])
+        batch = torch.from_numpy(data[start : start + batch_size])
         begun = time.perf_counter()
         with torch.no_grad():
             plain(batch)
@@ -102,6 +133,7 @@ def overhead_wide(n: int) -> dict:
 MEASURED = {
     "overhead": overhead,
     "overhead_wide": overhead_wide,
+    "overhead_convolutional": overhead_convolutional,
     "peak": peak,
     "large": large,
 }
@@ -132,6 +164,7 @@ def main() -> None:
     results = {
         "overhead": measure("overhead", 20_000 // scale),
         "overhead_wide": measure("overhead_wide", 20_000 // scale),
+        "overhead_convolutional": measure("overhead_convolutional", 20_000 // scale),
         "peak_10k": measure("peak", 10_000 // scale),
         "peak_100k": measure("peak", 100_000 // scale),
         "large": measure("large", 200_000 // scale),

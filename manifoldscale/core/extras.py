@@ -11,17 +11,21 @@ def optional(module: str, extra: str) -> Any:
 
     Raises
     ------
-    ManifoldScaleError : it is not installed.
+    ManifoldScaleError : it is not installed, or its installation is broken.
     """
     try:
         found = importlib.import_module(module)
-        if (
-            getattr(found, "__file__", None) is None
-        ):  # a folder that happens to be so called
+        # A folder of that name, as our own `datasets`, is no package.
+        if getattr(found, "__file__", None) is None:
             raise ModuleNotFoundError(name=module)
         return found
     except ModuleNotFoundError as error:
         raise ManifoldScaleError(
             f"This needs the package {error.name!r}, which is not installed: "
             f"`pip install 'manifoldscale[{extra}]'`."
+        ) from error
+    except Exception as error:  # whatever a broken package raises
+        raise ManifoldScaleError(
+            f"The package {module!r} is installed, but importing it fails ({error}): its "
+            "parts do not fit one another, or this version of torch."
         ) from error

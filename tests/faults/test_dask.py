@@ -1,13 +1,17 @@
-"""A sweep on a real Dask scheduler, one of whose two worker processes is killed."""
+"""Sweeps and extractions on a real Dask scheduler; a worker of the sweep is killed."""
 
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import manifoldscale as ms
 from manifoldscale.sweeps import Plan, TeacherStudent, Training, run
 
 distributed = pytest.importorskip("distributed")
@@ -51,3 +55,28 @@ def test_a_killed_worker_changes_nothing(tmp_path: object) -> None:
         killer.join(timeout=30)
     assert not killer.is_alive()
     np.testing.assert_allclose(there.losses, here.losses, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_extraction_on_dask_is_that_of_one_process(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
+    data = np.random.default_rng(0).standard_normal((700, 6)).astype(np.float32)
+    here = ms.extract(model, data, sites="*", batch_size=64, store=tmp_path / "here")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = ms.extract(
+            model,
+            data,
+            sites="*",
+            batch_size=64,
+            store=tmp_path / "there",
+            executor=client.get_executor(),
+        )
+    assert list(here) == list(there)
+    for site in here:
+        np.testing.assert_array_equal(here[site].points, there[site].points)

@@ -1,5 +1,7 @@
 """Models and data by name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 import manifoldscale as ms
 from manifoldscale import data
+from manifoldscale.core.extras import optional
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.networks.models import load_mlp, load_model, save_mlp
 
@@ -151,10 +154,20 @@ def test_a_script_has_an_input_and_an_output(here: object) -> None:
 
 
 def test_a_missing_package_names_its_extra() -> None:
-    from manifoldscale.core.extras import optional
-
     with pytest.raises(ms.ManifoldScaleError, match=r"manifoldscale\[models\]"):
         optional("no_such_package_at_all", "models")
+
+
+def test_a_folder_is_no_package_and_a_broken_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_a_folder").mkdir()
+    (tmp_path / "broken_package.py").write_text("raise RuntimeError('no such operator')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ms.ManifoldScaleError, match=r"manifoldscale\[models\]"):
+        optional("only_a_folder", "models")
+    with pytest.raises(ms.ManifoldScaleError, match=r"fails \(no such operator\)"):
+        optional("broken_package", "models")
 
 
 def test_folders_of_images(here: object) -> None:
