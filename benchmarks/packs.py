@@ -1,12 +1,15 @@
 """How much faster is a pack than a loop of single trainings?
 
-    python benchmarks/packs.py
+    python benchmarks/packs.py [--device cuda]
 
 The loop trains ordinary nn.Sequential networks with torch.optim.Adam on the same
 examples and the same number of steps. Times are best of three and compared within one
-run; prints a table and writes benchmarks/packs.json.
+run; prints a table and writes benchmarks/packs.json. With another device it also trains the
+packs there, and writes benchmarks/packs_DEVICE.json; `gain` is over the packs of the CPU.
 """
 
+import argparse
+import functools
 import json
 import time
 from pathlib import Path
@@ -49,30 +52,39 @@ def best_of(function: object, *arguments: object) -> float:
     return min(times)
 
 
+def measure(shape: MLP, members: int, device: str) -> dict[str, float]:
+    """One row of the table."""
+    task, training = ms.sweeps.TeacherStudent(4), Training(steps=STEPS, batch_size=BATCH)
+    seeds = list(range(members))
+    examples = [task.draw(256, 64, seed) for seed in seeds]
+    pack = best_of(train, shape, examples, seeds, training)
+    single = best_of(loop, shape, examples, training)
+    row = {
+        "width": shape.width,
+        "members": members,
+        "loop_s": single,
+        "pack_s": pack,
+        "ratio": single / pack,
+    }
+    if device != "cpu":
+        there = functools.partial(train, device=device)
+        moved = best_of(there, shape, examples, seeds, training)
+        row |= {f"{device}_s": moved, "gain": pack / moved}
+    return row
+
+
 def main() -> None:
-    task = ms.sweeps.TeacherStudent(4)
-    training = Training(steps=STEPS, batch_size=BATCH)
-    rows = []
-    for shape in SHAPES:
-        for members in MEMBERS:
-            seeds = list(range(members))
-            examples = [task.draw(256, 64, seed) for seed in seeds]
-            pack = best_of(train, shape, examples, seeds, training)
-            single = best_of(loop, shape, examples, training)
-            rows.append(
-                {
-                    "width": shape.width,
-                    "members": members,
-                    "loop_s": single,
-                    "pack_s": pack,
-                    "ratio": single / pack,
-                }
-            )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    device = parser.parse_args().device
+    counts = MEMBERS if device == "cpu" else (*MEMBERS, 512)
+    rows = [measure(shape, members, device) for shape in SHAPES for members in counts]
     table = Table(*rows[0], title=f"{torch.get_num_threads()} threads, batch {BATCH}")
     for row in rows:
         table.add_row(*(f"{value:.3g}" for value in row.values()))
     Console().print(table)
-    Path(__file__).with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
+    name = "packs.json" if device == "cpu" else f"packs_{device.replace(':', '')}.json"
+    Path(__file__).with_name(name).write_text(json.dumps(rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":
