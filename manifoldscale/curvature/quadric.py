@@ -12,7 +12,8 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
-from .choice import TOO_BENT, Averaging, Choice, LocalMean, WholeMean, choose
+from .choice import TOO_BENT, Choice, LocalMean, WholeMean, choose
+from .common import Averaging
 from .curvature import Curvature, KappaRMS, Pooled, ScalarCurvature
 from .forms import KAPPA, SCALAR, TRACE
 from .hoods import points_of
@@ -58,8 +59,9 @@ class Quadric(Method[Curvature]):
     dim : the dimension of the manifold: an int, or a `Dimension`, whose interval counts.
         If it holds several whole numbers the fit is made for each (three at most), pooled
         intervals hold all of them, and points where they exclude each other have none.
-    k : neighbours to use; None takes some 30 for each unknown of the fit, and as many as
-        there are in a table that was built with fewer. Noise needs many.
+    k : neighbours to use; None takes up to 440, or more where those are too few for
+        the dimension, and as many as there are in a table that was built with fewer. Noise
+        needs many.
     """
 
     dim: int | Quantity
