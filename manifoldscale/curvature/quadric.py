@@ -50,9 +50,10 @@ class Quadric(Method[Curvature]):
     inner products of the second fundamental form give, by Gauss's equation, the scalar
     curvature S = d^2 |H|^2 - |II|^2, and kappa_rms^2 = (d^2 |H|^2 + 2 |II|^2) / (d (d+2)).
     Noise inflates |H|^2 and |II|^2 in proportion to the number of normal directions; what
-    it adds is known from the residuals and taken off. Of radii and orders the one with the
-    smallest squared error is taken at each point, and the interval is 1.96 times the root
-    of its variance and its squared bias.
+    it adds is known from the residuals and taken off, and so is what truncation does all
+    over the cloud, where that stands out (`common.py`). Of radii and orders that with the
+    smallest squared error over the cloud is taken, and the interval is 1.96 times the root
+    of the variance and the squared bias that is left at the point.
 
     Parameters
     ----------
