@@ -3,7 +3,8 @@
     python benchmarks/curvature.py
 
 writes a table and benchmarks/curvature.json. Errors are of points against exact curvature,
-coverage is that of nominal 95 % intervals at points whose status is ok; `ratio` is the time
+coverage is that of nominal 95 % intervals at points whose status is ok (of S, and of
+kappa_rms), `half_width` the median half of the intervals of S; `ratio` is the time
 of the fits at all points over that of the search, from the share of points that is fitted.
 
 `loop_...` is what one would write first: one quadric a point by NumPy, in the principal
@@ -39,6 +40,7 @@ CASES: list[tuple[Manifold, int, int | None]] = [
     (Torus(), 2000, None),
     (Ellipsoid(), 2000, None),
     (Hyperboloid(), 2000, None),
+    (Torus(), 10_000, None),
     (Sphere(2), 10_000, None),
     (Sphere(3), 10_000, None),
     (Sphere(3), 10_000, 512),
@@ -67,6 +69,9 @@ def measure(
     known, ok = np.isfinite(found.scalar), found.status == "ok"
     low, high = found.scalar_interval.T
     hit = (low <= truth) & (truth <= high)
+    kappa = manifold.kappa_rms(manifold.sample(n, rng=1).points[found.rows])
+    from_below, to_above = found.kappa_interval.T
+    kappa_hit = (from_below <= kappa) & (kappa <= to_above)
     queries = min(LOOP_POINTS, near.n_queries)
     start = time.perf_counter()
     looped = quadric_loop(near, manifold.dim, queries)
@@ -82,7 +87,9 @@ def measure(
         else None,
         "mean_error": float(np.abs(found.scalar - truth)[known].mean()),
         "coverage_ok": float(hit[ok].mean()) if ok.any() else None,
+        "coverage_kappa_ok": float(kappa_hit[ok].mean()) if ok.any() else None,
         "share_ok": float(ok.mean()),
+        "half_width": float(np.median((high - low)[known])) / 2,
         "pooled_scalar": found.pooled.scalar.value,
         "pooled_low": found.pooled.scalar.interval.low,
         "pooled_high": found.pooled.scalar.interval.high,

@@ -1,21 +1,23 @@
 """Which fit to believe: the least squared error, bias included."""
 
 import dataclasses as dc
-from typing import Protocol
 
 import numpy as np
 
 from ..core.arrays import Bools, Floats, Ints
 from ..geometry.neighbors import Neighbors
+from .common import GUESS, Averaging, Common, common_truncation, sizes, too_steep
 from .forms import KAPPA, SCALAR
 from .scales import Fits
+from .truncation import biases, quantile, scale_of
 
 SHARED = 32  # neighbours over which biases, variances, and noisy values are averaged
-GUESS = 0.7  # of the relative bias in units of (kappa r)^(2q + 2): a sphere has 0.3 to 0.7
 SPANS_CLOUD = 0.9  # radius of a neighbourhood, in rms radii of the cloud, that is no part
 LEVELS = 3  # of averaging over nearby queries: not at all, once, twice
-CURVED = 0.9  # quantile of kappa^2 that stands for the most curved parts
 TOO_BENT = 0.7  # (kappa r)^2 above which no expansion about the query converges soon
+# Of the curvature, a bias that cannot be excluded: below the first no part of the choice,
+# above the second all the same. A point is ok up to a quarter.
+DOUBT = (0.16, 0.4)
 TRIMMED = 0.05  # share of the largest errors that have no say in the choice
 
 
@@ -43,15 +45,6 @@ class Choice:
     def pick(self, table: Floats) -> Floats:
         """The chosen column of a (Q, C, ...) table."""
         return np.asarray(table[np.arange(len(self.column)), self.column])
-
-
-class Averaging(Protocol):
-    """A mean over queries, and what it says of a squared bias: by how much differences
-    that are squared and averaged, `moved`, exceed their `chance` in neighbourhoods of n.
-    """
-
-    def __call__(self, values: Floats) -> Floats: ...
-    def excess(self, moved: Floats, chance: Floats, n: Floats, guess: Floats) -> Floats: ...
 
 
 class LocalMean:
@@ -111,7 +104,7 @@ def choose(fits: Fits, near: Neighbors, extent: float, dim: int) -> Choice:
     The error of S (over d (d - 1), so that it is a sectional curvature) and that of
     kappa_rms^2 count together. A choice by each query's own errors would favour fits that
     happen to look good. A candidate is a radius, an order, and whether the values are
-    averaged over nearby queries.
+    averaged over nearby queries. What truncation does all over the cloud is taken off.
 
     Parameters
     ----------
@@ -119,27 +112,55 @@ def choose(fits: Fits, near: Neighbors, extent: float, dim: int) -> Choice:
     """
     local, whole = LocalMean(near), WholeMean()
     solved = fits.is_solved[:, :, None]
-    alone = np.where(solved, fits.values, np.nan)
+    common = common_truncation(fits, near, dim)
+    alone = np.where(solved, fits.values - common.bias, np.nan)
     chance = np.where(solved, fits.variances, np.nan)
     once = local(alone)
     values = np.stack([alone, once, local(once)], axis=2)  # (Q, C, 3 levels, 3)
     noise = local(chance)[:, :, None] * _shares_of_noise(fits, local)
-    usable = fits.is_solved & (fits.radius < SPANS_CLOUD * extent)
-    usable &= whole(alone[:, :, KAPPA]) * np.median(fits.radius, axis=0) ** 2 < TOO_BENT
-    rank = _squared_error(fits, values, noise, whole, local.radius, dim)[1]
-    rank = np.where(usable[:, :, None], rank, np.inf)
+    bias, _ = _squared_error(fits, common, values, noise, local, local.radius, dim)
+    _, error = _squared_error(fits, common, values, noise, whole, local.radius, dim)
+    rank = error + _doubt(bias, whole(alone[:, :, KAPPA]), dim)
+    rank = np.where(_usable(fits, whole, extent)[:, :, None], rank, np.inf)
     flat = rank.reshape(len(rank), -1)
     column, averaged = np.divmod(flat.argmin(axis=1), LEVELS)
     rows = np.arange(len(rank))
-    bias, _ = _squared_error(fits, values, noise, local, local.radius, dim)
     return Choice(
         column=column,
         is_possible=np.asarray(np.isfinite(flat).any(axis=1)),
         values=values[rows, column, averaged],
         noise=np.sqrt(noise[rows, column, averaged]),
         bias=bias[rows, column, averaged],
-        most_curved=_quantile(local(alone[:, :, KAPPA])),
+        most_curved=quantile(local(alone[:, :, KAPPA])),
     )
+
+
+def _usable(fits: Fits, whole: WholeMean, extent: float) -> Bools:
+    """(Q, C) the fits that are solved, on a part of the cloud that bends little enough.
+
+    Where a neighbourhood is too bent, all larger ones are: of a fit that reaches around a
+    tube the curvature reads low.
+    """
+    radius = np.median(fits.radius, axis=0)
+    kappa = whole(np.where(fits.is_solved, fits.values[:, :, KAPPA], np.nan))[0]
+    bent = kappa * radius**2 > TOO_BENT
+    first = fits.counts[bent & (fits.orders == 0)].min(initial=np.inf)
+    fine = ~bent & (fits.counts < first) & ((fits.orders == 0) | ~too_steep(fits))
+    return np.asarray(fits.is_solved & (fits.radius < SPANS_CLOUD * extent) & fine)
+
+
+def _doubt(bias: Floats, kappa: Floats, dim: int) -> Floats:
+    """(Q, C, levels) what a bias that cannot be excluded at a point counts in the choice.
+
+    Of two fits with about the same error, that with the smaller bound on its bias says
+    more: a bound of a quarter of the curvature leaves no point ok.
+    """
+    of_scalar = np.median(bias[..., SCALAR], axis=0) / sizes(dim)[SCALAR]
+    worst = np.maximum(of_scalar, np.median(bias[..., KAPPA], axis=0))
+    curved = np.maximum(kappa, 0.0)[:, :, None]
+    least, most = (limit * curved for limit in DOUBT)
+    doubt = np.clip(worst, least, most) ** 2 - least**2
+    return np.where(np.isfinite(doubt), doubt, 0.0)
 
 
 def _shares_of_noise(fits: Fits, local: LocalMean) -> Floats:
@@ -160,7 +181,13 @@ def _shares_of_noise(fits: Fits, local: LocalMean) -> Floats:
 
 
 def _squared_error(
-    fits: Fits, values: Floats, noise: Floats, mean: Averaging, reach: Floats, dim: int
+    fits: Fits,
+    common: Common,
+    values: Floats,
+    noise: Floats,
+    mean: Averaging,
+    reach: Floats,
+    dim: int,
 ) -> tuple[Floats, Floats]:
     """(Q, C, levels, 3) sizes of the biases, and (Q, C, levels) mean squared errors.
 
@@ -169,8 +196,9 @@ def _squared_error(
     alone = values[:, :, 0]
     variance = mean(noise)
     bend = np.maximum(mean(alone[:, :, KAPPA]), 0.0)
-    bias = biases(fits, alone, variance[:, :, 0], bend, mean, dim)
-    guess = GUESS / 2 * (_scale(bend) ** 2 * reach[:, None] ** 2)[:, :, None] * _sizes(dim)
+    seen = alone + common.bias
+    bias = biases(fits, common, seen, variance[:, :, 0], bend, mean, dim)
+    guess = GUESS / 2 * (scale_of(bend) ** 2 * reach[:, None] ** 2)[:, :, None] * sizes(dim)
     squares = [bias**2]
     for level in range(1, LEVELS):
         moved = mean((alone - values[:, :, level]) ** 2)
@@ -179,71 +207,5 @@ def _squared_error(
         squares.append(bias**2 + drift)
     squared = np.stack(squares, axis=2)
     error = variance + squared
-    total = error[..., SCALAR] / _sizes(dim)[SCALAR] ** 2 + error[..., KAPPA]
+    total = error[..., SCALAR] / sizes(dim)[SCALAR] ** 2 + error[..., KAPPA]
     return np.sqrt(squared), np.where(np.isfinite(total), total, np.inf)
-
-
-def _scale(bend: Floats) -> Floats:
-    """The kappa^2 by which curvature may change near a point: its own, or that of the most
-    curved parts of the cloud.
-    """
-    return np.maximum(bend, _quantile(bend))
-
-
-def _quantile(bend: Floats) -> Floats:
-    """(C,) kappa^2 of the most curved parts; NaN where there is none."""
-    ranked = np.sort(bend, axis=0)  # NaN last
-    last = np.maximum(np.isfinite(bend).sum(axis=0) - 1, 0)
-    place = np.rint(CURVED * last).astype(np.int64)
-    return np.asarray(ranked[place, np.arange(bend.shape[1])])
-
-
-def _sizes(dim: int) -> Floats:
-    """S, |tr II|^2 and kappa_rms^2 of a sphere, in units of kappa^2."""
-    return np.array([max(dim * (dim - 1), 1), dim**2, 1.0])
-
-
-def biases(
-    fits: Fits, seen: Floats, variance: Floats, curved: Floats, mean: Averaging, dim: int
-) -> Floats:
-    """(Q, C, 3) sizes of the truncation bias.
-
-    That of order q is what order q + 1 changes; that of the last order is taken to be
-    smaller than its predecessor's by the same factor again. Where the difference drowns in
-    the noise of the higher order, what is left is its order of magnitude,
-    (kappa r)^(2q + 2).
-    """
-    scale = _scale(curved)
-    guess = GUESS * scale * (scale * fits.radius**2) ** (fits.orders + 1)
-    bias = np.asarray(guess[:, :, None] * _sizes(dim))
-    guesses = bias.copy()
-    for c, candidate in enumerate(fits.candidates):
-        pair = _pair(fits, candidate.n, candidate.order)
-        if pair is None:
-            continue
-        low, high = pair
-        shrink = (fits.radius[:, c] / fits.radius[:, low]) ** (2 * candidate.order + 2)
-        moved = mean((seen[:, low] - seen[:, high]) ** 2) * shrink[:, None] ** 2
-        chance = (
-            np.maximum(variance[:, high] - variance[:, low], 0.0) * shrink[:, None] ** 2
-        )
-        n = np.array(candidate.n)
-        bias[:, c] = np.sqrt(mean.excess(moved, chance, n, guesses[:, c]))
-    for c, candidate in enumerate(fits.candidates):
-        one, two = (fits.place(candidate.n, candidate.order - i) for i in (1, 2))
-        if one is not None and two is not None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                ratio = np.clip(bias[:, one] / bias[:, two], 0.0, 1.0)
-            bias[:, c] = np.where(np.isfinite(ratio), bias[:, one] * ratio, bias[:, one])
-    return bias
-
-
-def _pair(fits: Fits, n: int, order: int) -> tuple[int, int] | None:
-    """The columns of this order and of the next: at `n` points, or at the fewest more at
-    which there are both.
-    """
-    for size in sorted({candidate.n for candidate in fits.candidates}):
-        low, high = fits.place(size, order), fits.place(size, order + 1)
-        if size >= n and low is not None and high is not None:
-            return low, high
-    return None

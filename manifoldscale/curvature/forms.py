@@ -25,6 +25,15 @@ class Forms:
     dim: int
     matrices: Tensor
 
+    def paired(self, left: Tensor, right: Tensor) -> Tensor:
+        """(b, n, 3) the sums of K_ab left_a right_b, for (b, pairs, n) both."""
+        i, j = torch.triu_indices(self.dim, self.dim)
+        twice = torch.where(i == j, 1.0, 2.0).to(left)[:, None]
+        square = (twice * left * right).sum(1)
+        trace = left[:, i == j].sum(1) * right[:, i == j].sum(1)
+        kappa = (trace + 2 * square) / (self.dim * (self.dim + 2))
+        return torch.stack([trace - square, trace, kappa], 2)
+
     def principal(self, shape: Tensor) -> Tensor:
         """(b, d) eigenvalues of the form along the normal that holds most of |h|^2,
         falling, of positive sum; for a hypersurface, its principal curvatures.

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from .forms import Forms, packed_frame
-from .hoods import Hoods, orthonormal, principal_frame
+from .hoods import Hoods, orthonormal
 
 REFITS = 2
 FULL = 3  # the dimension up to which all cubics and quartics are few enough to fit
@@ -135,19 +135,18 @@ def solve(u: Tensor, order: int) -> Solution:
 
 
 def in_tangent_ball(
-    hoods: Hoods, dim: int, n: int, cap: int
+    hoods: Hoods, frame: Tensor, n: int, cap: int
 ) -> tuple[Hoods, Tensor, Tensor]:
     """The `n` points of each neighbourhood that are nearest to the query along the tangent
     space (at most `cap` of them, evenly), their tangent coordinates, and the frame.
 
-    The frame starts from the principal components of the points that are nearest in space,
-    and is turned twice to the linear terms of a fit: principal components are off by as
-    much as density and edges tilt them. Points are chosen by |u| and not by distance,
-    because a choice by distance keeps the points whose noise happens to bring them near,
-    and flattens the rim; given |u|, tangential noise shifts a point as if from anywhere,
-    and leaves second derivatives alone.
+    The frame is turned twice to the linear terms of a fit: principal components, from which
+    it may start, are off by as much as density and edges tilt them. Points are chosen by
+    |u| and not by distance, because a choice by distance keeps the points whose noise
+    happens to bring them near, and flattens the rim; given |u|, tangential noise shifts a
+    point as if from anywhere, and leaves second derivatives alone.
     """
-    frame = principal_frame(hoods.points, dim)
+    dim = frame.shape[2]
     for _ in range(REFITS):
         u = hoods.points @ frame
         nearest = (u**2).sum(2).argsort(dim=1, stable=True)[:, :n, None]
@@ -163,13 +162,44 @@ def in_tangent_ball(
     return chosen, chosen.points @ frame, frame
 
 
-def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:
+@dc.dataclass(frozen=True, eq=False)
+class Products:
+    """Inner products of the points of each neighbourhood, for fits of several orders.
+
+    Where features are fewer than points, by the points themselves; else by their Gram
+    matrix, (b, n, n), so that nothing else grows with the features.
+    """
+
+    points: Tensor
+
+    @functools.cached_property
+    def gram(self) -> Tensor | None:
+        n, features = self.points.shape[1:]
+        return self.points @ self.points.transpose(1, 2) if features > n else None
+
+    def with_fit(self, smoother: Tensor) -> Tensor:
+        """(b, p, n) inner products of the coefficients and the points."""
+        if self.gram is not None:
+            return smoother @ self.gram
+        return (smoother @ self.points) @ self.points.transpose(1, 2)
+
+    def of_residuals(self, columns: Tensor, smoother: Tensor) -> tuple[Tensor, Tensor]:
+        """tr R and tr R^2 of the Gram matrix R of the residuals, (b,) each."""
+        rest = self.points if self.gram is None else self.gram
+        rest = torch.baddbmm(rest, columns, smoother @ rest, alpha=-1)
+        if self.gram is None:
+            return (rest**2).sum((1, 2)), (rest.transpose(1, 2) @ rest).pow(2).sum((1, 2))
+        rest = torch.baddbmm(rest, rest @ columns, smoother, alpha=-1)
+        trace = torch.diagonal(rest, dim1=1, dim2=2).sum(1).clamp(min=0)
+        return trace, torch.linalg.vector_norm(rest, dim=(1, 2)) ** 2
+
+
+def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
     """The fit at one scale.
 
     Parameters
     ----------
     u : (b, n, d) tangent coordinates.
-    gram : (b, n, n) inner products of the points.
     """
     dim = u.shape[2]
     pairs = dim * (dim + 1) // 2
@@ -178,11 +208,11 @@ def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:
     columns, inverse, smoother = solution.design, solution.inverse, solution.smoother
     n, p = columns.shape[1:]
     form = slice(dim, dim + pairs)
-    through = smoother @ gram  # (b, p, n)
+    through = products.with_fit(smoother)  # (b, p, n)
     inner = through @ smoother.transpose(1, 2)  # (b, p, p) inner products of coefficients
     onto = (through @ columns) @ smoother
     residual = through - onto  # (b, p, n): coefficients times residuals
-    noise, noise_squared = _noise_moments(gram, columns, through, inner, n - p)
+    noise, noise_squared = _noise_moments(*products.of_residuals(columns, smoother), n - p)
     # An orthonormal frame of the fitted tangent space, and what is normal to it.
     metric = inner[:, :dim, :dim] - noise[:, None, None] * inverse[:, :dim, :dim]
     mixed, turned = inner[:, form, :dim], packed_frame(metric / scale**2)
@@ -196,8 +226,7 @@ def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:
     mixed_noise = to_unit @ residual[:, form]  # (b, pairs, n)
     weights = to_unit @ smoother[:, form]
     values = torch.einsum("fab,zab->zf", forms.matrices, shape)
-    linear = forms.matrices @ mixed_noise[:, None]  # (b, 3, pairs, n)
-    influence = 2 * (linear * weights[:, None]).sum(2).transpose(1, 2)
+    influence = 2 * forms.paired(mixed_noise, weights)  # (b, n, 3)
     spread = mixed_noise @ mixed_noise.transpose(1, 2) / (n - p)
     seen = forms.matrices @ covariance[:, None]  # (b, 3, pairs, pairs)
     squares = (seen * seen.transpose(2, 3)).sum((2, 3)) * noise_squared[:, None]
@@ -220,19 +249,12 @@ def fit(u: Tensor, gram: Tensor, order: int, forms: Forms) -> LocalFit:
     )
 
 
-def _noise_moments(
-    gram: Tensor, columns: Tensor, through: Tensor, inner: Tensor, free: int
-) -> tuple[Tensor, Tensor]:
+def _noise_moments(trace: Tensor, squares: Tensor, free: int) -> tuple[Tensor, Tensor]:
     """Unbiased tr C and tr C^2 of the covariance C of the residuals.
 
     With R the Gram matrix of the residuals and f degrees of freedom, for normal noise
     E (tr R)^2 = f^2 (tr C)^2 + 2 f tr C^2 and E tr R^2 = f (f + 1) tr C^2 + f (tr C)^2.
     """
-    fitted = columns @ through
-    residual = gram - fitted - fitted.transpose(1, 2)
-    residual = residual + columns @ inner @ columns.transpose(1, 2)
-    trace = torch.diagonal(residual, dim1=1, dim2=2).sum(1).clamp(min=0)
-    squares = (residual**2).sum((1, 2))
     determinant = free * (free + 1) * free**2 - 2 * free * free
     unbiased = (free**2 * squares - free * trace**2) / determinant
     # No less than if the noise filled as many directions as there are freedoms.

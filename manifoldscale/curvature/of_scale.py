@@ -265,7 +265,8 @@ class ReachEstimate(Method[Reach]):
     def _ratios(self, hoods: Hoods, dim: int) -> Floats:
         # The tangent plane of a fit, at the point: principal components tilt.
         n = max(2 * n_unknowns(dim, 0), self.k // 2)
-        _, _, frame = in_tangent_ball(hoods, dim, min(n, self.k), self.k)
+        start = principal_frame(hoods.points, dim)
+        _, _, frame = in_tangent_ball(hoods, start, min(n, self.k), self.k)
         outer = hoods.points[:, self.k // 2 :]
         squared = outer.square().sum(2)
         along = (outer @ frame).square().sum(2)

@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 
-from ..core.arrays import Bools, Floats, Ints
+from ..core.arrays import Floats, Ints
 from ..core.interval import Interval
-from .choice import GUESS, SPANS_CLOUD, TOO_BENT
+from .choice import SPANS_CLOUD, TOO_BENT
+from .common import GUESS, bias_of_mean
 from .forms import KAPPA, SCALAR
+from .moments import FORMS, counted, moments
 from .scales import Fits
-
-FORMS = (SCALAR, KAPPA)
 
 
 @dc.dataclass(frozen=True)
@@ -54,65 +54,20 @@ def pooled_means(
 def _pooled(
     fits: Fits, queries: Ints, extent: float, dim: int, most_curved: Floats, form: int
 ) -> Mean:
-    means, influences, extra = _moments(fits, queries, form)
-    kappa, _, _ = _moments(fits, queries, KAPPA)
+    means, influences, extra = moments(fits, queries, form)
+    kappa, _, _ = moments(fits, queries, KAPPA)
     size = max(dim * (dim - 1), 1) if form == SCALAR else 1.0
     radius = np.median(fits.radius, axis=0)
     best = NOTHING
     for c, candidate in enumerate(fits.candidates):
-        if not _counts(fits)[:, c].mean() > 0.5 or radius[c] > SPANS_CLOUD * extent:
+        if not counted(fits)[:, c].mean() > 0.5 or radius[c] > SPANS_CLOUD * extent:
             continue
         stderr = math.sqrt(float(influences[c] @ influences[c]) + extra[c])
         if kappa[c] * radius[c] ** 2 > TOO_BENT:
             continue
         curved = max(float(most_curved[c]), float(kappa[c]), 0.0)
         guess = GUESS * size * curved * (curved * radius[c] ** 2) ** (candidate.order + 1)
-        bias = _bias(fits, means, influences, extra, c, guess)
+        bias = bias_of_mean(fits, (means, influences, extra), c, guess)
         mean = Mean(float(means[c]), stderr, bias)
         best = min(best, mean, key=lambda m: m.half)
     return best
-
-
-def _counts(fits: Fits) -> Bools:
-    """(Q, C) the queries in the means: at an edge, extrapolation has a bias of its own."""
-    return np.asarray(fits.is_solved & fits.is_inside)
-
-
-def _moments(fits: Fits, queries: Ints, form: int) -> tuple[Floats, Floats, Floats]:
-    """(C,) means over the queries that count, (C, rows) influences, (C,) more variance."""
-    there = _counts(fits)
-    counts = there.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        seen = np.where(there, fits.values[:, :, form], 0.0)
-        means = seen.sum(axis=0) / counts
-        influences = fits.influence[:, :, FORMS.index(form)] / counts[:, None]
-        apart = np.where(there, seen - means, 0.0) / counts
-        quadratic = np.where(there, fits.quadratic[:, :, form], 0.0).sum(axis=0)
-        shared = np.minimum(fits.counts / counts, 1.0)
-        extra = quadratic / counts * shared
-    influences[:, queries] += apart.T
-    return means, influences, extra
-
-
-def _bias(
-    fits: Fits, means: Floats, influences: Floats, extra: Floats, c: int, guess: float
-) -> float:
-    """What the next order changes; for the last, the change before times its decrease."""
-    n, order = fits.candidates[c].n, fits.candidates[c].order
-
-    def change(low: int | None, high: int | None) -> tuple[float, float]:
-        if low is None or high is None:
-            return math.nan, math.inf
-        apart = influences[high] - influences[low]
-        error = math.sqrt(float(apart @ apart) + extra[high])
-        return abs(float(means[high] - means[low])), error
-
-    found, error = change(c, fits.place(n, order + 1))
-    if math.isnan(found):
-        one, two = fits.place(n, order - 1), fits.place(n, order - 2)
-        (last, error), (first, _) = change(one, c), change(two, one)
-        found = last * min(last / first, 1.0) if first > 0 else last
-        error = error * min(last / first, 1.0) if first > 0 else error
-    if found > 2 * error:
-        return found
-    return guess if math.isnan(found) else min(guess, math.hypot(found, error))

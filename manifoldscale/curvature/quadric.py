@@ -12,7 +12,8 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
-from .choice import TOO_BENT, Averaging, Choice, LocalMean, WholeMean, choose
+from .choice import TOO_BENT, Choice, LocalMean, WholeMean, choose
+from .common import Averaging
 from .curvature import Curvature, KappaRMS, Pooled, ScalarCurvature
 from .forms import KAPPA, SCALAR, TRACE
 from .hoods import points_of
@@ -49,17 +50,19 @@ class Quadric(Method[Curvature]):
     inner products of the second fundamental form give, by Gauss's equation, the scalar
     curvature S = d^2 |H|^2 - |II|^2, and kappa_rms^2 = (d^2 |H|^2 + 2 |II|^2) / (d (d+2)).
     Noise inflates |H|^2 and |II|^2 in proportion to the number of normal directions; what
-    it adds is known from the residuals and taken off. Of radii and orders the one with the
-    smallest squared error is taken at each point, and the interval is 1.96 times the root
-    of its variance and its squared bias.
+    it adds is known from the residuals and taken off, and so is what truncation does all
+    over the cloud, where that stands out (`common.py`). Of radii and orders that with the
+    smallest squared error over the cloud is taken, and the interval is 1.96 times the root
+    of the variance and the squared bias that is left at the point.
 
     Parameters
     ----------
     dim : the dimension of the manifold: an int, or a `Dimension`, whose interval counts.
         If it holds several whole numbers the fit is made for each (three at most), pooled
         intervals hold all of them, and points where they exclude each other have none.
-    k : neighbours to use; None takes some 30 for each unknown of the fit, and as many as
-        there are in a table that was built with fewer. Noise needs many.
+    k : neighbours to use; None takes up to 440, or more where those are too few for
+        the dimension, and as many as there are in a table that was built with fewer. Noise
+        needs many.
     """
 
     dim: int | Quantity

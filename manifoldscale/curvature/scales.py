@@ -11,15 +11,15 @@ from scipy import stats
 from ..core.arrays import Bools, Floats
 from ..geometry.neighbors import Neighbors
 from .forms import forms_of
-from .hoods import Hoods, blocks_of_hoods
-from .local_fit import LocalFit, fit, in_tangent_ball, n_unknowns
+from .hoods import Hoods, blocks_of_hoods, principal_frame
+from .local_fit import LocalFit, Products, fit, in_tangent_ball, n_unknowns
 
 GROWTH = 1.6  # of the number of points from scale to scale
 CAP = 160  # points in a fit: further ones are thinned evenly, for the radius is what counts
 FILLED = 0.75  # share of the neighbours in space that the ball in the tangent space holds
 ORDERS = (0, 1, 2)
 SPARE = {0: 2.0, 1: 1.5, 2: 1.5}  # points that a fit needs for each unknown
-LARGEST = 384
+LARGEST = 330  # points of the largest scale, at small d
 UNRESOLVED = 0.1  # squared tilt of the tangent space above which there is none
 PLANES = 2  # invariants with an influence: S and kappa_rms^2
 EDGE, EDGE_LEVEL = 0.15, 0.999  # offset of the centroid over r, and how sure of it
@@ -49,9 +49,9 @@ def candidates_of(dim: int, k: int) -> tuple[Candidate, ...]:
 
 
 def neighbors_wanted(dim: int) -> int:
-    """Neighbours for scales up to thirty times the unknowns, or a few hundred."""
+    """Neighbours for scales up to sixty times the unknowns, or a few hundred."""
     unknowns = n_unknowns(dim, 0)
-    largest = max(min(32 * unknowns, LARGEST), 4 * unknowns)
+    largest = max(min(64 * unknowns, LARGEST), 4 * unknowns)
     return math.ceil(largest / FILLED)
 
 
@@ -134,14 +134,15 @@ def _fit_block(
 ) -> list[dict[str, Floats]]:
     forms, columns = forms_of(dim), []
     cap = max(CAP, math.ceil(SPARE[2] * n_unknowns(dim, 2)))
-    before = 0
-    for c, candidate in enumerate(candidates):
+    before, frame = 0, None
+    # From the largest scale down: each tangent space starts from that of the scale before.
+    for c, candidate in reversed(list(enumerate(candidates))):
         if candidate.n != before:
             inner = hoods.first(math.ceil(candidate.n / FILLED) + 1)
-            chosen, u, _ = in_tangent_ball(inner, dim, candidate.n, cap)
-            gram = chosen.points @ chosen.points.transpose(1, 2)
-            before = candidate.n
-        found = fit(u, gram, candidate.order, forms)
+            start = principal_frame(inner.points, dim) if frame is None else frame
+            chosen, u, frame = in_tangent_ball(inner, start, candidate.n, cap)
+            products, before = Products(chosen.points), candidate.n
+        found = fit(u, products, candidate.order, forms)
         column = _in_units(found, u, hoods.radius)
         effect = found.influence[:, :, [0, 2]] / hoods.radius[:, None, None] ** 2
         solved = torch.from_numpy(column["is_solved"])[:, None, None]
@@ -153,7 +154,7 @@ def _fit_block(
             influence[c], chosen.rows.numpy().ravel(), effect.numpy().reshape(-1, PLANES)
         )
         columns.append(column)
-    return columns
+    return columns[::-1]
 
 
 def _in_units(found: LocalFit, u: torch.Tensor, unit: torch.Tensor) -> dict[str, Floats]:

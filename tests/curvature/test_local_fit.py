@@ -5,14 +5,16 @@ import pytest
 import torch
 
 from manifoldscale.curvature.forms import KAPPA, SCALAR, TRACE, forms_of, packed_frame
-from manifoldscale.curvature.local_fit import LocalFit, design, fit, n_unknowns
+from manifoldscale.curvature.local_fit import (
+    LocalFit,
+    Products,
+    design,
+    fit,
+    n_unknowns,
+)
 from manifoldscale.manifolds import random_quadric
 
 RNG = np.random.default_rng(0)
-
-
-def gram(points: torch.Tensor) -> torch.Tensor:
-    return points @ points.transpose(1, 2)
 
 
 def quadric_cloud(dim: int, codim: int, n: int, noise: float, draws: int) -> torch.Tensor:
@@ -39,7 +41,7 @@ def test_a_quadric_is_found_exactly(dim: int, codim: int) -> None:
     points = quadric_cloud(dim, codim, 150, 0.0, 2)
     truth = invariants(np.array(random_quadric(dim, codim, rng=5).function.matrices))
     for order in (0, 1, 2):
-        found = fit(points[:, :, :dim], gram(points), order, forms_of(dim))
+        found = fit(points[:, :, :dim], Products(points), order, forms_of(dim))
         np.testing.assert_allclose(
             found.values, np.tile(truth, (2, 1)), rtol=1e-8, atol=1e-9
         )
@@ -60,7 +62,7 @@ def test_principal_curvatures_of_a_hypersurface() -> None:
     matrix = np.array(random_quadric(3, 1, rng=5).function.matrices)[0]
     values = np.linalg.eigvalsh(matrix)[::-1]
     values = values if values.sum() > 0 else -values[::-1]
-    found = fit(points[:, :, :3], gram(points), 0, forms_of(3)).principal[0]
+    found = fit(points[:, :, :3], Products(points), 0, forms_of(3)).principal[0]
     np.testing.assert_allclose(found, values, atol=1e-9)
 
 
@@ -73,8 +75,8 @@ def test_a_tilted_frame_changes_nothing_at_the_query() -> None:
     points[:, :, 2] *= 0.05  # heights are of the order of r^2
     tilt = np.radians(20)
     frame = torch.tensor([[np.cos(tilt), 0.0], [0.0, 1.0], [np.sin(tilt), 0.0]])
-    truth = fit(u, gram(points), 2, forms_of(2)).values
-    tilted = fit(points @ frame, gram(points), 2, forms_of(2)).values
+    truth = fit(u, Products(points), 2, forms_of(2)).values
+    tilted = fit(points @ frame, Products(points), 2, forms_of(2)).values
     np.testing.assert_allclose(tilted, truth, rtol=2e-3)
 
 
@@ -99,7 +101,7 @@ def test_change_of_frame() -> None:
 
 def noisy(dim: int, codim: int, noise: float, draws: int, n: int = 120) -> LocalFit:
     points = quadric_cloud(dim, codim, n, noise, draws)
-    return fit(points[:, :, :dim], gram(points), 0, forms_of(dim))
+    return fit(points[:, :, :dim], Products(points), 0, forms_of(dim))
 
 
 def test_noise_is_taken_off_and_its_errors_are_known() -> None:
@@ -125,7 +127,7 @@ def test_the_standard_error_does_not_collapse_at_flat_points() -> None:
     draws, n = 1500, 100
     points = torch.from_numpy(RNG.uniform(-1, 1, (draws, n, 7)))
     points[:, :, 2:] = torch.from_numpy(0.2 * RNG.standard_normal((draws, n, 5)))
-    found = fit(points[:, :, :2], gram(points), 0, forms_of(2))
+    found = fit(points[:, :, :2], Products(points), 0, forms_of(2))
     ratio = found.variances[:, SCALAR].mean() / found.values[:, SCALAR].var()
     assert 1.0 < ratio.item() < 1.5  # what is not negative has a positive mean
     assert (
@@ -142,4 +144,4 @@ def test_influences_sum_to_the_linear_part_of_the_variance() -> None:
 
 def test_points_on_a_line_are_not_solved() -> None:
     u = torch.linspace(-1, 1, 30, dtype=torch.float64)[None, :, None] * torch.ones(2)
-    assert not fit(u.double(), gram(u.double()), 0, forms_of(2)).is_solved.any()
+    assert not fit(u.double(), Products(u.double()), 0, forms_of(2)).is_solved.any()
