@@ -35,9 +35,8 @@ class Probing(Method["SiteGeometry"]):
 
     The dimension comes first; the curvature is fitted at that dimension, in the same
     neighbour table. Above five dimensions a fit needs more neighbours than that holds: a
-    few of the points are searched again, for no more than it needs. Wider neighbourhoods
-    would average noise away, but at the few points an octave that layers have they bend
-    beyond what their intervals know.
+    few of the points are searched again, for no more than it needs: a table as wide at all
+    points costs five times the search.
 
     Parameters
     ----------

@@ -141,12 +141,19 @@ def _usable(fits: Fits, whole: WholeMean, extent: float) -> Bools:
     Where a neighbourhood is too bent, all larger ones are: of a fit that reaches around a
     tube the curvature reads low.
     """
-    radius = np.median(fits.radius, axis=0)
     kappa = whole(np.where(fits.is_solved, fits.values[:, :, KAPPA], np.nan))[0]
-    bent = kappa * radius**2 > TOO_BENT
+    fine = unbent(fits, kappa)
+    return np.asarray(fits.is_solved & (fits.radius < SPANS_CLOUD * extent) & fine)
+
+
+def unbent(fits: Fits, kappa: Floats) -> Bools:
+    """(C,) the candidates whose neighbourhoods bend little enough for an expansion about
+    the query, `kappa` (C,) the mean of kappa_rms^2 that each reads.
+    """
+    bent = kappa * np.median(fits.radius, axis=0) ** 2 > TOO_BENT
     first = fits.counts[bent & (fits.orders == 0)].min(initial=np.inf)
     fine = ~bent & (fits.counts < first) & ((fits.orders == 0) | ~too_steep(fits))
-    return np.asarray(fits.is_solved & (fits.radius < SPANS_CLOUD * extent) & fine)
+    return np.asarray(fine)
 
 
 def _doubt(bias: Floats, kappa: Floats, dim: int) -> Floats:

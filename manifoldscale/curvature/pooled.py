@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.interval import Interval
-from .choice import SPANS_CLOUD, TOO_BENT
+from .choice import SPANS_CLOUD, unbent
 from .common import GUESS, bias_of_mean
 from .forms import KAPPA, SCALAR
 from .moments import FORMS, counted, moments
@@ -58,13 +58,11 @@ def _pooled(
     kappa, _, _ = moments(fits, queries, KAPPA)
     size = max(dim * (dim - 1), 1) if form == SCALAR else 1.0
     radius = np.median(fits.radius, axis=0)
+    seen = (counted(fits).mean(axis=0) > 0.5) & (radius <= SPANS_CLOUD * extent)
     best = NOTHING
-    for c, candidate in enumerate(fits.candidates):
-        if not counted(fits)[:, c].mean() > 0.5 or radius[c] > SPANS_CLOUD * extent:
-            continue
+    for c in map(int, np.flatnonzero(seen & unbent(fits, kappa))):
+        candidate = fits.candidates[c]
         stderr = math.sqrt(float(influences[c] @ influences[c]) + extra[c])
-        if kappa[c] * radius[c] ** 2 > TOO_BENT:
-            continue
         curved = max(float(most_curved[c]), float(kappa[c]), 0.0)
         guess = GUESS * size * curved * (curved * radius[c] ** 2) ** (candidate.order + 1)
         bias = bias_of_mean(fits, (means, influences, extra), c, guess)
