@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from .run_example import run_example
 
 
+@pytest.mark.slow
 def test_a_ring_and_a_torus(tmp_path: Path) -> None:
     printed = run_example("recorded_neurons", tmp_path)
     found = re.findall(r"(\w+), 40 trials: .*\n  (\S+) .*\n  loops: (\S+)", printed)
