@@ -11,7 +11,7 @@ from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
 from .curvature import ScalarCurvature
-from .quadric import dims_of, whole_dim
+from .quadric import dim_within, dims_of
 
 
 @dc.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class VolumeGrowth(Method[ScalarCurvature]):
         return 4 * max(dims_of(self.dim)) + 8
 
     def __call__(self, near: Neighbors, /) -> ScalarCurvature:
-        dim = whole_dim(self.dim)
+        dim = dim_within(self.dim, near)
         radius = near.distances[:, -1]
         relative = near.distances[:, :-1] / radius[:, None]
         flat = dim / (dim + 2)

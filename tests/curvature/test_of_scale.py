@@ -46,6 +46,19 @@ def test_kappa_of_scale_is_flat_on_a_sphere_and_grows_through_relu() -> None:
     assert "slope" in str(rough)
 
 
+@pytest.mark.parametrize("method", [GaussMap, KappaOfScale, ReachEstimate, VolumeGrowth])
+@pytest.mark.parametrize(
+    ("dim", "reason"),
+    [(4, "3 features"), (0, "at least 1"), (2.5, "an int"), ("two", "an int")],
+)
+def test_a_dimension_that_cannot_be_is_refused(
+    method: type, dim: object, reason: str
+) -> None:
+    points = Sphere(2).sample(400, rng=0)
+    with pytest.raises(ms.ManifoldScaleError, match=reason):
+        ms.estimate(points, method(dim))
+
+
 def test_reach() -> None:
     """On a sphere the ratio is the radius for every pair; on a torus it is the tube's."""
     sphere = ms.estimate(Sphere(2, radius=2.0).sample(4000), ReachEstimate(2))
