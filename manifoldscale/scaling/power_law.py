@@ -260,6 +260,12 @@ def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
         )
         known = None if floor == "free" else 0.0
     elif isinstance(floor, Reference):
+        largest = float(losses.x.max())
+        require(
+            floor.size > largest,
+            f"`size` of a Reference must lie beyond the sizes that are fitted, up to "
+            f"{largest:g}; not {floor.size:g}.",
+        )
         known = floor
     else:
         require(
