@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.core.learning_curve import LearningCurve, Run
-from manifoldscale.scaling.evidence import BAND
+from manifoldscale.core.learning_curve import Axis, LearningCurve, Run
+from manifoldscale.scaling.evidence import BAND, intervention
 from manifoldscale.scaling.regime import RegimeVerdict, classify_regime
+from manifoldscale.scaling.slices import slice_of
 
 ALPHAS = (0.3, 0.6, 1.0, 1.5)
 SEEDS, SPREAD, AT_LIMIT = 10, 0.02, 20  # runs a size, their scatter, runs at the limit
@@ -143,6 +144,31 @@ def test_an_intervention_stands_in_for_counts(truth: str) -> None:
     alone = tuple(run for run in widths if run.width == held)
     asked = classify_regime(LearningCurve(alone), "data")
     assert asked.verdict == "undetermined" and "twice width" in asked.settle[0]
+
+
+def near_its_floor(seed: int) -> LearningCurve:
+    """Losses at most a tenth above a known floor of one, 1 % of scatter, and a second
+    number of parameters that changes nothing.
+    """
+    rng = np.random.default_rng(seed)
+    runs = [
+        Run(
+            (1 + 0.1 * (n / 100) ** -0.25) * (1 + 0.01 * rng.standard_normal()),
+            dataset_size=n,
+            parameters=p,
+            seed=s,
+        )
+        for p, n, s in itertools.product(
+            (10**5, 2 * 10**5), (100, 200, 400, 800, 1600, 3200), range(3)
+        )
+    ]
+    return LearningCurve(tuple(runs), floor=1.0)
+
+
+def test_scatter_near_a_known_floor_is_no_effect_of_the_other_resource() -> None:
+    """1 % of the loss is some 20 % of what is left above the floor."""
+    parts = [slice_of(near_its_floor(seed), Axis.data) for seed in range(40)]
+    assert not any(intervention(part).speaks_for == "variance-limited" for part in parts)
 
 
 def test_sizes_on_both_sides_are_a_crossover_with_its_peak() -> None:
