@@ -35,7 +35,7 @@ class Reference:
         for name in ("size", "loss", "stderr"):
             value = getattr(self, name)
             require(
-                isinstance(value, int | float | np.number) and value > 0,
+                isinstance(value, int | float | np.number) and bool(value > 0),
                 f"`{name}` of a Reference must be positive; not {value!r}.",
             )
 

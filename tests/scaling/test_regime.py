@@ -147,28 +147,31 @@ def test_an_intervention_stands_in_for_counts(truth: str) -> None:
 
 
 def near_its_floor(seed: int) -> LearningCurve:
-    """Losses at most a tenth above a known floor of one, 1 % of scatter, and a second
-    number of parameters that changes nothing.
+    """Losses a twentieth above a known floor of one, 1 % of scatter, and a second number
+    of parameters, with one seed a size, that changes nothing.
     """
     rng = np.random.default_rng(seed)
     runs = [
         Run(
-            (1 + 0.1 * (n / 100) ** -0.25) * (1 + 0.01 * rng.standard_normal()),
+            (1 + 0.05 * (n / 100) ** -0.02) * (1 + 0.01 * rng.standard_normal()),
             dataset_size=n,
             parameters=p,
             seed=s,
         )
-        for p, n, s in itertools.product(
-            (10**5, 2 * 10**5), (100, 200, 400, 800, 1600, 3200), range(3)
-        )
+        for p, seeds in ((10**5, 1), (2 * 10**5, 64))
+        for n in (100, 200, 400, 800, 1600, 3200)
+        for s in range(seeds)
     ]
     return LearningCurve(tuple(runs), floor=1.0)
 
 
 def test_scatter_near_a_known_floor_is_no_effect_of_the_other_resource() -> None:
-    """1 % of the loss is some 20 % of what is left above the floor."""
+    """1 % of the loss is a fifth of what is left above the floor; errors of 1 % called more
+    than half of these an effect.
+    """
     parts = [slice_of(near_its_floor(seed), Axis.data) for seed in range(40)]
-    assert not any(intervention(part).speaks_for == "variance-limited" for part in parts)
+    says = [intervention(part).speaks_for == "variance-limited" for part in parts]
+    assert np.mean(says) <= 0.05
 
 
 def test_sizes_on_both_sides_are_a_crossover_with_its_peak() -> None:
