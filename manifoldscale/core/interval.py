@@ -36,6 +36,11 @@ class Interval:
         return f"[{number(self.low)}, {number(self.high)}]"
 
     @property
+    def labelled(self) -> str:
+        """As text, with the level where it is not the usual 95 %."""
+        return f"{self}" if self.level == 0.95 else f"{self} ({100 * self.level:g} %)"
+
+    @property
     def width(self) -> float:
         return self.high - self.low
 

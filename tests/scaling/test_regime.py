@@ -248,6 +248,14 @@ def test_calls_that_cannot_work(arguments: dict, message: str) -> None:
         classify_regime([1, 2, 3])
 
 
+def test_an_interval_that_is_not_of_95_percent_says_so() -> None:
+    variance, resolution = law(1.0, 10, limit=1.0), law(0.5, 10**7)
+    for curve, level, text in ((variance, 0.90, "(90 %)"), (resolution, 0.95, "")):
+        found = classify_regime(curve)
+        assert found.row()["level"] == level and found.row()["low"] < found.fit.alpha
+        assert found.headline().endswith(text or "]")
+
+
 def test_it_is_a_result() -> None:
     found = classify_regime(law(0.5, 10_000_000))
     assert isinstance(found, RegimeVerdict) and found.value == found.verdict
