@@ -54,11 +54,14 @@ class ScaleCurve(Result):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def headline(self) -> str:
-        return (
-            f"kappa_rms {number(float(self.kappa[0]))} at r = "
-            f"{number(float(self.radius[0]))} to {number(float(self.kappa[-1]))} at r = "
-            f"{number(float(self.radius[-1]))}, slope {number(self.slope)}"
-        )
+        first, last = (self._at(scale) for scale in (0, -1))
+        return f"kappa_rms {first} to {last}, slope {number(self.slope)}"
+
+    def _at(self, scale: int) -> str:
+        half = 1.96 * float(self.stderr[scale])
+        kappa, radius = float(self.kappa[scale]), float(self.radius[scale])
+        interval = Interval(max(kappa - half, 0.0), kappa + half)
+        return f"{number(kappa)} {interval} at r = {number(radius)}"
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -72,6 +75,7 @@ class ScaleCurve(Result):
         return {
             "smallest_radius": float(self.radius[0]),
             "kappa_there": float(self.kappa[0]),
+            "stderr_there": float(self.stderr[0]),
             "largest_radius": float(self.radius[-1]),
             "slope": self.slope,
         }
