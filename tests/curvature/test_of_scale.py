@@ -87,6 +87,14 @@ def test_volume_growth_from_geodesic_distances(dim: int, n: int) -> None:
     assert 0.0 in zero.interval
 
 
+def test_volume_growth_says_that_straight_distances_mislead() -> None:
+    """On S^3 they read 3/4 (9 - 6) = 2.25 in place of 6."""
+    near = Sphere(3).sample(6000, rng=2).neighbors(k=400)
+    found = ms.estimate(near, VolumeGrowth(3, k=400))
+    assert found.value == pytest.approx(2.25, abs=1.0)
+    assert any("straight" in str(note) for note in found.caveats)
+
+
 def test_mapc_is_diluted_by_codimension() -> None:
     """A unit circle in the plane reads 1; a sphere in codimension c about 1 / c."""
     circle = ms.estimate(Sphere(1).sample(500), MAPC(1))
