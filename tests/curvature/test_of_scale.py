@@ -43,7 +43,8 @@ def test_kappa_of_scale_is_flat_on_a_sphere_and_grows_through_relu() -> None:
     assert rough.slope == pytest.approx(-0.5, abs=0.15)
     result = ms.estimate(near, ms.curvature.Quadric(2))
     assert result.share(ms.curvature.Status.NOT_SMOOTH) > 0.5
-    assert "slope" in str(rough)
+    assert "slope" in str(rough) and str(rough).count("[") == 2
+    assert rough.row()["stderr_there"] == rough.stderr[0]
 
 
 @pytest.mark.parametrize("method", [GaussMap, KappaOfScale, ReachEstimate, VolumeGrowth])
