@@ -140,6 +140,28 @@ def test_a_set_of_the_users_own(
     np.testing.assert_array_equal(found.labels, labels)
 
 
+def images_of(folder: Path, **arrays: np.ndarray) -> str:
+    image = pytest.importorskip("PIL.Image", exc_type=ImportError)
+    for name, array in arrays.items():
+        image.fromarray(array).save(folder / f"{name}.tif")
+    return str(folder)
+
+
+def test_images_of_16_bits_are_not_cut_off(tmp_path: Path) -> None:
+    values = (np.arange(64) * 1000).reshape(8, 8).astype(np.uint16)
+    found = data.load_examples(images_of(tmp_path, deep=values)).inputs
+    np.testing.assert_allclose(found[0, 0], values / 65535, rtol=1e-6)
+
+
+def test_images_that_cannot_be_scaled_or_read_are_refused(tmp_path: Path) -> None:
+    folder = images_of(tmp_path, real=np.ones((8, 8), np.float32))
+    with pytest.raises(ms.ManifoldScaleError, match="without a largest value"):
+        data.load_examples(folder)
+    (tmp_path / "real.tif").write_bytes(b"no image")
+    with pytest.raises(ms.ManifoldScaleError, match="cannot be read as an image"):
+        data.load_examples(folder)
+
+
 def test_a_sweep_of_an_absent_set_can_be_planned(nowhere: Path) -> None:
     task = ms.sweeps.DataSet("fashion-mnist")
     assert (task.inputs, task.outputs, task.largest(10_000)) == (784, 10, 60_000)

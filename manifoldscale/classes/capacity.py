@@ -10,7 +10,7 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints, frozen
 from ..core.caveat import Caveat, Remark
 from ..core.error_bars import log_interval, normal_interval
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
@@ -160,8 +160,12 @@ class Capacity(Method[ClassGeometry]):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.exemplars >= 1, f"`exemplars` must be positive; not {self.exemplars}.")
-        require(self.probes >= 2, f"`probes` must be at least 2; not {self.probes}.")
+        for name, least in (("exemplars", 1), ("probes", 2)):
+            value = getattr(self, name)
+            require(
+                is_whole(value) and value >= least,
+                f"`{name}` must be an integer of at least {least}; not {value!r}.",
+            )
 
     @property
     def n_neighbors(self) -> int:

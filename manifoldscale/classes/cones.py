@@ -119,7 +119,8 @@ def _of_probe(
         centre = own.mean(axis=0)
         apart = anchor - centre
         size2, from_origin = float(apart @ apart), float(centre @ centre)
-        radii.append(size2 / from_origin if from_origin > 0 else np.inf)
         flat = size2 <= 1e-20 * float(np.square(own).sum())
+        size2 = 0.0 if flat else size2
+        radii.append(size2 / from_origin if from_origin > 0 else np.inf)
         spreads.append(np.nan if flat else float(apart @ u) ** 2 / size2)
     return loads, radii, spreads, residual < 1e-7

@@ -2,7 +2,7 @@
 
 import math
 
-from ..core.errors import require
+from ..core.errors import is_real, require
 
 
 def sphere_capacity(radius: float, dim: int) -> float:
@@ -33,8 +33,14 @@ def sphere_capacity(radius: float, dim: int) -> float:
     from scipy.integrate import quad
     from scipy.stats import chi
 
-    require(radius >= 0, f"`radius` must be at least 0; not {radius}.")
-    require(dim >= 1 and dim == int(dim), f"`dim` must be a positive integer; not {dim}.")
+    require(
+        is_real(radius) and radius >= 0,
+        f"`radius` must be a number of at least 0; not {radius!r}.",
+    )
+    require(
+        is_real(dim) and dim >= 1 and dim == int(dim),
+        f"`dim` must be a positive integer; not {dim!r}.",
+    )
     if radius == 0:
         return 2.0
     mean, _ = quad(

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.errors import require
 from .console import out, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..core.reading import Reading, SiteReadings
+    from .probing import Found
 
 
 class ShardType(click.ParamType[tuple[int, int]]):
@@ -130,6 +132,7 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
     if as_json:
         shown = found.by_network()
         show_json(shown if len(shown) > 1 else next(iter(shown.values())))
+        _require_an_estimate(found)
         return
     for name, sites in found.networks.items():
         title = f"{request.model} on {request.data}"
@@ -138,6 +141,17 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
         show_sites(sites, f"{name} (errors taken as independent: conservative)")
     if request.place is not None:
         out.print(f"  {request.place / 'report.html'}; results.json, tables and figures")
+    _require_an_estimate(found)
+
+
+def _require_an_estimate(found: "Found") -> None:
+    """After the table, whose notes say why: a script must not go on with nothing."""
+    require(
+        any(
+            one["dimension"].is_known for sites in found.networks.values() for one in sites
+        ),
+        "no site has an estimate; the notes above say why.",
+    )
 
 
 def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:

@@ -121,6 +121,11 @@ class Caveat(enum.Enum):
         "it holds for distances within the manifold and a uniform density; a gradient of "
         "density counts as much as curvature"
     )
+    STRAIGHT_DISTANCES = (
+        "the distances are straight ones through space, which are no measure of scalar "
+        "curvature (a 2-sphere reads 0): make the table with `Neighbors.from_graph` or "
+        "`from_distances`"
+    )
     DIMENSION_OPEN = (
         "curvature depends on the dimension that is fitted, and more than one is possible"
     )

@@ -1,6 +1,7 @@
 """The one error that users cause, and the helpers that word it."""
 
 import difflib
+import numbers
 from collections.abc import Iterable
 
 
@@ -23,6 +24,16 @@ def require(condition: bool, message: str) -> None:
     """Raise `ManifoldScaleError(message)` unless `condition` holds."""
     if not condition:
         raise ManifoldScaleError(message)
+
+
+def is_real(value: object) -> bool:
+    """Whether it is a real number, of Python or NumPy; True and False are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is an integer, of Python or NumPy; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> None:

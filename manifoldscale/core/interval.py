@@ -36,6 +36,11 @@ class Interval:
         return f"[{number(self.low)}, {number(self.high)}]"
 
     @property
+    def labelled(self) -> str:
+        """As text, with the level where it is not the usual 95 %."""
+        return f"{self}" if self.level == 0.95 else f"{self} ({100 * self.level:g} %)"
+
+    @property
     def width(self) -> float:
         return self.high - self.low
 
@@ -57,7 +62,8 @@ def number(value: float, digits: int = 3) -> str:
         return "inf" if value > 0 else "-inf"
     if value == 0:
         return "0"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    # Of the rounded value, or 0.9996 would be printed as 1.000.
+    decimals = digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
     if decimals > 6 or decimals < -4:
         return f"{value:.{digits - 1}e}"
     return f"{value:.{max(decimals, 0)}f}"

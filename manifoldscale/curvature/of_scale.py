@@ -18,7 +18,7 @@ from ..geometry.neighbors import Neighbors
 from .forms import KAPPA
 from .hoods import Hoods, blocks_of_hoods, principal_frame
 from .local_fit import in_tangent_ball, n_unknowns
-from .quadric import Quadric, dims_of, whole_dim
+from .quadric import Quadric, dim_within, dims_of
 from .scales import Fits, fit_everywhere
 
 if TYPE_CHECKING:
@@ -54,11 +54,14 @@ class ScaleCurve(Result):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def headline(self) -> str:
-        return (
-            f"kappa_rms {number(float(self.kappa[0]))} at r = "
-            f"{number(float(self.radius[0]))} to {number(float(self.kappa[-1]))} at r = "
-            f"{number(float(self.radius[-1]))}, slope {number(self.slope)}"
-        )
+        first, last = (self._at(scale) for scale in (0, -1))
+        return f"kappa_rms {first} to {last}, slope {number(self.slope)}"
+
+    def _at(self, scale: int) -> str:
+        half = 1.96 * float(self.stderr[scale])
+        kappa, radius = float(self.kappa[scale]), float(self.radius[scale])
+        interval = Interval(max(kappa - half, 0.0), kappa + half)
+        return f"{number(kappa)} {interval} at r = {number(radius)}"
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -72,6 +75,7 @@ class ScaleCurve(Result):
         return {
             "smallest_radius": float(self.radius[0]),
             "kappa_there": float(self.kappa[0]),
+            "stderr_there": float(self.stderr[0]),
             "largest_radius": float(self.radius[-1]),
             "slope": self.slope,
         }
@@ -99,7 +103,7 @@ class KappaOfScale(Method[ScaleCurve]):
         return Quadric(self.dim, self.k).min_neighbors
 
     def __call__(self, near: Neighbors, /) -> ScaleCurve:
-        fits = fit_everywhere(near, whole_dim(self.dim))
+        fits = fit_everywhere(near, dim_within(self.dim, near))
         plain = [c for c, one in enumerate(fits.candidates) if one.order == 0]
         squared, error = _mean_squares(fits, plain)
         kappa = np.sqrt(np.maximum(squared, 0))
@@ -165,7 +169,7 @@ class GaussMap(Method[SecondFormNorm]):
         return 2 * self.size
 
     def __call__(self, near: Neighbors, /) -> SecondFormNorm:
-        dim = whole_dim(self.dim)
+        dim = dim_within(self.dim, near)
         require(
             near.n_queries == near.n_points,
             f"{self} compares the tangent planes of neighbours, so that every point must "
@@ -246,7 +250,7 @@ class ReachEstimate(Method[Reach]):
         return self.k
 
     def __call__(self, near: Neighbors, /) -> Reach:
-        dim = whole_dim(self.dim)
+        dim = dim_within(self.dim, near)
         ratios = [self._ratios(hoods, dim) for hoods in blocks_of_hoods(near, self.k)]
         pairs = np.concatenate(ratios)
         value = float(np.quantile(pairs, self.quantile))

@@ -96,6 +96,17 @@ def whole_dim(dim: int | Quantity) -> int:
     return max(1, round(float(dim)))
 
 
+def dim_within(dim: int | Quantity, near: Neighbors) -> int:
+    """The nearest whole dimension, which the points must have room for."""
+    require(dims_of(dim)[0] >= 1, f"`dim` must be at least 1; not {dim!r}.")
+    whole, features = whole_dim(dim), near.ambient_dim
+    require(
+        features is None or whole <= features,
+        f"`dim` is {whole}, and the points have {features} features.",
+    )
+    return whole
+
+
 def dims_of(dim: int | Quantity) -> tuple[int, ...]:
     """The whole dimensions that an int or an interval leaves open: the nearest one, and
     its neighbours if they lie in the interval.

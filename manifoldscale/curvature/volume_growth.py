@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 
-from ..core.caveat import Caveat
+from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
 from .curvature import ScalarCurvature
-from .quadric import dims_of, whole_dim
+from .quadric import dim_within, dims_of
 
 
 @dc.dataclass(frozen=True)
@@ -25,9 +25,10 @@ class VolumeGrowth(Method[ScalarCurvature]):
         E f^2 = d / (d + 2) (1 - 2 S R^2 / (3 d (d + 2) (d + 4)) + O(R^4)).
 
     The error of S is that of thousands of points for +-1 on the unit sphere. The distances
-    must be those within the manifold (on a sphere in space, straight ones read 0), and the
-    density must be uniform: a gradient counts at the same order. A check on `Quadric`, and
-    the only way without coordinates.
+    must be those within the manifold, and the density must be uniform: a gradient counts at
+    the same order. Straight distances through space read 3/4 (d^2 |H|^2 - 2 |II|^2), 0 on a
+    2-sphere (Karp & Pinsky 1989). A check on `Quadric`, and the only way without
+    coordinates.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class VolumeGrowth(Method[ScalarCurvature]):
         return 4 * max(dims_of(self.dim)) + 8
 
     def __call__(self, near: Neighbors, /) -> ScalarCurvature:
-        dim = whole_dim(self.dim)
+        dim = dim_within(self.dim, near)
         radius = near.distances[:, -1]
         relative = near.distances[:, :-1] / radius[:, None]
         flat = dim / (dim + 2)
@@ -65,6 +66,11 @@ class VolumeGrowth(Method[ScalarCurvature]):
             Interval(value - half, value + half),
             self,
             near.n_points,
-            (Caveat.UNIFORM_DENSITY(),),
+            _caveats(near),
             stderr=error,
         )
+
+
+def _caveats(near: Neighbors) -> tuple[Remark, ...]:
+    straight = () if near.cloud is None else (Caveat.STRAIGHT_DISTANCES(),)
+    return (Caveat.UNIFORM_DENSITY(), *straight)

@@ -102,7 +102,7 @@ def card(name: str) -> Card:
     """The card of a data set."""
     if name not in names():
         raise ManifoldScaleError(
-            f"There is no data set {name!r}; did you mean {nearest(name, names())}?"
+            f"There is no data set {name!r}; did you mean {nearest(str(name), names())}?"
         )
     with (folder() / name / "card.toml").open("rb") as stream:
         fields = tomllib.load(stream)
@@ -194,10 +194,11 @@ def _stored(place: Path, name: str) -> Path:
 def _verify(about: Card, contents: bytes, place: str) -> None:
     found = hashlib.sha256(contents).hexdigest()
     if found != about.sha256:
+        remedy = about.install if about.idx else "Install the package again."
         raise ManifoldScaleError(
             f"Data set {about.name!r} is not what its card describes: {place} has sha256 "
             f"{found[:16]}..., the card {about.sha256[:16]}... . The copy is damaged or "
-            "changed; install the package again."
+            f"changed. {remedy}"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, require
 from ..core.extras import optional
 from ..core.random import Rng, generator
 from .cards import load
@@ -126,12 +126,7 @@ def _from_images(path: Path) -> Examples:
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES)
     if not files:
         raise ManifoldScaleError(f"{path} holds no images ({', '.join(IMAGES)}).")
-    arrays = []
-    for file in files:
-        with image.open(file) as opened:
-            grey = opened.mode in ("1", "L", "I;16")
-            array = np.asarray(opened.convert("L" if grey else "RGB"), dtype=np.float32)
-        arrays.append(np.moveaxis(np.atleast_3d(array), -1, 0) / np.float32(255))
+    arrays = [_pixels(image, file) for file in files]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ManifoldScaleError(
@@ -140,3 +135,22 @@ def _from_images(path: Path) -> Examples:
         )
     classes = np.unique([str(file.parent) for file in files], return_inverse=True)[1]
     return Examples(np.stack(arrays), classes if classes.max() > 0 else None)
+
+
+def _pixels(image: Any, file: Path) -> Array:
+    """(channels x height x width) in [0, 1]."""
+    try:
+        with image.open(file) as opened:
+            mode = str(opened.mode)
+            deep, grey = mode.startswith("I;16"), mode in ("1", "L")
+            kept = opened if deep else opened.convert("L" if grey else "RGB")
+            array = np.asarray(kept, dtype=np.float32)
+    except OSError as error:  # Pillow's own errors are of this kind
+        raise ManifoldScaleError(f"{file} cannot be read as an image: {error}") from error
+    require(
+        mode not in ("I", "F"),
+        f"{file} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
+        "bits, or name a function of yours, py:module:loader.",
+    )
+    most = np.float32(65535 if deep else 255)  # Pillow cuts 16 bits off at 255
+    return np.moveaxis(np.atleast_3d(array), -1, 0) / most

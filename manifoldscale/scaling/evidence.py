@@ -80,7 +80,9 @@ def intervention(part: Slice) -> Evidence:
 
 
 def _changes(part: Slice, floor: float) -> tuple[Floats, Floats]:
-    """Elasticities in the other resource, and their inverse variances."""
+    """Elasticities in the other resource, and their inverse variances. What a loss
+    scatters by is a larger share of what is left of it above the floor.
+    """
     assert part.other is not None
     changes, weights = [], []
     spread = part.losses.spread if part.losses.spread > 0 else 0.01
@@ -97,11 +99,12 @@ def _changes(part: Slice, floor: float) -> tuple[Floats, Floats]:
                 and getattr(run, part.axis.value) == size
                 and math.isfinite(run.loss)
             ]
-            if there and min(float(np.mean(there)), loss) > floor:
-                ratio = (float(np.mean(there)) - floor) / (loss - floor)
-                changes.append(-math.log(ratio) / span)
-                variance = spread**2 * (1 / runs + 1 / len(there)) / span**2
-                weights.append(1 / variance)
+            changed = float(np.mean(there)) if there else -math.inf
+            if min(changed, loss) > floor:
+                changes.append(-math.log((changed - floor) / (loss - floor)) / span)
+                here = (loss / (loss - floor)) ** 2 / runs
+                beyond = (changed / (changed - floor)) ** 2 / len(there)
+                weights.append((span / spread) ** 2 / (here + beyond))
     return np.array(changes), np.array(weights)
 
 

@@ -19,11 +19,11 @@ CONDITIONS = {
     "infinite_resource": "the other resource (parameters, or data) is effectively infinite",
     "interpolation": "training reaches the interpolating solution",
     "noiseless": "labels carry no noise",
-    "generic_target": "the target varies at second order along all d directions",
+    "generic_target": "the target varies along all d directions, at the order of the law",
     "piecewise_linear": "the network is piecewise linear, its pieces tiling the manifold",
     "optimal_regularisation": "the regularisation is optimal at every size",
     "lazy": "the network stays near its linearisation, so that its kernel is fixed",
-    "matched_target": "the target is drawn from the kernel, or is no smoother",
+    "matched_target": "the target is drawn from the kernel, or its coefficients fall alike",
 }
 LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
 BOUND_CONDITIONS = ("infinite_resource", "interpolation", "noiseless")

@@ -116,7 +116,7 @@ class PowerLaw(Result):
     def plot(self, ax: "Axes") -> None:
         """Mean losses, the fitted curve and its band on logarithmic axes."""
         x, low, high = self._drawn()
-        label = f"{self.axis.exponent} {number(self.alpha)} {self.interval}"
+        label = f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled}"
         (line,) = ax.plot(x, self.predict(x), label=label)
         ax.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)
         ax.plot(self.losses.x, self.losses.y, "o", color=line.get_color())
@@ -127,7 +127,7 @@ class PowerLaw(Result):
     def headline(self) -> str:
         n = len(self.losses.x)
         return (
-            f"{self.axis.exponent} {number(self.alpha)} {self.interval} "
+            f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled} "
             f"(floor {number(self.floor)} {self.floor_interval}, {self.floor_rule}; "
             f"{n} sizes, {self.losses.runs.sum():.0f} runs)"
         )
@@ -260,6 +260,12 @@ def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
         )
         known = None if floor == "free" else 0.0
     elif isinstance(floor, Reference):
+        largest = float(losses.x.max())
+        require(
+            floor.size > largest,
+            f"`size` of a Reference must lie beyond the sizes that are fitted, up to "
+            f"{largest:g}; not {floor.size:g}.",
+        )
         known = floor
     else:
         require(

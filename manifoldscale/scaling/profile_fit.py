@@ -34,7 +34,10 @@ class Reference:
     def __post_init__(self) -> None:
         for name in ("size", "loss", "stderr"):
             value = getattr(self, name)
-            require(value > 0, f"`{name}` of a Reference must be positive; not {value}.")
+            require(
+                isinstance(value, int | float | np.number) and bool(value > 0),
+                f"`{name}` of a Reference must be positive; not {value!r}.",
+            )
 
 
 @dc.dataclass(frozen=True, eq=False)

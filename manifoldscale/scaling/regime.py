@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import number
+from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing
@@ -41,7 +41,8 @@ class RegimeVerdict(Result):
     ----------
     verdict : "variance-limited", "resolution-limited", "crossover" or "undetermined".
     fit : the power law of that regime: above the limit where the verdict is
-        variance-limited or undetermined, of the loss itself else.
+        variance-limited or undetermined, with an interval of 90 %, that of the test;
+        of the loss itself else, with one of 95 %.
     evidence : what was looked at, and what each speaks for.
     settle : where the verdict is undetermined, the runs that would settle it.
     """
@@ -63,7 +64,7 @@ class RegimeVerdict(Result):
             return f"{self.axis.value}: {self.verdict}"
         return (
             f"{self.axis.value}: {self.verdict}, {self.axis.exponent} "
-            f"{number(self.fit.alpha)} {self.fit.interval}"
+            f"{number(self.fit.alpha)} {self.fit.interval.labelled}"
         )
 
     def __str__(self) -> str:
@@ -80,10 +81,16 @@ class RegimeVerdict(Result):
         ax.set(title=f"{self.axis.value}: {self.verdict}")
 
     def row(self) -> dict[str, Any]:
+        alpha, interval = math.nan, Interval(math.nan, math.nan)
+        if self.fit is not None:
+            alpha, interval = self.fit.alpha, self.fit.interval
         return {
             "axis": self.axis.name,
             "verdict": self.verdict,
-            "alpha": math.nan if self.fit is None else self.fit.alpha,
+            "alpha": alpha,
+            "low": interval.low,
+            "high": interval.high,
+            "level": interval.level,
             "evidence": "; ".join(map(str, self.evidence)),
             "settle": "; ".join(self.settle),
         }

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.error_bars import log_interval, normal_interval
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_real, is_whole, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.participation import participation
@@ -71,11 +71,14 @@ class Covariance(Method[CovarianceSpectrum]):
     def __post_init__(self) -> None:
         given = self.ranks
         require(
-            given is None or (len(given) == 2 and 1 <= given[0] < given[1]),
+            given is None or _is_range(given),
             f"`ranks` must be (first, last) with 1 <= first < last; not {given!r}.",
         )
-        d = None if self.dim is None else float(self.dim)
-        require(d is None or d > 0, f"`dim` must be positive; not {d}.")
+        d = self.dim.value if isinstance(self.dim, Quantity) else self.dim
+        require(
+            d is None or (is_real(d) and d > 0),
+            f"`dim` must be a positive number or a `Dimension`; not {d!r}.",
+        )
 
     @property
     def n_neighbors(self) -> int:
@@ -213,6 +216,15 @@ class Covariance(Method[CovarianceSpectrum]):
         if n < 10 * FEWEST:
             notes.append(Caveat.FEW_POINTS(f"{n} points"))
         return tuple(notes)
+
+
+def _is_range(given: object) -> bool:
+    return (
+        isinstance(given, tuple | list)
+        and len(given) == 2
+        and all(map(is_whole, given))
+        and 1 <= given[0] < given[1]
+    )
 
 
 def eigenvalues(views: Views) -> Floats:

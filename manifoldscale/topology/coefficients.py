@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.caveat import Caveat, Remark
+from ..core.errors import require
 from ..core.result import Result
 from ..core.style import drawing
 from ..geometry.estimate import estimate
@@ -89,6 +90,7 @@ def compare_coefficients(on: Any, method: Rips | None = None) -> Coefficients:
     ManifoldScaleError : as `Rips`.
     """
     settings = Rips() if method is None else method
+    require(isinstance(settings, Rips), f"`method` must be a `Rips`; not {method!r}.")
     two, three = (
         estimate(on, dc.replace(settings, coefficients=prime)) for prime in (2, 3)
     )

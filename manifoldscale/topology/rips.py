@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import require
+from ..core.errors import is_real, is_whole, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed, nested_rows
@@ -94,14 +94,22 @@ class Rips(Method[Persistence]):
             f"`coefficients` must be 2 or 3; not {self.coefficients!r}.",
         )
         require(
-            self.landmarks is None or self.landmarks >= FEWEST,
+            self.landmarks is None
+            or (is_whole(self.landmarks) and self.landmarks >= FEWEST),
             f"`landmarks` must be at least {FEWEST}; not {self.landmarks!r}.",
         )
-        require(self.threshold > 0, f"`threshold` must be positive; not {self.threshold}.")
         require(
-            self.subsamples >= 0, f"`subsamples` cannot be negative: {self.subsamples}."
+            is_real(self.threshold) and self.threshold > 0,
+            f"`threshold` must be positive; not {self.threshold!r}.",
         )
-        require(0 < self.level < 1, f"`level` must be between 0 and 1; not {self.level}.")
+        require(
+            is_whole(self.subsamples) and self.subsamples >= 0,
+            f"`subsamples` must be an integer of at least 0; not {self.subsamples!r}.",
+        )
+        require(
+            is_real(self.level) and 0 < self.level < 1,
+            f"`level` must be between 0 and 1; not {self.level!r}.",
+        )
 
     @property
     def n_neighbors(self) -> int:

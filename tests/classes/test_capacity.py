@@ -219,10 +219,18 @@ def test_the_interval_covers_fresh_examples() -> None:
     assert 50 <= hits <= 60
 
 
+def test_classes_of_one_point_have_radius_zero() -> None:
+    """Not the rounding of their own mean."""
+    points = np.random.default_rng(0).standard_normal((40, 30))
+    found = ms.estimate(ms.Cloud(points, labels=np.arange(40)), Capacity(probes=5))
+    assert found.radius.value == 0.0 and np.isnan(found.dim.value)
+
+
+@pytest.mark.parametrize("value", [0, 2.5, "ten", True])
 @pytest.mark.parametrize("name", ["exemplars", "probes"])
-def test_bad_settings_are_refused(name: str) -> None:
+def test_bad_settings_are_refused(name: str, value: object) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=f"`{name}` must be"):
-        Capacity(**{name: 0})
+        Capacity(**{name: value})
 
 
 def test_bad_data_are_refused() -> None:
@@ -235,6 +243,10 @@ def test_bad_data_are_refused() -> None:
     ):
         with pytest.raises(ms.ManifoldScaleError, match=message):
             ms.estimate(ms.Cloud(points, labels=labels), Capacity())
-    for settings_ in ({"radius": -1.0, "dim": 2}, {"radius": 1.0, "dim": 0}):
+    for settings_ in (
+        {"radius": -1.0, "dim": 2},
+        {"radius": "one", "dim": 2},
+        {"radius": 1.0, "dim": 0},
+    ):
         with pytest.raises(ms.ManifoldScaleError, match="must be"):
             sphere_capacity(**settings_)

@@ -71,6 +71,15 @@ def test_probe(here: Path) -> None:
     assert fewer["0"]["n_points"] == 300
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_probe_without_any_estimate_fails(here: Path, more: tuple[str, ...]) -> None:
+    x = np.load("x.npy")
+    x[3] = np.nan
+    np.save("holes.npy", x)
+    found = call("probe", "py:cli_net:net", "holes.npy", *more)
+    assert found.exit_code == 1 and "no site has an estimate" in found.stderr
+
+
 def test_probe_keeps_a_run_and_resumes_it(here: Path) -> None:
     arguments = ["probe", "py:cli_net:net", "x.npy", "--sites", "@penultimate"]
     Path("cli_net.py").write_text(

@@ -31,6 +31,8 @@ def test_an_interval_unpacks_and_knows_its_level() -> None:
         (12.345, "12.3"),
         (1234.5, "1234"),
         (0.0, "0"),
+        (0.9996, "1.00"),
+        (-99.96, "-100"),
         (-2.5, "-2.50"),
         (math.nan, "n/a"),
         (math.inf, "inf"),

@@ -43,7 +43,21 @@ def test_kappa_of_scale_is_flat_on_a_sphere_and_grows_through_relu() -> None:
     assert rough.slope == pytest.approx(-0.5, abs=0.15)
     result = ms.estimate(near, ms.curvature.Quadric(2))
     assert result.share(ms.curvature.Status.NOT_SMOOTH) > 0.5
-    assert "slope" in str(rough)
+    assert "slope" in str(rough) and str(rough).count("[") == 2
+    assert rough.row()["stderr_there"] == rough.stderr[0]
+
+
+@pytest.mark.parametrize("method", [GaussMap, KappaOfScale, ReachEstimate, VolumeGrowth])
+@pytest.mark.parametrize(
+    ("dim", "reason"),
+    [(4, "3 features"), (0, "at least 1"), (2.5, "an int"), ("two", "an int")],
+)
+def test_a_dimension_that_cannot_be_is_refused(
+    method: type, dim: object, reason: str
+) -> None:
+    points = Sphere(2).sample(400, rng=0)
+    with pytest.raises(ms.ManifoldScaleError, match=reason):
+        ms.estimate(points, method(dim))
 
 
 def test_reach() -> None:
@@ -72,6 +86,14 @@ def test_volume_growth_from_geodesic_distances(dim: int, n: int) -> None:
     flat = np.sqrt((np.minimum(apart, 1 - apart) ** 2).sum(2))
     zero = ms.estimate(ms.Neighbors.from_distances(flat, k=200), VolumeGrowth(2, k=200))
     assert 0.0 in zero.interval
+
+
+def test_volume_growth_says_that_straight_distances_mislead() -> None:
+    """On S^3 they read 3/4 (9 - 6) = 2.25 in place of 6."""
+    near = Sphere(3).sample(6000, rng=2).neighbors(k=400)
+    found = ms.estimate(near, VolumeGrowth(3, k=400))
+    assert found.value == pytest.approx(2.25, abs=1.0)
+    assert any("straight" in str(note) for note in found.caveats)
 
 
 def test_mapc_is_diluted_by_codimension() -> None:

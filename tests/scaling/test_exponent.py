@@ -35,6 +35,13 @@ def test_the_ladder(law: str, arguments: dict, alpha: float) -> None:
     assert ms.predict_exponent(8, law, **arguments).alpha == pytest.approx(alpha)
 
 
+def test_conditions_do_not_name_the_order_of_another_law() -> None:
+    """2/d is an equality where the target varies at first order, 2s/d at the s-th."""
+    for law, smoothness in (("2/d", None), ("4/d", None), ("2s/d", 3.0)):
+        unmet = ms.predict_exponent(8, law, smoothness=smoothness).unmet
+        assert not any("second order" in condition for condition in unmet)
+
+
 def test_bounds_become_equalities_only_when_every_condition_is_declared() -> None:
     bound = ms.predict_exponent(8.0)
     assert bound.kind == "bound" and len(bound.unmet) == 5

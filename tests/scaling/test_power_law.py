@@ -121,6 +121,20 @@ def test_a_finite_reference_is_not_taken_for_the_limit() -> None:
     assert taken.alpha > 0.4
 
 
+@pytest.mark.parametrize(
+    "fields", [("1e9", 0.1, 0.01), (1e9, None, 0.01), (1e9, 0.1, 0), (np.nan, 0.1, 0.01)]
+)
+def test_a_reference_that_is_none_is_refused(fields: tuple) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="of a Reference must be positive"):
+        ms.Reference(*fields)
+
+
+def test_a_reference_within_the_range_is_refused() -> None:
+    """It would be one more datum, and the floor it anchors none that was measured."""
+    with pytest.raises(ms.ManifoldScaleError, match="beyond the sizes"):
+        ms.fit_power_law(X, X**-0.5, floor=ms.Reference(float(X[-2]), 0.1, 0.01))
+
+
 def test_losses_that_hardly_fall_bound_nothing() -> None:
     rng = np.random.default_rng(5)
     fit = ms.fit_power_law(X, 1 + 0.01 * rng.standard_normal(10))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.core.learning_curve import LearningCurve, Run
-from manifoldscale.scaling.evidence import BAND
+from manifoldscale.core.learning_curve import Axis, LearningCurve, Run
+from manifoldscale.scaling.evidence import BAND, intervention
 from manifoldscale.scaling.regime import RegimeVerdict, classify_regime
+from manifoldscale.scaling.slices import slice_of
 
 ALPHAS = (0.3, 0.6, 1.0, 1.5)
 SEEDS, SPREAD, AT_LIMIT = 10, 0.02, 20  # runs a size, their scatter, runs at the limit
@@ -145,6 +146,34 @@ def test_an_intervention_stands_in_for_counts(truth: str) -> None:
     assert asked.verdict == "undetermined" and "twice width" in asked.settle[0]
 
 
+def near_its_floor(seed: int) -> LearningCurve:
+    """Losses a twentieth above a known floor of one, 1 % of scatter, and a second number
+    of parameters, with one seed a size, that changes nothing.
+    """
+    rng = np.random.default_rng(seed)
+    runs = [
+        Run(
+            (1 + 0.05 * (n / 100) ** -0.02) * (1 + 0.01 * rng.standard_normal()),
+            dataset_size=n,
+            parameters=p,
+            seed=s,
+        )
+        for p, seeds in ((10**5, 1), (2 * 10**5, 64))
+        for n in (100, 200, 400, 800, 1600, 3200)
+        for s in range(seeds)
+    ]
+    return LearningCurve(tuple(runs), floor=1.0)
+
+
+def test_scatter_near_a_known_floor_is_no_effect_of_the_other_resource() -> None:
+    """1 % of the loss is a fifth of what is left above the floor; errors of 1 % called more
+    than half of these an effect.
+    """
+    parts = [slice_of(near_its_floor(seed), Axis.data) for seed in range(40)]
+    says = [intervention(part).speaks_for == "variance-limited" for part in parts]
+    assert np.mean(says) <= 0.05
+
+
 def test_sizes_on_both_sides_are_a_crossover_with_its_peak() -> None:
     curve, _ = simulated(0.6, [300], spaced(10, 20_000, 14), "data", 0)
     found = classify_regime(curve)
@@ -217,6 +246,14 @@ def test_calls_that_cannot_work(arguments: dict, message: str) -> None:
         classify_regime(law(0.5, 10), **arguments)
     with pytest.raises(ms.ManifoldScaleError, match="takes a LearningCurve"):
         classify_regime([1, 2, 3])
+
+
+def test_an_interval_that_is_not_of_95_percent_says_so() -> None:
+    variance, resolution = law(1.0, 10, limit=1.0), law(0.5, 10**7)
+    for curve, level, text in ((variance, 0.90, "(90 %)"), (resolution, 0.95, "")):
+        found = classify_regime(curve)
+        assert found.row()["level"] == level and found.row()["low"] < found.fit.alpha
+        assert found.headline().endswith(text or "]")
 
 
 def test_it_is_a_result() -> None:

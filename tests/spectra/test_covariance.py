@@ -158,7 +158,10 @@ def test_the_interval_covers_the_exponent(alpha: float) -> None:
     [
         ({"ranks": (5, 5)}, "`ranks` must be"),
         ({"ranks": (0, 5)}, "`ranks` must be"),
-        ({"dim": 0.0}, "`dim` must be positive"),
+        ({"dim": 0.0}, "`dim` must be a positive number"),
+        ({"dim": "two"}, "`dim` must be a positive number"),
+        ({"ranks": 3}, "`ranks` must be"),
+        ({"ranks": ("a", "b")}, "`ranks` must be"),
     ],
 )
 def test_bad_settings_are_refused(given_: dict, message: str) -> None:

@@ -205,7 +205,10 @@ def test_components_alone_need_no_ripser(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"coefficients": 5}, "`coefficients` must be 2 or 3"),
         ({"landmarks": 3}, "`landmarks` must be at least 10"),
         ({"threshold": 0.0}, "`threshold` must be positive"),
-        ({"subsamples": -1}, "`subsamples` cannot be negative"),
+        ({"threshold": "all"}, "`threshold` must be positive"),
+        ({"landmarks": 50.5}, "`landmarks` must be at least 10"),
+        ({"subsamples": -1}, "`subsamples` must be an integer of at least 0"),
+        ({"subsamples": True}, "`subsamples` must be an integer of at least 0"),
         ({"level": 1.0}, "`level` must be between 0 and 1"),
     ],
 )
@@ -215,6 +218,8 @@ def test_bad_settings_are_refused(settings_: dict, message: str) -> None:
 
 
 def test_bad_data_are_refused() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="`method` must be a `Rips`"):
+        ms.topology.compare_coefficients(np.eye(20), 3)
     with pytest.raises(ms.ManifoldScaleError, match="at least 10 distinct points"):
         ms.estimate(np.random.default_rng(0).random((5, 2)), Rips())
     near = ms.Neighbors.from_distances(np.abs(np.subtract.outer(range(20), range(20))))
