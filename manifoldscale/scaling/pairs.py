@@ -100,7 +100,9 @@ class Pooled:
 
 def pool(value: Floats, error: Floats, level: float) -> Pooled:
     """Random-effects mean: scatter by Paule and Mandel (1982), its interval from the same
-    Q (Viechtbauer 2007), the error of the mean by Hartung and Knapp (2001).
+    Q (Viechtbauer 2007), the error of the mean by Hartung and Knapp (2001), but no smaller
+    than the stated errors allow: values that happen to agree are not known better (Rover,
+    Knapp & Friede 2015).
     """
 
     def weighted(tau: float) -> tuple[float, float]:
@@ -114,7 +116,7 @@ def pool(value: Floats, error: Floats, level: float) -> Pooled:
         mean, stderr = float(value.mean()), float(value.std(ddof=1)) / math.sqrt(len(value))
         return Pooled(mean, stderr, freedom, tau, interval)
     mean, q = weighted(tau)
-    stderr = math.sqrt(q / freedom / (1 / (error**2 + tau**2)).sum())
+    stderr = math.sqrt(max(q / freedom, 1.0) / (1 / (error**2 + tau**2)).sum())
     return Pooled(mean, stderr, freedom, tau, interval)
 
 

@@ -196,3 +196,11 @@ def test_the_kernel_law_is_that_of_the_spectrum(nu: float) -> None:
 def test_mechanisms_that_make_no_sense(arguments: dict, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         ms.predict_exponent(**arguments)
+
+
+def test_values_that_happen_to_agree_are_not_known_better() -> None:
+    alphas = [(0.5, 0.04), (0.7, 0.05), (0.4, 0.03), (0.6, 0.05), (0.8, 0.06)]
+    found = ms.test_duality(alphas, alphas)
+    assert found.ratio == pytest.approx(1)
+    # Relative errors of 8 % in both of five pairs: 5 % of their mean, times Student's t.
+    assert 0.2 < found.interval.width < 0.4
