@@ -146,6 +146,7 @@ def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
     assert Interval(*first.sites[0]["dimension"].interval).width > 0
 
 
+@pytest.mark.slow
 def test_shuffled_labels_of_a_study(here: Path) -> None:
     import dataclasses as dc
 

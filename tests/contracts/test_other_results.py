@@ -18,7 +18,7 @@ METHODS = [
     ms.classes.Capacity(exemplars=20, probes=3),
     ms.spectra.Covariance(),
     ms.views.PCA(),
-    ms.views.UMAP(seeds=1),
+    pytest.param(ms.views.UMAP(seeds=1), marks=pytest.mark.slow),
 ]
 methods = pytest.mark.parametrize("method", METHODS, ids=str)
 

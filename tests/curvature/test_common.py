@@ -49,6 +49,7 @@ def test_a_neighbourhood_around_the_tube_is_too_steep() -> None:
     assert too_steep(fits)[radius > 1.1].all() and not too_steep(fits)[radius < 0.8].any()
 
 
+@pytest.mark.slow
 def test_points_of_high_dimension_under_noise() -> None:
     """Better than one plain quadric a point, which is off by 4.1; where noise is less, most
     points are ok, and intervals hold the truth.

@@ -252,11 +252,11 @@ def test_errors() -> None:
         ms.estimate(near, Quadric(1))
 
 
-@pytest.mark.parametrize("k", [64, 128, 440])
+@pytest.mark.parametrize("k", [pytest.param(64, marks=pytest.mark.slow), 128])
 def test_neighbourhoods_that_reach_around_a_circle_do_not_read_low(k: int) -> None:
     """Fits of higher order halfway round three circles read half of their curvature."""
     circles = FlatTorus(3)
     truth = float(np.sqrt((circles.kappa_rms(circles.sample(10).points) ** 2).mean()))
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         near = circles.sample(1500, rng=seed).neighbors(k, anchors=150)
         assert truth in ms.estimate(near, Quadric(3, k=k)).pooled.kappa_rms.interval
