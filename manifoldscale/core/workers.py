@@ -1,8 +1,8 @@
 """Work that an executor divides: sent out, collected when done, cancelled on the way."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .errors import ManifoldScaleError
@@ -18,7 +18,8 @@ def results(
     *arguments: Any,
 ) -> Iterator[tuple[T, R]]:
     """(task, function(task, *arguments)) for each task: in this process and in turn, or by
-    the workers of an executor, as they are done.
+    the workers of an executor, as they are done. A process that is a worker computes on one
+    thread: several with several threads each mostly wait for one another.
 
     Raises
     ------
@@ -27,7 +28,11 @@ def results(
     if executor is None:
         yield from ((task, function(task, *arguments)) for task in tasks)
         return
-    futures = {executor.submit(function, task, *arguments): task for task in tasks}
+    here = os.getpid()
+    futures = {
+        executor.submit(_in_worker, here, function, task, *arguments): task
+        for task in tasks
+    }
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -41,12 +46,12 @@ def results(
             future.cancel()
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """In a worker process: several with several threads each mostly wait for another."""
+def _in_worker(parent: int, function: Callable[..., R], *arguments: Any) -> R:
+    if os.getpid() == parent:  # a thread of this process, whose settings are the user's
+        return function(*arguments)
     import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        yield
+        return function(*arguments)

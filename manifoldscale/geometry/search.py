@@ -1,8 +1,6 @@
 """How a search is made: by a tree, by products or approximately; here or by workers."""
 
-import contextlib
 import dataclasses as dc
-import os
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import one_of
-from ..core.workers import one_thread, results
+from ..core.workers import results
 from . import approximate, product, tree
 from .points import Rows, device_of
 from .product import Search
@@ -103,7 +101,7 @@ def nearest(
     n_tasks = min(TASKS, max(1, len(request.own) // MIN_TASK))
     parts = np.array_split(request.own, n_tasks)
     tasks = [(place, dc.replace(request, own=part)) for place, part in enumerate(parts)]
-    found = results(executor, _in_worker, tasks, os.getpid())
+    found = results(executor, _of_task, tasks)
     in_order = sorted(found, key=lambda one: one[0][0])
     indices, distances = zip(*(tables for _, tables in in_order), strict=True)
     return np.concatenate(indices), np.concatenate(distances), 1.0
@@ -115,10 +113,9 @@ def _nearest(request: Request) -> tuple[Ints, Floats]:
     return product.nearest(request.search(), request.brain)
 
 
-def _in_worker(task: tuple[int, Request], parent: int) -> tuple[Ints, Floats]:
+def _of_task(task: tuple[int, Request]) -> tuple[Ints, Floats]:
     _, request = task
-    with one_thread() if os.getpid() != parent else contextlib.nullcontext():
-        return _nearest(request)
+    return _nearest(request)
 
 
 def _threads() -> int:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..core.errors import require
 from ..core.learning_curve import LearningCurve, Run
-from ..core.workers import one_thread, results
+from ..core.workers import results
 from ..networks.mlp import absorb
 from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
@@ -128,17 +128,11 @@ def _specs(
 def _trained(
     plan: Plan, specs: list[PackSpec], executor: Executor | None, device: str
 ) -> Iterator[Records]:
-    train_pack = _records
     if executor is not None:
         # The most expensive first, so that no worker is left alone with one at the end.
-        train_pack, specs = _records_in_worker, specs[::-1]
-    for _, records in results(executor, train_pack, specs, plan, device):
+        specs = specs[::-1]
+    for _, records in results(executor, _records, specs, plan, device):
         yield records
-
-
-def _records_in_worker(spec: PackSpec, plan: Plan, device: str) -> Records:
-    with one_thread():
-        return _records(spec, plan, device)
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
