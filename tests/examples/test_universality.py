@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from .run_example import run_example
 
 
+@pytest.mark.slow
 def test_four_students_at_three_dimensions(tmp_path: Path) -> None:
     printed = run_example("universality", tmp_path)
     assert len(re.findall(r"d = \d: alpha_D .* interpolate", printed)) == 12
