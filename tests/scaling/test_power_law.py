@@ -152,6 +152,7 @@ def test_losses_that_do_not_fall_have_no_exponent(losses: np.ndarray) -> None:
     assert comparison.verdict == "undetermined" and "NOT_ESTIMATED" in names(comparison)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize(("floor", "given"), [(0.0, "zero"), (0.15, "free"), (0.15, 0.15)])
 def test_precise_losses_have_intervals_that_cover(
