@@ -227,3 +227,9 @@ def test_saved_images_are_channels_first(saved: object) -> None:
     assert found.inputs.shape == (3, 3, 5, 4)
     expected = np.moveaxis(pixels, -1, 1) / np.float32(255)
     np.testing.assert_allclose(found.inputs, expected, rtol=1e-6)
+    deep = pixels[..., 0].astype(np.uint16) * 257
+    images = [image.fromarray(one) for one in deep]
+    found = data.load_examples(
+        str(saved("deep", {"image": images}, image=datasets.Image()))
+    )
+    np.testing.assert_allclose(found.inputs, deep[:, None] / np.float32(65535), rtol=1e-6)

@@ -15,6 +15,7 @@ from ..core.random import Rng, generator
 from .cards import load
 from .python import from_python
 from .saved import is_saved, load_saved
+from .stack import stacked
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -127,14 +128,9 @@ def _from_images(path: Path) -> Examples:
     if not files:
         raise ManifoldScaleError(f"{path} holds no images ({', '.join(IMAGES)}).")
     arrays = [_pixels(image, file) for file in files]
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
-        raise ManifoldScaleError(
-            f"{path} holds images of {len(shapes)} shapes, such as "
-            f"{', '.join(map(str, sorted(shapes)[:2]))}: bring them to one size."
-        )
     classes = np.unique([str(file.parent) for file in files], return_inverse=True)[1]
-    return Examples(np.stack(arrays), classes if classes.max() > 0 else None)
+    images = stacked(arrays, str(path), "images")
+    return Examples(images, classes if classes.max() > 0 else None)
 
 
 def _pixels(image: Any, file: Path) -> Array:

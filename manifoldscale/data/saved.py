@@ -8,6 +8,7 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError
 from ..core.extras import optional
+from .stack import channels_first, stacked
 
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 LABELS = ("label", "labels", "y")
@@ -53,7 +54,7 @@ def load_saved(path: Path) -> tuple[Any, Array | None]:
         )
     inputs = _array(table, rest[0], path)
     is_image = type(table.features[rest[0]]).__name__ == "Image"
-    return (_channels_first(inputs) if is_image else inputs), labels
+    return (channels_first(inputs, str(path)) if is_image else inputs), labels
 
 
 def _is_array(value: Any) -> bool:
@@ -63,18 +64,4 @@ def _is_array(value: Any) -> bool:
 
 def _array(table: Any, name: str, path: Path) -> Array:
     rows = [np.asarray(row) for row in table[name]]
-    shapes = {row.shape for row in rows}
-    if len(shapes) != 1:
-        raise ManifoldScaleError(
-            f"Column {name!r} of {path} holds arrays of {len(shapes)} shapes, such as "
-            f"{', '.join(map(str, sorted(shapes)[:2]))}: bring them to one size."
-        )
-    return np.stack(rows)
-
-
-def _channels_first(images: Array) -> Array:
-    """(images x channels x height x width) in [0, 1]."""
-    if images.ndim == 3:
-        images = images[..., None]
-    scaled = images.astype(np.float32) / np.float32(255)
-    return np.ascontiguousarray(np.moveaxis(scaled, -1, 1))
+    return stacked(rows, f"Column {name!r} of {path}", "arrays")

@@ -179,9 +179,8 @@ class Covariance(Method[CovarianceSpectrum]):
     def _bound(self, n: int) -> SpectrumQuantity | None:
         if self.dim is None:
             return None
-        known = isinstance(self.dim, Quantity)
         d = float(self.dim)
-        ends = self.dim.interval if known else Interval(d, d)  # type: ignore[union-attr]
+        ends = self.dim.interval if isinstance(self.dim, Quantity) else Interval(d, d)
         return SpectrumQuantity(
             1 + 2 / d,
             ends.map(lambda end: 1 + 2 / max(end, 1e-300)),

@@ -1,0 +1,36 @@
+"""Arrays of one size as one array, and the largest value of an integer pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..core.errors import ManifoldScaleError, require
+
+
+def stacked(arrays: Sequence[Array], holder: str, things: str) -> Array:
+    """The arrays one behind the other; `holder` and `things` name them in the error that
+    there are several shapes.
+    """
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1:
+        raise ManifoldScaleError(
+            f"{holder} holds {things} of {len(shapes)} shapes, such as "
+            f"{', '.join(map(str, sorted(shapes)[:2]))}: bring them to one size."
+        )
+    return np.stack(arrays)
+
+
+def channels_first(images: Array, holder: str) -> Array:
+    """(images x height x width), perhaps with channels last, of 8 or 16 bits, as
+    (images x channels x height x width) in [0, 1].
+    """
+    require(
+        images.dtype in (np.bool_, np.uint8, np.uint16),
+        f"{holder} has pixels without a largest value ({images.dtype}): save it with 8 or "
+        "16 bits, or name a function of yours, py:module:loader.",
+    )
+    most = 1 if images.dtype == np.bool_ else np.iinfo(images.dtype).max
+    scaled = images.astype(np.float32) / np.float32(most)
+    last = scaled[..., None] if images.ndim == 3 else scaled
+    return np.ascontiguousarray(np.moveaxis(last, -1, 1))
