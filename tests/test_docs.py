@@ -26,14 +26,13 @@ BLOCK = re.compile(
 )
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """The blocks of a page, but for its files and for those that it says are not run."""
+def blocks(page: Path, language: str, cluster: bool | None = None) -> list[str]:
+    """The blocks of a page but for its files; those for a cluster, the others, or all."""
     return [
         found["code"]
         for found in BLOCK.finditer(page.read_text("utf-8"))
-        if found["language"] == language
-        and not found["title"]
-        and "<!-- not run" not in found["before"]
+        if found["language"] == language and not found["title"]
+        if cluster is None or cluster == ("<!-- needs a cluster" in found["before"])
     ]
 
 
@@ -55,11 +54,13 @@ def run_python(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "mymodule", raising=False)
     space: dict[str, object] = {}
-    for code in blocks(page, "python"):
+    for code in blocks(page, "python", cluster=False):
         exec(compile(code, name(page), "exec"), space)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, "python", cluster=False)], ids=name
+)
 def test_the_python_of_a_page_runs(
     page: Path,
     tmp_path: Path,
@@ -99,11 +100,15 @@ def test_the_commands_of_a_page_exist(page: str, words: list[str]) -> None:
     assert used <= known
 
 
-SRUN = """\
-#!/bin/sh
-shift 2  # srun --ntasks N, here one task
-exec "$@"
-"""
+SLURM = {  # a cluster that runs one task of a step, and of all jobs the first
+    "srun": 'shift 2; exec "$@"',  # srun --ntasks N COMMAND
+    "sbatch": """echo Submitted batch job $$
+        if mkdir job 2>/dev/null; then
+            cp "$1" job/script
+            setsid bash job/script >job/log 2>&1 &
+        fi""",
+    "scancel": "exit 0",
+}
 BUILDS_ON = {"many-machines.md": "probe-a-network.md"}  # which makes module and weights
 
 
@@ -152,11 +157,14 @@ def test_the_shell_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "srun").write_text(SRUN)
-    (tmp_path / "bin" / "srun").chmod(0o755)
+    for command, script in SLURM.items():
+        (tmp_path / "bin" / command).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / command).chmod(0o755)
     if page.name in BUILDS_ON:
         run_python(page.with_name(BUILDS_ON[page.name]), tmp_path, monkeypatch)
     run_python(page, tmp_path, monkeypatch)
+    for code in blocks(page, "python", cluster=True):
+        run_shell(f"python -c {shlex.quote(code)}", tmp_path)
     for code in blocks(page, "sh"):
         for registry in tmp_path.glob("*.sqlite"):  # else the next sweep finds all done
             registry.unlink()
