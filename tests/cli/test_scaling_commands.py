@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manifoldscale.cli.main import main
+from manifoldscale.core.interval import number
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,21 @@ def test_fit_prints_exponent_regime_and_caveats() -> None:
     assert "alpha_D" in found.output and "Regime: undetermined" in found.output
     assert "would settle it" in found.output
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
+
+
+def test_fit_prints_a_fitted_floor_with_its_interval(here: Path) -> None:
+    """0.05 by construction; a floor that was given is known, and has none."""
+    found = call("fit", "one.csv", "--out", "results")
+    law = json.loads((here / "results/results.json").read_text())["fits"][0]["fit"]
+    low, high = law["floor_interval"]["low"], law["floor_interval"]["high"]
+    assert 0 < low < 0.05 < high and law["floor_interval"]["level"] == 0.95
+    said = f"{number(law['floor'])} [{number(low)}, {number(high)}], fitted"
+    assert "floor, 95 %" in found.stdout
+    table = found.stdout.partition("!")[0]
+    assert all(word in table for word in said.split())  # a cell may take two lines
+    assert said in (here / "results/report.html").read_text()
+    given = call("fit", "one.csv", "--floor", "0.05").stdout.partition("!")[0]
+    assert "0.0500, given" in given and "fitted" not in given
 
 
 def test_fit_writes_its_results(here: Path) -> None:
