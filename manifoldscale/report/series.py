@@ -226,7 +226,12 @@ class Mark:
 def exponent_marks(record: Record) -> list[Mark]:
     """The predicted exponents of a study, then the measured one."""
     predicted = [
-        Mark(f"{p['law']} ({p['kind']})", p["alpha"], _interval(p["interval"]), p["statement"])
+        Mark(
+            f"{p['law']} ({p['kind']})",
+            p["alpha"],
+            _interval(p["interval"]),
+            p["statement"],
+        )
         for p in record.content["predictions"]
     ]
     fit = Law.of("", record.content["alpha_D"]).exponent
