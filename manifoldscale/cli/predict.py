@@ -112,13 +112,20 @@ def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
     out.print(f"Exponents implied by d = {number(first.dim)} {first.dim_interval}")
     columns = {"law": "left", "kind": "left", "alpha": "right", "95 % interval": "left"}
     show_table("", columns, rows)
-    said: set[str] = set()
     for prediction in predictions:
         out.print(f"{prediction.law}: {prediction.statement} ({prediction.source})")
-        for condition in prediction.unmet:
-            if condition not in said:
-                out.print(f"  needs, not declared: {condition}")
-                said.add(condition)
+    conditions = dict.fromkeys(name for one in predictions for name in one.unmet)
+    if conditions:
+        # "4/d with label noise" is 4/d here: all of them are.
+        names = {one: one.law.partition(" ")[0] for one in predictions}
+        rows = [
+            [said, ", ".join(name for one, name in names.items() if said in one.unmet)]
+            for said in conditions
+        ]
+        out.print()
+        show_table(
+            "", {"needs, not declared": "left", "laws that rest on it": "left"}, rows
+        )
 
 
 def _relation(rows: list[Row]) -> "RelationTest":

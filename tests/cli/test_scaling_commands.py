@@ -1,6 +1,7 @@
 """`fit` and `predict`, as a user types them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,26 @@ def test_predict_prints_the_ladder() -> None:
         assert text in found.output
     rows = json.loads(call("predict", "--dimension", "8", "--law", "4/d", "--json").stdout)
     assert rows[0]["alpha"] == 0.5 and rows[0]["kind"] == "bound"
+
+
+def test_predict_says_each_condition_once_and_which_laws_rest_on_it() -> None:
+    """The theory: all interpolate without noise, 2/d and 4/d have a target that varies
+    along every direction, and only 4/d has linear pieces.
+    """
+    printed = call("predict", "--dimension", "8").stdout
+    _, _, table = printed.partition("needs, not declared")
+    lines = " ".join(table.split())
+    for condition, laws in {
+        "labels carry no noise": "1/d, 2/d, 4/d",
+        "training reaches the interpolating solution": "1/d, 2/d, 4/d",
+        "the target varies along all d directions": "2/d, 4/d",
+        "the network is piecewise linear": "4/d",
+    }.items():
+        assert printed.count(condition) == 1
+        assert re.search(rf"{condition}[^/]* {laws}(?!,)", lines), (condition, lines)
+    one = call("predict", "--dimension", "8", "--law", "1/d").stdout
+    assert one.count("1/d") == 2 + 3  # the table, the statement, a condition each
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_predict_tests_the_relation(here: Path) -> None:
