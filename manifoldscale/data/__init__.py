@@ -2,12 +2,13 @@
 
 from .cards import Card, Dataset, card, folder, load, names, shipped_sweep
 from .examples import Examples, load_examples
-from .python import from_python, python_function
+from .python import UserCodeError, from_python, python_function
 
 __all__ = [
     "Card",
     "Dataset",
     "Examples",
+    "UserCodeError",
     "card",
     "folder",
     "from_python",
