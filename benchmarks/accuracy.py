@@ -23,8 +23,7 @@ from pathlib import Path
 import click
 import numpy as np
 import skdim
-from rich.console import Console
-from rich.table import Table as Grid
+from output import show
 
 import manifoldscale as ms
 
@@ -145,14 +144,9 @@ def summary(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     return lines
 
 
-def show(lines: list[dict[str, object]], rows: list[dict[str, object]]) -> None:
-    console = Console(width=110)
-    grid = Grid(*lines[0], title="mean percentage error")
-    for line in lines:
-        cells = (f"{v:.2f}" if isinstance(v, float) else str(v) for v in line.values())
-        grid.add_row(*cells)
-    console.print(grid)
-    detail = Grid("manifold", "d", "Auto", "95 % interval, mean", "TwoNN")
+def show_all(lines: list[dict[str, object]], rows: list[dict[str, object]]) -> None:
+    show(lines, "mean percentage error", form=".2f", width=110)
+    detail = []
     for name in dict.fromkeys(row["manifold"] for row in rows):
         by = {
             method: [r for r in rows if r["manifold"] == name and r["method"] == method]
@@ -163,14 +157,17 @@ def show(lines: list[dict[str, object]], rows: list[dict[str, object]]) -> None:
             for method, own in by.items()
             for key in ("value", "low", "high")
         }
-        detail.add_row(
-            str(name),
-            str(by["Auto"][0]["dim"]),
-            f"{mean['Auto', 'value']:.2f}",
-            f"[{mean['Auto', 'low']:.2f}, {mean['Auto', 'high']:.2f}]",
-            f"{mean['TwoNN', 'value']:.2f}",
+        low, high = mean["Auto", "low"], mean["Auto", "high"]
+        detail.append(
+            {
+                "manifold": name,
+                "d": by["Auto"][0]["dim"],
+                "Auto": mean["Auto", "value"],
+                "95 % interval, mean": f"[{low:.2f}, {high:.2f}]",
+                "TwoNN": mean["TwoNN", "value"],
+            }
         )
-    console.print(detail)
+    show(detail, form=".2f", width=110)
 
 
 @click.command()
@@ -183,7 +180,7 @@ def main(seeds: int, peer_seeds: int, python: str | None, output: str) -> None:
     rivals = PEERS | ({"DADApy 2NN": dadapy(python)} if python else {})
     rows = measure(OURS, seeds, rivals, peer_seeds)
     lines = summary(rows)
-    show(lines, rows)
+    show_all(lines, rows)
     Path(output).write_text(json.dumps({"summary": lines, "estimates": rows}, indent=1))
 
 

@@ -12,14 +12,12 @@ frame of its neighbours, without errors, noise removal or choice of radius. `loo
 its time over that of ours, which makes some twenty fits a point.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from output import keep, show
 
 import manifoldscale as ms
 from manifoldscale.manifolds import (
@@ -126,13 +124,8 @@ def main() -> None:
     for manifold, n, ambient in CASES:
         noises = (0.0, 0.1) if n < 5000 else (0.0,) if ambient else NOISES[:3]
         rows += [measure(manifold, n, ambient, noise) for noise in noises]
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(
-            *(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
-        )
-    Console(width=220).print(table)
-    Path(__file__).with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
+    show(rows)
+    keep(rows, Path(__file__).with_suffix(".json"))
 
 
 if __name__ == "__main__":

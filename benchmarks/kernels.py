@@ -32,8 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
+from output import keep, show
 
 import manifoldscale as ms
 
@@ -144,19 +143,6 @@ def case(n: int, rival: NeuralTangents | None) -> list[dict[str, Any]]:
     return rows
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title=f"Gram matrices, {FEATURES} features, {DEPTH} hidden ReLU layers")
-    columns = list(rows[0])
-    for column in dict.fromkeys(key for row in rows for key in row):
-        columns = [*columns, column] if column not in columns else columns
-    for column in columns:
-        table.add_column(column, justify="right")
-    for row in rows:
-        cells = [row.get(column, "") for column in columns]
-        table.add_row(*(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells))
-    Console().print(table)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--neural-tangents-python", metavar="PATH")
@@ -169,7 +155,7 @@ def main() -> None:
         python = arguments.neural_tangents_python
         rival = NeuralTangents(python, arguments.threads, Path(folder)) if python else None
         rows = [row for n in arguments.sizes for row in case(n, rival)]
-    show(rows)
+    show(rows, f"Gram matrices, {FEATURES} features, {DEPTH} hidden ReLU layers")
     about = {
         "machine": platform.processor() or platform.machine(),
         "python": sys.version.split()[0],
@@ -177,8 +163,7 @@ def main() -> None:
         "threads": arguments.threads,
         **(rival.versions if rival else {}),
     }
-    path = Path(__file__).with_suffix(".json")
-    path.write_text(json.dumps({"about": about, "cases": rows}, indent=2) + "\n")
+    keep({"about": about, "cases": rows}, Path(__file__).with_suffix(".json"))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,11 @@ packs there, and writes benchmarks/packs_DEVICE.json; `gain` is over the packs o
 
 import argparse
 import functools
-import json
 import time
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
+from output import keep, show
 
 import manifoldscale as ms
 from manifoldscale.networks.mlp import MLP
@@ -79,12 +77,9 @@ def main() -> None:
     device = parser.parse_args().device
     counts = MEMBERS if device == "cpu" else (*MEMBERS, 512)
     rows = [measure(shape, members, device) for shape in SHAPES for members in counts]
-    table = Table(*rows[0], title=f"{torch.get_num_threads()} threads, batch {BATCH}")
-    for row in rows:
-        table.add_row(*(f"{value:.3g}" for value in row.values()))
-    Console().print(table)
+    show(rows, f"{torch.get_num_threads()} threads, batch {BATCH}")
     name = "packs.json" if device == "cpu" else f"packs_{device.replace(':', '')}.json"
-    Path(__file__).with_name(name).write_text(json.dumps(rows, indent=2) + "\n")
+    keep(rows, Path(__file__).with_name(name))
 
 
 if __name__ == "__main__":

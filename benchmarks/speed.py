@@ -24,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
+from output import keep, show
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -181,15 +180,6 @@ def on_disk(path: str, anchors: int) -> None:
     print(json.dumps({"seconds": spent, "peak_rss_gib": peak}))
 
 
-def show(title: str, rows: list[dict[str, object]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*names, title=title)
-    for row in rows:
-        values = (row.get(name, "") for name in names)
-        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in values))
-    Console(width=220).print(table)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
@@ -210,16 +200,15 @@ def main() -> None:
     for case in cases:
         results["search"].append(search_case(*case))
         print(*case, flush=True)
-    show("Exact search: seconds, and ratios", results["search"])
+    show(results["search"], "Exact search: seconds, and ratios")
     torch.set_num_threads(threads[-1])
     clouds = [(min(sizes), 64)] if chosen.quick else [(5_000, 64), (20_000, 512)]
     results["estimators"] = [estimator_case(*cloud) for cloud in clouds]
-    show("Estimators over one search with k = 64: seconds", results["estimators"])
+    show(results["estimators"], "Estimators over one search with k = 64: seconds")
     shape = (60_000, 64, 500) if chosen.quick else (1_000_000, 256, 2_000)
     results["on disk"] = [disk_case(*shape)]
-    show("A cloud on disk", results["on disk"])
-    text = json.dumps(results, indent=2) + "\n"
-    Path(__file__).with_suffix(".json").write_text(text, encoding="utf-8")
+    show(results["on disk"], "A cloud on disk")
+    keep(results, Path(__file__).with_suffix(".json"))
 
 
 if __name__ == "__main__":

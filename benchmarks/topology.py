@@ -9,7 +9,6 @@ processor, of child processes too: other work on the machine does not count.
 `predicted_s` and `predicted_bytes` are what the estimate beforehand says of the bare run.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -17,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from output import keep, show
 
 import manifoldscale as ms
 from manifoldscale.manifolds import Ball, KleinBottle, Manifold, Sphere, Torus
@@ -94,13 +92,8 @@ def main() -> None:
     measure(Sphere(1), 100, 50, 1)  # imports
     for case in CASES:
         rows.append(measure(*case))
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(
-            *(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values())
-        )
-    Console(width=220).print(table)
-    Path(__file__).with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
+    show(rows)
+    keep(rows, Path(__file__).with_suffix(".json"))
 
 
 if __name__ == "__main__":

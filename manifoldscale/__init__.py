@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         sites as sites,
     )
     from .networks.readers import population as population, read_folder as read_folder
-    from .scaling.compare import compare as compare
+    from .scaling.comparison import compare as compare
     from .scaling.exponent import predict_exponent as predict_exponent
     from .scaling.joint import fit_joint as fit_joint
     from .scaling.models import compare_models as compare_models
@@ -63,7 +63,7 @@ __getattr__, __dir__ = attach(
         "Table": ".core.result",
         "classes": ".classes",
         "classify_regime": ".scaling.regime",
-        "compare": ".scaling.compare",
+        "compare": ".scaling.comparison",
         "compare_models": ".scaling.models",
         "curvature": ".curvature",
         "data": ".data",

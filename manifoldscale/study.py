@@ -25,7 +25,7 @@ from .networks.extract import extract
 from .networks.mlp import MLP
 from .networks.models import save_mlp
 from .probe import Probing, dimensions, probe_clouds, readings
-from .scaling.compare import Comparison, compare
+from .scaling.comparison import Comparison, compare
 from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
 from .sweeps.data_sets import DataSet

@@ -24,6 +24,7 @@ import numpy as np
 from .core.arrays import Array
 from .core.caveat import Caveat
 from .core.errors import ManifoldScaleError, nearest, require
+from .core.lazy import listed
 from .core.method import Method
 from .dimension import Dimension
 from .geometry.cloud import Cloud
@@ -334,3 +335,6 @@ def _demand(failures: Iterable[str]) -> None:
     found = list(failures)
     if found:
         raise AssertionError("; ".join(found))
+
+
+__dir__ = listed(__name__, ["CHECKS", "MANIFOLDS"])

@@ -22,6 +22,7 @@ from .core.caveat import Caveat, Remark
 from .core.error_bars import normal_interval
 from .core.errors import ManifoldScaleError, require
 from .core.interval import Interval, number
+from .core.lazy import listed
 from .core.method import Method
 from .core.random import keyed
 from .core.result import Quantity, Result
@@ -396,3 +397,6 @@ def _known(values: Array | None, n: int) -> Bools:
     if values is None or values.dtype.kind != "f":
         return np.ones(n, dtype=bool)
     return np.isfinite(values)
+
+
+__dir__ = listed(__name__)

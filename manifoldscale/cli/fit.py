@@ -172,7 +172,7 @@ def _fit(
 def _show(fits: Fits) -> None:
     exponent = fits.regime.axis.exponent
     columns = {"runs at": "left", "sizes": "right", "n": "right", exponent: "right"}
-    columns |= {"95 % interval": "left", "floor": "left", "curve": "left"}
+    columns |= {"95 % interval": "left", "floor, 95 %": "left", "curve": "left"}
     rows = []
     for label, (fitted, models) in fits.slices.items():
         rows.append(
@@ -182,7 +182,7 @@ def _show(fits: Fits) -> None:
                 str(fitted.n_points),
                 number(fitted.alpha),
                 str(fitted.interval),
-                f"{number(fitted.floor)}, {fitted.floor_rule}",
+                fitted.floor_in_words,
                 "" if models is None else models.verdict,
             ]
         )

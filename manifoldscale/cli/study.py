@@ -90,8 +90,9 @@ def _show(result: "StudyResult", place: Path) -> None:
     )
     out.print(
         f"  test loss of {len(result.curve)} networks, D = {fit.losses.x[0]:.0f} to "
-        f"{fit.losses.x[-1]:.0f}; floor {number(fit.floor)}, {fit.floor_rule}"
+        f"{fit.losses.x[-1]:.0f}"
     )
+    out.print(f"  floor {fit.floor_in_words}")
     other = result.alternative
     if other is not None:
         out.print(

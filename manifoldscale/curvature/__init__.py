@@ -16,7 +16,7 @@ from .status import Status as Status
 from .volume_growth import VolumeGrowth as VolumeGrowth
 
 # Curves are pushed through networks, which stand a floor above: loaded on first use.
-__getattr__, _ = attach(
+__getattr__, __dir__ = attach(
     __name__,
     dict.fromkeys(
         ("Curve", "great_circle", "segment", "through_layers"), "..networks.curves"

@@ -9,6 +9,7 @@ import torch
 
 from ..core.arrays import Floats, Ints, frozen
 from ..core.caveat import Caveat, Remark
+from ..core.error_bars import normal_interval
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
@@ -18,6 +19,7 @@ from ..geometry.neighbors import Neighbors
 from .forms import KAPPA
 from .hoods import Hoods, blocks_of_hoods, principal_frame
 from .local_fit import in_tangent_ball, n_unknowns
+from .moments import counted, moments
 from .quadric import Quadric, dim_within, dims_of
 from .scales import Fits, fit_everywhere
 
@@ -34,17 +36,20 @@ class ScaleCurve(Result):
     Parameters
     ----------
     radius : (S,) median radius at each scale.
-    kappa : (S,) root of the mean of kappa_rms^2 of plain quadrics over the queries; noise
-        taken off.
+    kappa : (S,) root of the mean of kappa_rms^2 of plain quadrics over the queries that
+        lie inside; noise taken off.
     stderr : (S,) standard errors.
     slope : d log kappa / d log radius where kappa is resolved: 0 on a smooth manifold at
         small radii; -1/2 for a ReLU network; NaN with fewer than two resolved scales.
+    slope_stderr : its standard error, that of the points as a sample and of their noise.
+        What quadrics do not follow at large radii is part of the slope, not of its error.
     """
 
     radius: Floats
     kappa: Floats
     stderr: Floats
     slope: float
+    slope_stderr: float
     method: Any
     n_points: int
     caveats: tuple[Remark, ...] = ()
@@ -53,9 +58,18 @@ class ScaleCurve(Result):
         for name in ("radius", "kappa", "stderr"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
+    @property
+    def slope_interval(self) -> Interval:
+        return normal_interval(self.slope, self.slope_stderr)
+
     def headline(self) -> str:
         first, last = (self._at(scale) for scale in (0, -1))
-        return f"kappa_rms {first} to {last}, slope {number(self.slope)}"
+        return f"kappa_rms {first} to {last}, {self._slope_in_words}"
+
+    @property
+    def _slope_in_words(self) -> str:
+        ends = "" if math.isnan(self.slope) else f" {self.slope_interval}"
+        return f"slope {number(self.slope)}{ends}"
 
     def _at(self, scale: int) -> str:
         half = 1.96 * float(self.stderr[scale])
@@ -69,7 +83,7 @@ class ScaleCurve(Result):
         ax.errorbar(self.radius, self.kappa, 1.96 * self.stderr, fmt="o-", capsize=2)
         log_axes(ax, self.radius, self.kappa)
         ax.set(ylabel="kappa_rms, 1 / length")
-        ax.set(xlabel="radius of the neighbourhood", title=f"slope {number(self.slope)}")
+        ax.set(xlabel="radius of the neighbourhood", title=self._slope_in_words)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -78,6 +92,8 @@ class ScaleCurve(Result):
             "stderr_there": float(self.stderr[0]),
             "largest_radius": float(self.radius[-1]),
             "slope": self.slope,
+            "slope_low": self.slope_interval.low,
+            "slope_high": self.slope_interval.high,
         }
 
 
@@ -103,28 +119,60 @@ class KappaOfScale(Method[ScaleCurve]):
         return Quadric(self.dim, self.k).min_neighbors
 
     def __call__(self, near: Neighbors, /) -> ScaleCurve:
-        fits = fit_everywhere(near, dim_within(self.dim, near))
+        dim = dim_within(self.dim, near)
+        fits = fit_everywhere(near, dim)
         plain = [c for c, one in enumerate(fits.candidates) if one.order == 0]
-        squared, error = _mean_squares(fits, plain)
+        means, influences, extra = moments(fits, near.queries, KAPPA)
+        squared, influence = means[plain], influences[plain]
+        error = np.sqrt((influence**2).sum(axis=1) + extra[plain])
         kappa = np.sqrt(np.maximum(squared, 0))
         with np.errstate(divide="ignore", invalid="ignore"):
             stderr = error / (2 * kappa)
         radius = np.median(fits.radius[:, plain], axis=0)
-        clear = squared > 2 * error
-        slope = math.nan
-        if clear.sum() > 1:
-            slope = float(np.polyfit(np.log(radius[clear]), np.log(kappa[clear]), 1)[0])
-        return ScaleCurve(radius, kappa, stderr, slope, self, near.n_points)
+        slope = slope_stderr = math.nan
+        clear = np.flatnonzero(squared > 2 * error)
+        if len(clear) > 1:
+            slope, slope_stderr = _slope_over_scales(
+                np.log(radius[clear]),
+                np.log(kappa[clear]),
+                influence[clear] / (2 * squared[clear, None]),
+                np.stack([_on_radius(near, fits, plain[scale]) for scale in clear]) / dim,
+            )
+        return ScaleCurve(radius, kappa, stderr, slope, slope_stderr, self, near.n_points)
 
 
-def _mean_squares(fits: Fits, plain: list[int]) -> tuple[Floats, Floats]:
-    """Means of kappa_rms^2 over the solved queries, and their standard errors."""
-    solved = fits.is_solved[:, plain]
-    counts = solved.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = np.where(solved, fits.values[:, plain, KAPPA], 0.0).sum(axis=0) / counts
-        influence = fits.influence[plain, :, 1] / counts[:, None]
-    return values, np.sqrt((influence**2).sum(axis=1))
+def _slope_over_scales(
+    x: Floats, y: Floats, on_y: Floats, on_x: Floats
+) -> tuple[float, float]:
+    """The slope of y = log kappa against x = log radius, and its standard error.
+
+    The scales share points, so that their errors go together: a point is the unit, and its
+    influence on the slope is the sum of those by way of each scale (the infinitesimal
+    jackknife). Where it makes a neighbourhood smaller, kappa moves along the curve with the
+    radius. The influences hold noise themselves, hence too much of its quadratic part, of
+    which no more is added.
+
+    Parameters
+    ----------
+    x, y : (S,).
+    on_y, on_x : (S, rows) influences of the points, that on y at a given radius.
+    """
+    centred = x - x.mean()
+    weights = centred / (centred @ centred)
+    slope = float(weights @ y)
+    rest = y - y.mean() - slope * centred
+    by_x = rest / (centred @ centred) - slope * weights + weights * np.gradient(y, x)
+    influence = weights @ on_y + by_x @ on_x
+    return slope, float(np.linalg.norm(influence))
+
+
+def _on_radius(near: Neighbors, fits: Fits, column: int) -> Floats:
+    """(rows,) influence of each point on the log radius at which a fit sees n points, times
+    the dimension: one point more among n takes 1 / n off the log volume of the ball.
+    """
+    there, n = counted(fits)[:, column], fits.candidates[column].n
+    seen = np.bincount(near.indices[there, :n].ravel(), minlength=near.n_rows)
+    return np.asarray((seen.mean() - seen) / (n * there.sum()))
 
 
 @dc.dataclass(frozen=True)

@@ -1,19 +1,20 @@
 """Data sets at hand, and examples from whatever a user names."""
 
-from .cards import Card, Dataset, card, folder, load, names, shipped_sweep
-from .examples import Examples, load_examples
-from .python import from_python, python_function
+from ..core.lazy import listed
+from .cards import (
+    Card as Card,
+    Dataset as Dataset,
+    card as card,
+    folder as folder,
+    load as load,
+    names as names,
+    shipped_sweep as shipped_sweep,
+)
+from .examples import Examples as Examples, load_examples as load_examples
+from .python import (
+    UserCodeError as UserCodeError,
+    from_python as from_python,
+    python_function as python_function,
+)
 
-__all__ = [
-    "Card",
-    "Dataset",
-    "Examples",
-    "card",
-    "folder",
-    "from_python",
-    "load",
-    "load_examples",
-    "names",
-    "python_function",
-    "shipped_sweep",
-]
+__dir__ = listed(__name__)

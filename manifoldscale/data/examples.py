@@ -69,12 +69,12 @@ def load_examples(spec: str) -> Examples:
 
 
 def _from_loader_of_user(spec: str) -> Examples:
-    found = from_python(spec)
+    found = from_python(spec, name="DATA")
     pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
     if not hasattr(pair[0], "shape"):
         raise ManifoldScaleError(
-            f"{spec} must return an array or tensor of inputs, or (inputs, labels); it "
-            f"returned {type(found).__name__}."
+            f"DATA {spec!r} must return an array or tensor of inputs, or (inputs, labels); "
+            f"it returned {type(found).__name__}."
         )
     return Examples(*pair)
 

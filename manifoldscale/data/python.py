@@ -1,39 +1,124 @@
 """Functions of the user, named on the command line."""
 
 import importlib
+import inspect
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ..core.errors import ManifoldScaleError, nearest
+from ..core.errors import ManifoldScaleError, nearest, require
 
 
-def from_python(spec: str) -> Any:
-    """What the function that `py:module:function` names returns."""
-    return python_function(spec)()
-
-
-def python_function(spec: str) -> Callable[..., Any]:
-    """The function that `py:module:function` names, found from the working directory as
-    well as among installed packages.
+class UserCodeError(ManifoldScaleError):
+    """What a function of the user's raised, with the lines of its code that led there. The
+    exception itself is the `__cause__`.
     """
-    parts = spec.split(":")
-    if len(parts) != 3 or not all(parts):
-        raise ManifoldScaleError(f"{spec!r} is not of the form py:module:function.")
+
+
+def from_python(spec: str, *given: Any, name: str = "") -> Any:
+    """What the function that `py:module:function` names returns for the arguments `given`.
+
+    Parameters
+    ----------
+    name : of the argument that holds `spec`, for messages: "MODEL".
+
+    Raises
+    ------
+    ManifoldScaleError : there is no such module or function, it takes other arguments, or
+        it returns nothing.
+    UserCodeError : the code of the user raised something.
+    """
+    said = f"{name} {spec!r}".lstrip()
+    function = python_function(spec, name)
+    _takes(function, given, said)
+    with _as_users(said):
+        found = function(*given)
+    require(found is not None, f"{said} returned None: does the function lack a `return`?")
+    return found
+
+
+def python_function(spec: str, name: str = "") -> Callable[..., Any]:
+    """The function that `py:module:function` names, found from the working directory as
+    well as among installed packages; `name` and errors as for `from_python`.
+    """
+    said, parts = f"{name} {spec!r}".lstrip(), spec.split(":")
+    require(
+        len(parts) == 3 and all(parts), f"{said} is not of the form py:module:function."
+    )
+    _, module_name, function_name = parts
     if "" not in sys.path:
         sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(parts[1])
-    except ModuleNotFoundError as error:
-        raise ManifoldScaleError(
-            f"{spec!r}: there is no module {error.name!r}, neither here nor installed."
-        ) from error
-    function = getattr(module, parts[2], None)
-    if not callable(function):
+    with _as_users(said):
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if not _is_part(error.name, module_name):
+                raise  # of something that the module imports
+            raise ManifoldScaleError(
+                f"{said}: there is no module {error.name!r}, neither here nor installed."
+            ) from error
+    found: Any = getattr(module, function_name, None)
+    if not callable(found):
         choices = [name for name in dir(module) if callable(getattr(module, name))]
+        close = f"; did you mean {nearest(function_name, choices)}?" if choices else "."
         raise ManifoldScaleError(
-            f"{spec!r}: {parts[1]} has no function {parts[2]!r}; did you mean "
-            f"{nearest(parts[2], choices)}?"
+            f"{said}: {module_name} has no function {function_name!r}{close}"
         )
-    found: Callable[..., Any] = function
-    return found
+    function: Callable[..., Any] = found
+    return function
+
+
+def _is_part(missing: str | None, module: str) -> bool:
+    return missing is not None and f"{module}.".startswith(f"{missing}.")
+
+
+def _takes(function: Callable[..., Any], given: tuple[Any, ...], said: str) -> None:
+    """Check that it can be called so, before a TypeError from within could look alike."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some built-in functions do not tell
+        return
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        how = f"with {len(given)} arguments" if given else "without arguments"
+        raise ManifoldScaleError(
+            f"{said} is called {how}, and takes {signature} ({error}): name a function of "
+            "yours that calls it with what it needs."
+        ) from error
+
+
+@contextmanager
+def _as_users(said: str) -> Iterator[None]:
+    """Turn what the user's code raises into the one error, without our frames."""
+    try:
+        yield
+    except ManifoldScaleError as error:
+        if not _frames(error):
+            raise  # our own, of this file
+        raise _raised(said, error) from error
+    except (Exception, SystemExit) as error:
+        raise _raised(said, error) from error
+
+
+def _raised(said: str, error: BaseException) -> UserCodeError:
+    lines = [
+        *traceback.format_list(_frames(error)),
+        *traceback.format_exception_only(error),
+    ]
+    return UserCodeError(
+        f"{said} raised {type(error).__name__}:\n{''.join(lines).rstrip()}"
+    )
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Where it came from, without this file and the machinery of imports."""
+    passed = {__file__, importlib.__file__}
+    return [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in passed
+        and not frame.filename.startswith("<frozen importlib")
+    ]

@@ -1,5 +1,6 @@
 """Intrinsic dimension: method values for `estimate`, and their result."""
 
+from ..core.lazy import listed
 from .abide import ABIDE as ABIDE
 from .across_scales import AcrossScales as AcrossScales, ScaleCurve as ScaleCurve
 from .auto import Auto as Auto
@@ -21,3 +22,5 @@ from .participation import ParticipationRatio as ParticipationRatio
 from .persistent_homology import PersistentHomology as PersistentHomology
 from .skdim import Skdim as Skdim
 from .two_nn import TwoNN as TwoNN
+
+__dir__ = listed(__name__)

@@ -1,5 +1,6 @@
 """Manifolds whose geometry is known exactly, to test and calibrate estimators on."""
 
+from ..core.lazy import listed
 from .affine import Affine as Affine
 from .graph import (
     Graph as Graph,
@@ -34,3 +35,5 @@ from .surfaces import (
 )
 from .swiss_roll import SwissRoll as SwissRoll
 from .torus import FlatTorus as FlatTorus
+
+__dir__ = listed(__name__)

@@ -82,10 +82,11 @@ def load_model(spec: str, checkpoint: str | Path | None = None) -> nn.Module:
 
 
 def _from_factory(rest: str) -> nn.Module:
-    model = from_python(f"py:{rest}")
+    model = from_python(f"py:{rest}", name="MODEL")
     if not isinstance(model, nn.Module):
         raise ManifoldScaleError(
-            f"py:{rest} returned {type(model).__name__}; a torch.nn.Module is needed."
+            f"MODEL 'py:{rest}' returned {type(model).__name__}; a torch.nn.Module is "
+            "needed."
         )
     return model
 

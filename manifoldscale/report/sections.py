@@ -9,10 +9,10 @@ from ..core.errors import ManifoldScaleError
 from ..core.interval import number
 from ..core.reading import Reading
 from .by_site import estimate, how, site_blocks
-from .parts import Card, Figure, Figures, Notes, Row, Section, Table
+from .parts import Card, Figure, Figures, How, Notes, Row, Section, Table
 from .plots import ALPHA, exponents, losses
 from .record import Record
-from .series import damaged, exponent_marks, losses_of, networks_of
+from .series import Law, damaged, exponent_marks, losses_of, networks_of
 
 Facts = Sequence[tuple[str, str]]
 
@@ -261,11 +261,11 @@ def _law_table(record: Record, facts: Facts, notes: bool = True) -> Table:
             [
                 law.label or "all runs",
                 *estimate(law.exponent),
-                f"{number(law.floor)}, {law.floor_rule}",
+                law.floor_in_words,
                 str(len(law.x)),
                 str(law.exponent.n_points),
             ],
-            [how(law.exponent, facts)],
+            [how(law.exponent, facts), _how_floor(law)],
             law.exponent.caveats if notes else (),
         )
         for law in losses_of(record).laws
@@ -273,6 +273,13 @@ def _law_table(record: Record, facts: Facts, notes: bool = True) -> Table:
     columns = [("runs at", False), ("exponent", True), ("interval", False)]
     columns += [("floor", False), ("sizes", True), ("n", True)]
     return Table("The fitted power laws.", columns, rows)
+
+
+def _how_floor(law: Law) -> How:
+    facts = [("method", law.floor_rule)]
+    if law.floor_interval.width > 0:
+        facts.append(("level", f"{law.floor_interval.level:.0%}, profile likelihood"))
+    return How("floor", facts)
 
 
 def _axis_label(record: Record) -> str:

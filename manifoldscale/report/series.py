@@ -9,9 +9,10 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError
-from ..core.interval import Interval, number
+from ..core.interval import Interval
 from ..core.learning_curve import Axis
 from ..core.reading import Reading, SiteReadings
+from ..scaling.power_law import floor_in_words
 from .record import Record
 
 LOSS_LABELS = {
@@ -102,6 +103,7 @@ class Law:
     exponent: Reading
     axis: Axis
     floor: float
+    floor_interval: Interval
     floor_rule: str
     x: Floats
     y: Floats
@@ -116,6 +118,7 @@ class Law:
             exponent=Reading.from_dict(stored["reading"]),
             axis=Axis.of(stored["axis"]),
             floor=math.nan if stored["floor"] is None else float(stored["floor"]),
+            floor_interval=_interval(stored["floor_interval"]),
             floor_rule=str(stored["floor_rule"]),
             x=_floats(stored["losses"]["x"]),
             y=_floats(stored["losses"]["y"]),
@@ -133,10 +136,14 @@ class Law:
         symbol = self.axis.label.split()[-1]
         return f"E + A {symbol}" if self.floor else f"A {symbol}"
 
+    @property
+    def floor_in_words(self) -> str:
+        return floor_in_words(self.floor, self.floor_interval, self.floor_rule)
+
     def __str__(self) -> str:
         return (
-            f"{self.exponent.name} {self.exponent} (floor {number(self.floor)}, "
-            f"{self.floor_rule}; {len(self.x)} sizes, {self.exponent.n_points} runs)"
+            f"{self.exponent.name} {self.exponent} (floor {self.floor_in_words}; "
+            f"{len(self.x)} sizes, {self.exponent.n_points} runs)"
         )
 
 
@@ -219,15 +226,19 @@ class Mark:
 def exponent_marks(record: Record) -> list[Mark]:
     """The predicted exponents of a study, then the measured one."""
     predicted = [
-        Mark(f"{p['law']} ({p['kind']})", p["alpha"], _interval(p), p["statement"])
+        Mark(
+            f"{p['law']} ({p['kind']})",
+            p["alpha"],
+            _interval(p["interval"]),
+            p["statement"],
+        )
         for p in record.content["predictions"]
     ]
     fit = Law.of("", record.content["alpha_D"]).exponent
     return [*predicted, Mark("measured", fit.value, fit.interval, "fit of the sweep")]
 
 
-def _interval(stored: Mapping[str, Any]) -> Interval:
-    ends = stored["interval"]
+def _interval(ends: Mapping[str, Any]) -> Interval:
     return Interval(
         -math.inf if ends["low"] is None else ends["low"],
         math.inf if ends["high"] is None else ends["high"],

@@ -1,1 +1,61 @@
 """Scaling laws: fits, the exponents that a dimension implies, and their comparison."""
+
+from typing import TYPE_CHECKING
+
+from ..core.lazy import attach
+
+if TYPE_CHECKING:
+    from .comparison import Comparison as Comparison, compare as compare
+    from .exponent import (
+        ExponentPrediction as ExponentPrediction,
+        ladder as ladder,
+        predict_exponent as predict_exponent,
+    )
+    from .joint import JointLaw as JointLaw, fit_joint as fit_joint
+    from .models import (
+        ModelComparison as ModelComparison,
+        compare_models as compare_models,
+    )
+    from .power_law import (
+        PowerLaw as PowerLaw,
+        Reference as Reference,
+        fit_power_law as fit_power_law,
+    )
+    from .range_selection import (
+        RangeSelection as RangeSelection,
+        select_range as select_range,
+    )
+    from .regime import RegimeVerdict as RegimeVerdict, classify_regime as classify_regime
+    from .relation import (
+        DualityTest as DualityTest,
+        RelationTest as RelationTest,
+        test_duality as test_duality,
+        test_relation as test_relation,
+    )
+
+# Each on first use: the exponents of a dimension need no SciPy, which is slow to come.
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Comparison": ".comparison",
+        "DualityTest": ".relation",
+        "ExponentPrediction": ".exponent",
+        "JointLaw": ".joint",
+        "ModelComparison": ".models",
+        "PowerLaw": ".power_law",
+        "RangeSelection": ".range_selection",
+        "Reference": ".power_law",
+        "RegimeVerdict": ".regime",
+        "RelationTest": ".relation",
+        "classify_regime": ".regime",
+        "compare": ".comparison",
+        "compare_models": ".models",
+        "fit_joint": ".joint",
+        "fit_power_law": ".power_law",
+        "ladder": ".exponent",
+        "predict_exponent": ".exponent",
+        "select_range": ".range_selection",
+        "test_duality": ".relation",
+        "test_relation": ".relation",
+    },
+)

@@ -12,6 +12,8 @@ from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 
+ROUNDING = 1e-9  # no logarithm is known better, even of a value that is called exact
+
 
 @dc.dataclass(frozen=True, eq=False)
 class Logs:
@@ -93,8 +95,6 @@ class Pooled:
         return Interval(self.mean - half, self.mean + half, level)
 
     def p_two_sided(self, value: float = 0.0) -> float:
-        if self.stderr == 0:
-            return 1.0 if self.mean == value else 0.0
         return 2 * float(stats.t.sf(abs(self.mean - value) / self.stderr, self.freedom))
 
 
@@ -114,7 +114,7 @@ def pool(value: Floats, error: Floats, level: float) -> Pooled:
     tau, interval = scatter(lambda t: weighted(t)[1], value, freedom, level)
     if tau == 0 and not (error > 0).all():
         mean, stderr = float(value.mean()), float(value.std(ddof=1)) / math.sqrt(len(value))
-        return Pooled(mean, stderr, freedom, tau, interval)
+        return Pooled(mean, max(stderr, ROUNDING), freedom, tau, interval)
     mean, q = weighted(tau)
     stderr = math.sqrt(max(q / freedom, 1.0) / (1 / (error**2 + tau**2)).sum())
     return Pooled(mean, stderr, freedom, tau, interval)

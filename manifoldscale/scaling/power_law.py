@@ -35,7 +35,9 @@ class PowerLaw(Result):
     ----------
     alpha : the exponent, NaN where the losses do not fall; `interval` : its
         profile-likelihood interval, open-ended where the data bound one side only.
-    floor, floor_interval : irreducible loss; the interval is a point where it was given.
+    floor, floor_interval : irreducible loss, and its profile-likelihood interval, which
+        starts at 0 where the data do not exclude a floor of zero; a point where the floor
+        was given.
     amplitude : A, in units of loss times size^alpha.
     axis : what was scaled.
     stderr : half the width of the interval over its normal quantile, NaN where open.
@@ -73,6 +75,11 @@ class PowerLaw(Result):
     def value(self) -> float:
         """The exponent, under the name that every result has."""
         return self.alpha
+
+    @property
+    def floor_in_words(self) -> str:
+        """The floor, its interval where it was fitted, and how it came about."""
+        return floor_in_words(self.floor, self.floor_interval, self.floor_rule)
 
     @property
     def method(self) -> str:
@@ -128,8 +135,7 @@ class PowerLaw(Result):
         n = len(self.losses.x)
         return (
             f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled} "
-            f"(floor {number(self.floor)} {self.floor_interval}, {self.floor_rule}; "
-            f"{n} sizes, {self.losses.runs.sum():.0f} runs)"
+            f"(floor {self.floor_in_words}; {n} sizes, {self.losses.runs.sum():.0f} runs)"
         )
 
     def row(self) -> dict[str, Any]:
@@ -210,6 +216,18 @@ def fit_power_law(
     )
     losses, remarks = losses_of(curve, loss, axis)
     return fit_losses(losses, axis, floor, level, remarks)
+
+
+def floor_in_words(floor: float, interval: Interval, rule: str) -> str:
+    """A floor as it is printed everywhere.
+
+    >>> floor_in_words(0.05, Interval(0.0, 0.07), "fitted")
+    '0.0500 [0, 0.0700], fitted'
+    >>> floor_in_words(0.05, Interval(0.05, 0.05), "given")
+    '0.0500, given'
+    """
+    ends = f" {interval}" if interval.width > 0 else ""  # else it was known
+    return f"{number(floor)}{ends}, {rule}"
 
 
 def fit_losses(

@@ -24,13 +24,13 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
-from .pairs import Logs, logs_of, pool, scatter
+from .pairs import ROUNDING, Logs, logs_of, pool, scatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GAMMA_MIN, GAMMA_MAX = -2.0, 6.0
-ROUNDING = 1e-9  # no value is known better, even one that is called exact
+LEAST_VARIANCE = 1e-12  # for weights, where errors are zero
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -41,9 +41,11 @@ class RelationTest(Result):
     ----------
     ratio, ratio_interval : geometric mean of r = alpha d / c, and its interval with the
         scatter between data sets.
+    p_ratio : of r = 1 in the mean; below 1 - level where the interval leaves 1 out.
     gamma, gamma_interval : power of the dimension; 1 in the theory.
+    p_gamma : of a power of 1, whatever c is; it goes with its interval likewise.
     p_equality : of alpha = c / d at every data set up to the scatter: c and gamma tested
-        together.
+        together. It is small, too, where r is 1 in the mean and the power is not.
     tau, tau_interval : relative scatter between data sets beyond the errors: the relation
         is universal up to tau.
     p_bound : (data sets,) one-sided p-values of alpha >= c / d, adjusted by Holm.
@@ -54,8 +56,10 @@ class RelationTest(Result):
 
     ratio: float
     ratio_interval: Interval
+    p_ratio: float
     gamma: float
     gamma_interval: Interval
+    p_gamma: float
     p_equality: float
     tau: float
     tau_interval: Interval
@@ -84,10 +88,11 @@ class RelationTest(Result):
         )
         return (
             f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval} "
-            f"over {len(self.dims)} data sets; alpha = {law}: "
+            f"over {len(self.dims)} data sets, r = 1: p = {number(self.p_ratio, 2)}; "
+            f"power of d {number(self.gamma)} {self.gamma_interval}, power 1: "
+            f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
             f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
-            f"power of d {number(self.gamma)} {self.gamma_interval}; scatter "
-            f"{100 * self.tau:.0f} %{groups}"
+            f"scatter {100 * self.tau:.0f} %{groups}"
         )
 
     def row(self) -> dict[str, Any]:
@@ -95,9 +100,11 @@ class RelationTest(Result):
             "ratio": self.ratio,
             "low": self.ratio_interval.low,
             "high": self.ratio_interval.high,
+            "p_ratio": self.p_ratio,
             "gamma": self.gamma,
             "gamma_low": self.gamma_interval.low,
             "gamma_high": self.gamma_interval.high,
+            "p_gamma": self.p_gamma,
             "p_equality": self.p_equality,
             "tau": self.tau,
             "tau_high": self.tau_interval.high,
@@ -176,9 +183,11 @@ def test_relation(
     return RelationTest(
         ratio=math.exp(pooled.mean),
         ratio_interval=pooled.interval(level).map(math.exp),
+        p_ratio=pooled.p_two_sided(),
         gamma=line.gamma,
         gamma_interval=line.interval,
-        p_equality=line.p_value(math.log(constant), 1.0),
+        p_gamma=line.p_value(1.0),
+        p_equality=line.p_value(1.0, math.log(constant)),
         tau=pooled.tau,
         tau_interval=pooled.tau_interval,
         p_bound=p_bound,
@@ -211,17 +220,21 @@ class _Line:
     @property
     def scale(self) -> float:
         """Of the variances: the errors are known up to a common factor."""
-        return max(self.at(self.gamma) / (len(self.d) - 2), 1e-12)
+        least = ROUNDING**2 / LEAST_VARIANCE
+        return max(self.at(self.gamma) / (len(self.d) - 2), least)
 
-    def p_value(self, log_c: float, gamma: float) -> float:
-        """Of both, by the F of two parameters."""
+    def p_value(self, gamma: float, log_c: float | None = None) -> float:
+        """Of this power, with the best c or with this one too: by the F of one parameter or
+        of two.
+        """
+        n = 1 if log_c is None else 2
         excess = max(self.at(gamma, log_c) - self.at(self.gamma), 0.0)
-        return float(stats.f.sf(excess / 2 / self.scale, 2, len(self.d) - 2))
+        return float(stats.f.sf(excess / n / self.scale, n, len(self.d) - 2))
 
 
 def _cost(d: Logs, alpha: Logs, gamma: float, tau: float, log_c: float | None) -> float:
     variance = alpha.error**2 + (gamma * d.error) ** 2 + tau**2
-    weights = 1 / np.maximum(variance, 1e-12)
+    weights = 1 / np.maximum(variance, LEAST_VARIANCE)
     rest = alpha.value + gamma * d.value
     level = float(weights @ rest / weights.sum()) if log_c is None else log_c
     return float(weights @ (rest - level) ** 2)
@@ -232,7 +245,10 @@ def _best(d: Logs, alpha: Logs, tau: float) -> float:
     best = int(np.argmin([_cost(d, alpha, float(g), tau, None) for g in gammas]))
     ends = gammas[max(best - 1, 0)], gammas[min(best + 1, 160)]
     found = optimize.minimize_scalar(
-        lambda g: _cost(d, alpha, g, tau, None), bounds=ends, method="bounded"
+        lambda g: _cost(d, alpha, g, tau, None),
+        bounds=ends,
+        method="bounded",
+        options={"xatol": ROUNDING / 10},
     )
     return float(found.x)
 
@@ -300,7 +316,7 @@ def _universality(
     clusters = list(datasets) if datasets is not None else list(range(len(log_ratio)))
     same = np.array([[float(a == b) for b in clusters] for a in clusters])
     shared = same * np.outer(d.error, d.error)
-    own = np.diag(alpha.error**2 + 1e-12)
+    own = np.diag(alpha.error**2 + LEAST_VARIANCE)
     freedom = len(log_ratio) - len(names)
     require(freedom > 0, "`groups` must be fewer than the entries.")
 

@@ -1,5 +1,6 @@
 """Sweeps: tasks, plans, packs of networks trained together, and the registry of runs."""
 
+from ..core.lazy import listed
 from .data_sets import DataSet as DataSet
 from .plan import Plan as Plan
 from .run import run as run, train_one as train_one
@@ -7,3 +8,5 @@ from .shuffled import ShuffledLabels as ShuffledLabels
 from .tasks import Task as Task
 from .teachers import TeacherStudent as TeacherStudent
 from .train import Training as Training
+
+__dir__ = listed(__name__)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..core.errors import ManifoldScaleError, require
-from ..data import python_function
+from ..data import from_python
 from ..networks.mlp import MLP
 from .pack import MLPPack, ModulePack, Pack
 
@@ -80,10 +80,11 @@ class FromFactory:
         return count_parameters(self)
 
     def module(self) -> nn.Module:
-        made = python_function(self.factory)(self.inputs, self.outputs, self.width)
+        sizes = self.inputs, self.outputs, self.width
+        made = from_python(self.factory, *sizes, name="`student`")
         if not isinstance(made, nn.Module):
             raise ManifoldScaleError(
-                f"`student` {self.factory} must return a torch module; it returned "
+                f"`student` {self.factory!r} must return a torch module; it returned "
                 f"{type(made).__name__}."
             )
         return made

@@ -1,5 +1,6 @@
 """Exactly solvable models: what infinite width gives in closed form, in float64."""
 
+from ..core.lazy import listed
 from .activations import (
     GELU as GELU,
     Activation as Activation,
@@ -65,3 +66,5 @@ from .spectrum import (
 from .sphere import sphere_spectrum as sphere_spectrum
 from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
 from .torus import torus_spectrum as torus_spectrum
+
+__dir__ = listed(__name__)

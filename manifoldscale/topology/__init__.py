@@ -1,5 +1,6 @@
 """Topology of clouds of points: persistent homology with Betti numbers and their errors."""
 
+from ..core.lazy import listed
 from .coefficients import (
     Coefficients as Coefficients,
     compare_coefficients as compare_coefficients,
@@ -11,3 +12,5 @@ from .summaries import (
     landscape as landscape,
     persistence_entropy as persistence_entropy,
 )
+
+__dir__ = listed(__name__)

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from manifoldscale import __version__
 from manifoldscale.cli.main import main
+from manifoldscale.core.interval import number
 
 
 @pytest.fixture
@@ -136,6 +137,11 @@ def test_study_quick_and_again(here: Path) -> None:
         call("study", "digits", "--quick", "--out", "results", "--json").stdout
     )
     assert again["provenance"]["task"] == "digits"
+    law = again["alpha_D"]
+    low, high = law["floor_interval"]["low"], law["floor_interval"]["high"]
+    ends = f"[{number(low)}, {number(high)}]"
+    assert low <= law["floor"] <= high and low < high
+    assert f"floor {number(law['floor'])} {ends}, fitted" in found.stdout
     probed = call(
         "probe", "results/probe.safetensors", "digits", "--json", "--no-curvature"
     )

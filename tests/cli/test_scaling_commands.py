@@ -1,6 +1,7 @@
 """`fit` and `predict`, as a user types them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manifoldscale.cli.main import main
+from manifoldscale.core.interval import number
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,21 @@ def test_fit_prints_exponent_regime_and_caveats() -> None:
     assert "alpha_D" in found.output and "Regime: undetermined" in found.output
     assert "would settle it" in found.output
     assert max(len(line) for line in found.stdout.splitlines()) <= 80
+
+
+def test_fit_prints_a_fitted_floor_with_its_interval(here: Path) -> None:
+    """0.05 by construction; a floor that was given is known, and has none."""
+    found = call("fit", "one.csv", "--out", "results")
+    law = json.loads((here / "results/results.json").read_text())["fits"][0]["fit"]
+    low, high = law["floor_interval"]["low"], law["floor_interval"]["high"]
+    assert 0 < low < 0.05 < high and law["floor_interval"]["level"] == 0.95
+    said = f"{number(law['floor'])} [{number(low)}, {number(high)}], fitted"
+    assert "floor, 95 %" in found.stdout
+    table = found.stdout.partition("!")[0]
+    assert all(word in table for word in said.split())  # a cell may take two lines
+    assert said in (here / "results/report.html").read_text()
+    given = call("fit", "one.csv", "--floor", "0.05").stdout.partition("!")[0]
+    assert "0.0500, given" in given and "fitted" not in given
 
 
 def test_fit_writes_its_results(here: Path) -> None:
@@ -104,6 +121,26 @@ def test_predict_prints_the_ladder() -> None:
         assert text in found.output
     rows = json.loads(call("predict", "--dimension", "8", "--law", "4/d", "--json").stdout)
     assert rows[0]["alpha"] == 0.5 and rows[0]["kind"] == "bound"
+
+
+def test_predict_says_each_condition_once_and_which_laws_rest_on_it() -> None:
+    """The theory: all interpolate without noise, 2/d and 4/d have a target that varies
+    along every direction, and only 4/d has linear pieces.
+    """
+    printed = call("predict", "--dimension", "8").stdout
+    _, _, table = printed.partition("needs, not declared")
+    lines = " ".join(table.split())
+    for condition, laws in {
+        "labels carry no noise": "1/d, 2/d, 4/d",
+        "training reaches the interpolating solution": "1/d, 2/d, 4/d",
+        "the target varies along all d directions": "2/d, 4/d",
+        "the network is piecewise linear": "4/d",
+    }.items():
+        assert printed.count(condition) == 1
+        assert re.search(rf"{condition}[^/]* {laws}(?!,)", lines), (condition, lines)
+    one = call("predict", "--dimension", "8", "--law", "1/d").stdout
+    assert one.count("1/d") == 2 + 3  # the table, the statement, a condition each
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_predict_tests_the_relation(here: Path) -> None:

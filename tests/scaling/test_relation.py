@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import manifoldscale as ms
-from manifoldscale.core.interval import Interval
+from manifoldscale.core.interval import Interval, number
 from manifoldscale.core.result import Quantity
 from manifoldscale.scaling.pairs import pool
 from manifoldscale.scaling.relation import holm, test_duality, test_relation
@@ -33,6 +33,43 @@ def test_exact_data_give_the_exact_law() -> None:
     assert found.tau == pytest.approx(0, abs=1e-6) and not found.below
     steeper = test_relation(TRUE, 5 * TRUE**-1.5)
     assert steeper.gamma == pytest.approx(1.5, abs=1e-3) and steeper.p_equality < 1e-6
+
+
+@pytest.mark.parametrize("dims", [TRUE, [2, 4, 6, 8, 12], [3.3, 5.7, 11.1]], ids=len)
+@pytest.mark.parametrize("ratio", [1.0, 1.1])
+def test_exact_data_are_tested_without_contradiction(dims: list, ratio: float) -> None:
+    """r is the same at every dimension, so that the power is 1; only r = 1 may be wrong."""
+    found = test_relation(dims, [4 * ratio / d for d in dims])
+    assert found.ratio == pytest.approx(ratio, rel=1e-12)
+    assert 1 in found.gamma_interval and found.p_gamma > 0.9
+    holds = ratio == 1
+    assert (1 in found.ratio_interval) == holds
+    assert (found.p_ratio > 0.9) == (found.p_equality > 0.9) == holds
+    assert holds or max(found.p_ratio, found.p_equality) < 1e-6
+    # The only p of the printed line beside r is that of r = 1, with its own interval.
+    beside, power, both = str(found).split(";")[:3]
+    assert beside.endswith(f", r = 1: p = {number(found.p_ratio, 2)}")
+    assert power.endswith(f", power 1: p = {number(found.p_gamma, 2)}")
+    assert both == f" both, alpha = 4/d: p = {number(found.p_equality, 2)}"
+
+
+def test_a_power_that_is_not_one_is_seen_where_the_mean_ratio_is_one() -> None:
+    """r = 1 in the geometric mean by construction: only tests of the power can tell."""
+    middle = math.exp(np.log(TRUE).mean())
+    found = test_relation(TRUE, 4 / TRUE * (TRUE / middle) ** -0.5)
+    assert found.ratio == pytest.approx(1) and found.p_ratio > 0.9
+    assert 1 not in found.gamma_interval and max(found.p_gamma, found.p_equality) < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_p_values_and_intervals_say_the_same(seed: int) -> None:
+    """At any level: 1 lies at the end of the interval whose level is 1 - p."""
+    data = pairs(seed, constant=4.4, power=1.1, tau=0.1)
+    found = test_relation(*data)
+    ratio = test_relation(*data, level=1 - found.p_ratio).ratio_interval
+    gamma = test_relation(*data, level=1 - found.p_gamma).gamma_interval
+    for interval in (ratio, gamma):
+        assert min(abs(interval.low - 1), abs(interval.high - 1)) < 1e-3
 
 
 def test_results_with_intervals_are_taken_as_they_are() -> None:

@@ -31,6 +31,27 @@ def test_exponents(
     assert 0.90 <= np.mean(held) <= 0.98
 
 
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6], ids=lambda s: f"floor share {s}")
+def test_floors(alpha: float, share: float) -> None:
+    """8 sizes, 5 runs each at 5 %, 300 draws: the interval holds the floor in 90-98 %. A
+    floor of zero is at the end of what can be, and only the upper end can miss it: there
+    the interval starts at zero, [0, u], wherever the fitted floor does.
+    """
+    x = np.repeat(np.geomspace(100, 10_000, 8), 5)
+    fall = (x / 100) ** -alpha
+    floor = share / (1 - share) * fall[-1]
+    held = []
+    for draw in range(300):
+        noise = np.random.default_rng([draw, 8]).standard_normal(len(x))
+        fit = ms.fit_power_law(x, (floor + fall) * (1 + 0.05 * noise))
+        held.append(floor in fit.floor_interval)
+        assert fit.floor > 0 or fit.floor_interval.low == 0
+        assert fit.floor_interval.high > 0
+    assert np.mean(held) >= 0.90
+    assert share == 0 or np.mean(held) <= 0.98
+
+
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("share", [0.0, 0.35, 0.7], ids=lambda s: f"floor share {s}")
 @pytest.mark.parametrize("sizes", [5, 8, 12])

@@ -1,0 +1,30 @@
+"""How a benchmark shows its rows, and how it keeps them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    title: str | None = None,
+    *,
+    form: str = ".3g",
+    width: int = 220,
+) -> None:
+    """A table with a column for every key of any row; `form` is that of floats."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*names, title=title)
+    for row in rows:
+        values = (row.get(name, "") for name in names)
+        table.add_row(*(f"{v:{form}}" if isinstance(v, float) else str(v) for v in values))
+    Console(width=width).print(table)
+
+
+def keep(results: Any, path: Path) -> None:
+    """The results as JSON."""
+    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
