@@ -190,6 +190,10 @@ class Caveat(enum.Enum):
         "all runs lie on one side of the peak, where one resource is in excess: the place "
         "of the peak is an extrapolation"
     )
+    SUM_FITS_BETTER = (
+        "the sum of two power laws, E + A P^-alpha_P + B D^-alpha_D, describes the losses "
+        "better: the exponents, floor and peak of the joint law are not theirs"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"
