@@ -51,8 +51,16 @@ class Fits:
                 for label, (fit, models) in self.slices.items()
             ],
             "regime": self.regime.to_dict(),
-            "joint": None if self.joint is None else self.joint.row(),
+            "joint": None if self.joint is None else _joint(self.joint),
         }
+
+
+def _joint(law: "JointLaw") -> dict[str, Any]:
+    return {
+        **law.row(),
+        "headline": law.headline(),
+        "caveats": [str(note) for note in law.caveats],
+    }
 
 
 @click.command()
@@ -191,12 +199,18 @@ def _show(fits: Fits) -> None:
         out.print(f"  ! {note}", style="yellow")
     if fits.joint is not None:
         out.print(f"\nTogether: {fits.joint.headline()}")
+        for note in fits.joint.caveats:
+            out.print(f"  ! {note}", style="yellow")
     regime = fits.regime
     out.print(f"\n[bold]Regime: {regime.verdict}[/bold]")
     for item in regime.evidence:
         out.print(f"  - {item}")
     for runs in regime.settle:
         out.print(f"  would settle it: {runs}")
+    said = {note.caveat for note in _notes(fits)}
+    for note in regime.caveats:
+        if note.caveat not in said:  # the fits above are mostly the same
+            out.print(f"  ! {note}", style="yellow")
 
 
 def _notes(fits: Fits) -> list[Remark]:
