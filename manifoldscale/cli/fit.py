@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..scaling.models import ModelComparison
     from ..scaling.power_law import PowerLaw, Reference
     from ..scaling.regime import RegimeVerdict
+    from ..scaling.slices import Slice
 
 
 SCHEMA = 1  # of results.json, as `report` reads it
@@ -159,7 +160,8 @@ def _fit(
     from ..scaling.slices import slices_of
 
     slices = {}
-    for part in slices_of(curve, axis):
+    parts = slices_of(curve, axis)
+    for part in parts:
         n = len(part.losses.x)
         if n >= 4:
             fitted = fit_power_law(
@@ -167,7 +169,7 @@ def _fit(
             )
             models = compare_models(part.curve, axis=axis) if n >= FEWEST else None
             slices[part.label] = fitted, models
-    require(bool(slices), f"A fit needs four sizes along {axis.value}.")
+    require(bool(slices), _too_few(parts, axis))
     joint = None
     if axis is not Axis.width:
         try:
@@ -175,6 +177,17 @@ def _fit(
         except ManifoldScaleError:
             joint = None  # not a grid of two resources
     return Fits(slices, classify_regime(curve, axis, limit), joint, table)
+
+
+def _too_few(parts: list["Slice"], axis: Axis) -> str:
+    most, other = max(len(part.losses.x) for part in parts), parts[0].other
+    if other is None:
+        return f"A fit needs four sizes along {axis.value}; there are {most}."
+    return (
+        f"A fit needs four sizes along {axis.value} at one value of {other.value}; there "
+        f"are at most {most}, and {len(parts)} values. Where the two were varied together "
+        f"leave the column {other.value!r} out, and the exponent is that of both."
+    )
 
 
 def _show(fits: Fits) -> None:

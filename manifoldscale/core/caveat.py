@@ -208,6 +208,10 @@ class Caveat(enum.Enum):
     )
     FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
     FAILED_RUNS = "runs with a non-finite loss were left out"
+    MIXED_RUNS = (
+        "runs of one size differ in a column that is not read, and so do their losses: "
+        "they were averaged as if they were repeats; fit each value of that column alone"
+    )
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "
         "set: errors are correlated, and the interval may be too narrow"

@@ -35,6 +35,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing
 from .diagnosis import MISFIT
+from .losses import mixed_runs
 from .projection import project
 from .sum_law import SumLaw, fit_sum
 
@@ -239,6 +240,7 @@ def fit_joint(
         grid=grid,
         rival=rival,
         caveats=(
+            *mixed_runs(curve),
             *_notes(grid, ratio, power),
             *_misfits(grid, axis, 2 * float(best.cost), unknowns, rival),
         ),

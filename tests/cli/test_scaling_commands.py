@@ -84,6 +84,14 @@ def test_fit_says_why_it_calls_a_peak_a_crossover(here: Path) -> None:
     ).read_text(encoding="utf-8")
 
 
+def test_sizes_that_were_varied_together_are_told_from_few_sizes() -> None:
+    d = 1000 * 2 ** np.arange(6)
+    pd.DataFrame({"D": d, "P": 20 * d, "loss": d**-0.5}).to_csv("both.csv", index=False)
+    found = call("fit", "both.csv")
+    assert found.exit_code == 1
+    assert "leave the column 'parameters' out" in " ".join(found.stderr.split())
+
+
 def test_fit_says_what_is_wrong_with_the_joint_law(here: Path) -> None:
     d, p = map(np.ravel, np.meshgrid(10.0 ** np.arange(6, 11), 10.0 ** np.arange(5, 9)))
     table = {"D": d, "P": p, "loss": 1.7 + 400 * p**-0.34 + 400 * d**-0.28}
