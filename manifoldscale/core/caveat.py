@@ -27,6 +27,12 @@ class Caveat(enum.Enum):
         "of distances assume a continuous density: use `I3D()` for counts, `Hamming()` "
         "for bits"
     )
+    EVEN_SPACING = (
+        "neighbour distances vary less than in a random sample: the points lie on a grid, "
+        "along a path, or in pairs of near-copies, and ratios of distances read that "
+        "instead of the dimension; keep one of each pair or path; on a grid use "
+        "`LocalPCA()`, or thin the points, `AcrossScales(TwoNN(), at_scale=n // 16)`"
+    )
     FEW_POINTS = "few points: the interval is wide and the bias is not known"
     FINITE_SAMPLE_BIAS = (
         "nearest-neighbour estimates read low in high dimension at this number of "
