@@ -69,6 +69,23 @@ def test_fit_takes_a_grid_slice_by_slice_and_together() -> None:
     assert "hierarchy: D / P" in found.output
 
 
+def test_folders_that_cannot_be_written_are_one_line() -> None:
+    saved = call("fit", "one.csv", "--out", "results")
+    assert saved.exit_code == 0, saved.output
+    for arguments in (
+        ("fit", "one.csv", "--out", "/proc/folder"),
+        ("report", "results", "--out", "/proc/page.html"),
+    ):
+        found = call(*arguments)
+        assert found.exit_code == 1 and found.stderr.startswith("Error: '/proc/")
+        assert found.exception is None or isinstance(found.exception, SystemExit)
+
+
+def test_a_misspelt_command_is_told_what_was_meant() -> None:
+    found = call("prob")
+    assert found.exit_code == 2 and "Did you mean 'probe'" in found.stderr
+
+
 def write_losses(losses: np.ndarray) -> None:
     sizes = 100 * 2 ** np.arange(len(losses))
     pd.DataFrame({"dataset_size": sizes, "loss": losses}).to_csv("these.csv", index=False)
