@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..scaling.models import ModelComparison
     from ..scaling.power_law import PowerLaw, Reference
     from ..scaling.regime import RegimeVerdict
+    from ..scaling.slices import Slice
 
 
 SCHEMA = 1  # of results.json, as `report` reads it
@@ -51,8 +52,16 @@ class Fits:
                 for label, (fit, models) in self.slices.items()
             ],
             "regime": self.regime.to_dict(),
-            "joint": None if self.joint is None else self.joint.row(),
+            "joint": None if self.joint is None else _joint(self.joint),
         }
+
+
+def _joint(law: "JointLaw") -> dict[str, Any]:
+    return {
+        **law.row(),
+        "headline": law.headline(),
+        "caveats": [str(note) for note in law.caveats],
+    }
 
 
 @click.command()
@@ -151,7 +160,8 @@ def _fit(
     from ..scaling.slices import slices_of
 
     slices = {}
-    for part in slices_of(curve, axis):
+    parts = slices_of(curve, axis)
+    for part in parts:
         n = len(part.losses.x)
         if n >= 4:
             fitted = fit_power_law(
@@ -159,7 +169,7 @@ def _fit(
             )
             models = compare_models(part.curve, axis=axis) if n >= FEWEST else None
             slices[part.label] = fitted, models
-    require(bool(slices), f"A fit needs four sizes along {axis.value}.")
+    require(bool(slices), _too_few(parts, axis))
     joint = None
     if axis is not Axis.width:
         try:
@@ -167,6 +177,17 @@ def _fit(
         except ManifoldScaleError:
             joint = None  # not a grid of two resources
     return Fits(slices, classify_regime(curve, axis, limit), joint, table)
+
+
+def _too_few(parts: list["Slice"], axis: Axis) -> str:
+    most, other = max(len(part.losses.x) for part in parts), parts[0].other
+    if other is None:
+        return f"A fit needs four sizes along {axis.value}; there are {most}."
+    return (
+        f"A fit needs four sizes along {axis.value} at one value of {other.value}; there "
+        f"are at most {most}, and {len(parts)} values. Where the two were varied together "
+        f"leave the column {other.value!r} out, and the exponent is that of both."
+    )
 
 
 def _show(fits: Fits) -> None:
@@ -191,12 +212,18 @@ def _show(fits: Fits) -> None:
         out.print(f"  ! {note}", style="yellow")
     if fits.joint is not None:
         out.print(f"\nTogether: {fits.joint.headline()}")
+        for note in fits.joint.caveats:
+            out.print(f"  ! {note}", style="yellow")
     regime = fits.regime
     out.print(f"\n[bold]Regime: {regime.verdict}[/bold]")
     for item in regime.evidence:
         out.print(f"  - {item}")
     for runs in regime.settle:
         out.print(f"  would settle it: {runs}")
+    said = {note.caveat for note in _notes(fits)}
+    for note in regime.caveats:
+        if note.caveat not in said:  # the fits above are mostly the same
+            out.print(f"  ! {note}", style="yellow")
 
 
 def _notes(fits: Fits) -> list[Remark]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, nearest
 
 USER_ERROR = 1  # the input cannot be used; Click's own 2 is a wrong command line
 
@@ -29,6 +29,16 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """With the command that was meant, as click does for options."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = nearest(args[0], COMMANDS)
+            hint = f" Did you mean {close}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
@@ -45,6 +55,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ManifoldScaleError as error:
             click.echo(f"Error: {error}", err=True)
+            ctx.exit(USER_ERROR)
+        except OSError as error:
+            if error.filename is None:  # a pipe that was closed, say: click knows
+                raise
+            # `.partial` is where a file is until it is whole.
+            name = str(error.filename).removesuffix(".partial")
+            click.echo(f"Error: {name!r}: {error.strerror}.", err=True)
             ctx.exit(USER_ERROR)
 
 

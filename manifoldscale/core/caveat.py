@@ -27,6 +27,12 @@ class Caveat(enum.Enum):
         "of distances assume a continuous density: use `I3D()` for counts, `Hamming()` "
         "for bits"
     )
+    EVEN_SPACING = (
+        "neighbour distances vary less than in a random sample: the points lie on a grid, "
+        "along a path, or in pairs of near-copies, and ratios of distances read that "
+        "instead of the dimension; keep one of each pair or path; on a grid use "
+        "`LocalPCA()`, or thin the points, `AcrossScales(TwoNN(), at_scale=n // 16)`"
+    )
     FEW_POINTS = "few points: the interval is wide and the bias is not known"
     FINITE_SAMPLE_BIAS = (
         "nearest-neighbour estimates read low in high dimension at this number of "
@@ -190,6 +196,10 @@ class Caveat(enum.Enum):
         "all runs lie on one side of the peak, where one resource is in excess: the place "
         "of the peak is an extrapolation"
     )
+    SUM_FITS_BETTER = (
+        "the sum of two power laws, E + A P^-alpha_P + B D^-alpha_D, describes the losses "
+        "better: the exponents, floor and peak of the joint law are not theirs"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"
@@ -204,6 +214,10 @@ class Caveat(enum.Enum):
     )
     FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
     FAILED_RUNS = "runs with a non-finite loss were left out"
+    MIXED_RUNS = (
+        "runs of one size differ in a column that is not read, and so do their losses: "
+        "they were averaged as if they were repeats; fit each value of that column alone"
+    )
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "
         "set: errors are correlated, and the interval may be too narrow"

@@ -11,9 +11,10 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ManifoldScaleError, require
+from .factors import settings_that_matter
 from .result import write_csv
 from .style import drawing, log_axes
-from .tables import is_missing, rows_of
+from .tables import Row, is_missing, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,8 @@ class LearningCurve:
     floor : the irreducible loss where it is known, else None.
     shared_data : the runs share examples of one finite data set.
     task : how the task is called in tables.
+    mixed : columns of the table that were not read, such as a task or an optimiser, by
+        which the losses of runs of one size differ.
     """
 
     runs: tuple[Run, ...]
@@ -91,6 +94,7 @@ class LearningCurve:
     floor: float | None = None
     shared_data: bool = False
     task: str = ""
+    mixed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -168,7 +172,10 @@ class LearningCurve:
         well (`ALIASES`), such as test_loss, n_train, params; a bare N, which is examples to
         some and parameters to others, does not. `about` are the other fields of a curve.
         """
-        return cls(tuple(map(_run, rows_of(frame, ALIASES))), **about)
+        rows = rows_of(frame, ALIASES)
+        runs = tuple(map(_run, rows))
+        about.setdefault("mixed", _mixed(rows, runs))
+        return cls(runs, **about)
 
 
 # Names that other people's tables use.
@@ -188,6 +195,7 @@ ALIASES = {
     "seed": ("random_seed", "replicate"),
 }  # fmt: skip
 SIZES = tuple(axis.value for axis in Axis)
+YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 
 
 def _run(row: Mapping[str, Any]) -> Run:
@@ -204,11 +212,39 @@ def _run(row: Mapping[str, Any]) -> Run:
     known = {field.name for field in dc.fields(Run)} & row.keys()
     given = {name: row[name] for name in known if not is_missing(row[name])}
     for name in {"loss", "loss_stderr", "train_loss", *SIZES} & given.keys():
-        require(
-            isinstance(given[name], int | float | np.number),
-            f"Column {name!r} must hold numbers; it holds {given[name]!r}.",
-        )
+        given[name] = _number(name, given[name])
     for name in set(SIZES) & given.keys():
         if float(given[name]).is_integer():  # a column with gaps is read as floats
             given[name] = int(given[name])
+    if "converged" in given:
+        given["converged"] = _truth(given["converged"])
     return Run(**{"loss": math.nan, **given})
+
+
+def _mixed(rows: list[Row], runs: tuple[Run, ...]) -> tuple[str, ...]:
+    known = frozenset(field.name for field in dc.fields(Run))
+    known |= {other for others in ALIASES.values() for other in others}
+    sizes = [tuple(getattr(run, name) for name in SIZES) for run in runs]
+    return settings_that_matter(rows, known, sizes, [run.loss for run in runs])
+
+
+def _number(name: str, value: Any) -> float:
+    """A number, or a text that is one: `csv` and columns with one bad cell give texts."""
+    if isinstance(value, int | float | np.number):
+        return value  # type: ignore[return-value]
+    try:
+        return float(str(value))
+    except ValueError:
+        raise ManifoldScaleError(
+            f"Column {name!r} must hold numbers; it holds {value!r}."
+        ) from None
+
+
+def _truth(value: Any) -> bool:
+    """Yes or no; the text "False" would count as true."""
+    text = str(value).strip().lower()
+    require(
+        text in (*YES, *NO),
+        f"Column 'converged' must hold true or false; it holds {value!r}.",
+    )
+    return text in YES

@@ -13,6 +13,7 @@ from ..core.method import Method
 from ..geometry.neighbors import Neighbors
 from .calibrated import Calibrated
 from .dimension import Dimension, capped
+from .evenness import evenness, is_plainly_even
 from .exponential import shared_variance
 from .references import Match, References, load_references
 from .signature import N_NEIGHBORS, Signature, signature
@@ -42,6 +43,10 @@ class Auto(Method[Dimension]):
     Parameters
     ----------
     anchors : the largest number of query points.
+
+    Raises
+    ------
+    ManifoldScaleError : the points are spaced evenly, as on a grid (see `evenness`).
     """
 
     anchors: int = 5000
@@ -63,6 +68,10 @@ class Auto(Method[Dimension]):
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         raw = TwoNN()(near.first(2))
+        require(
+            not is_plainly_even(near, raw.interval),
+            f"The dimension is not identifiable: {Caveat.EVEN_SPACING.value}.",
+        )
         if near.k >= N_NEIGHBORS and near.n_queries > 1:
             found = signature(near)
             table = load_references(found.names)
@@ -99,6 +108,8 @@ def _corrected(
     interval = _interval(near, match, statistical)
     drop = {Caveat.FINITE_SAMPLE_BIAS, Caveat.NEAR_AMBIENT}
     remarks = [note for note in raw.caveats if note.caveat not in drop]
+    if not any(note.caveat is Caveat.EVEN_SPACING for note in remarks):
+        remarks += evenness(near, raw.interval)  # more ranks than the two of TwoNN
     if near.n_points > table.sizes[1]:
         remarks.append(Caveat.CALIBRATED_BELOW_SIZE(f"n = {table.sizes[1]:,.0f}"))
     if interval.high > TOP:

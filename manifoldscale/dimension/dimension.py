@@ -11,6 +11,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
+from .evenness import evenness
 
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
 MISSED = 0.99  # recall below which missed neighbours move an estimate
@@ -81,7 +82,7 @@ def pooled_dimension(
         interval=interval,
         method=method,
         n_points=near.n_points,
-        caveats=(*_remarks(near, value), *remarks),
+        caveats=(*_remarks(near, value, interval), *remarks),
         stderr=stderr,
         raw=value,
         scale=float(np.median(near.distances[:, -1])),
@@ -90,8 +91,9 @@ def pooled_dimension(
     return checked(dim, near)
 
 
-def _remarks(near: Neighbors, value: float) -> list[Remark]:
-    remarks = []
+def _remarks(near: Neighbors, value: float, interval: Interval) -> list[Remark]:
+    remarks = evenness(near, interval)
+    even = bool(remarks)
     if near.n_duplicates:
         total = near.n_points + near.n_duplicates
         remarks.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
@@ -108,7 +110,8 @@ def _remarks(near: Neighbors, value: float) -> list[Remark]:
         remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
     elif near.n_points < LOCAL * near.k:
         remarks.append(Caveat.FEW_POINTS(f"{near.k} neighbours of {near.n_points}"))
-    if value > HIGH_DIM and tied <= TIED:  # its advice is for real numbers
+    # Its advice, `Auto()`, is for samples of real numbers.
+    if value > HIGH_DIM and tied <= TIED and not even:
         remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
     return remarks
 

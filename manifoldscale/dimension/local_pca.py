@@ -75,8 +75,13 @@ class LocalPCA(Method[Dimension]):
         return self.k + (self.rule == "ca")
 
     def __call__(self, near: Neighbors, /) -> Dimension:
-        if self.rule == "participation":
-            return self._pooled_ratio(near)
+        pooled = self._pooled_ratio if self.rule == "participation" else self._pooled_votes
+        dim = pooled(near)
+        # It reads directions, which points on a grid have as well as any.
+        kept = [note for note in dim.caveats if note.caveat is not Caveat.EVEN_SPACING]
+        return dc.replace(dim, caveats=tuple(kept))
+
+    def _pooled_votes(self, near: Neighbors) -> Dimension:
         votes = self.local(near)
         value = float(votes.mean())
         variance, linked = shared_variance(votes - value, near, self.k)

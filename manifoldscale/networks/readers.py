@@ -85,6 +85,20 @@ def _arrays(file: Path) -> dict[str, Array]:
         ) from error
 
 
+def _mean_trial(responses: Array, axis: int) -> Array:
+    """The mean over trials; a trial that was not recorded is NaN, and is left out."""
+    missing = np.isnan(responses)
+    counts = (~missing).sum(axis=axis)
+    empty = np.argwhere(counts == 0)
+    if len(empty):
+        raise ManifoldScaleError(
+            f"{len(empty)} entries of `responses` are NaN in every trial, the first at "
+            f"index {tuple(empty[0].tolist())} without the axis of trials; leave out that "
+            "neuron or stimulus, or impute it."
+        )
+    return np.asarray(np.where(missing, 0, responses).sum(axis=axis) / counts)
+
+
 def population(
     responses: Any,
     *,
@@ -102,8 +116,9 @@ def population(
     ----------
     responses : array with the axes that `order` names.
     order : "neurons stimuli", "stimuli neurons", or with "trials" or "time" among them.
-        Repeated trials of a stimulus are averaged; time bins are points of their own, those
-        of a stimulus in one group, so that they are never each other's neighbours.
+        Repeated trials of a stimulus are averaged, those that are NaN left out; time bins
+        are points of their own, those of a stimulus in one group, so that they are never
+        each other's neighbours.
     labels, groups : one a stimulus.
     """
     array = as_numpy(responses, "responses")
@@ -116,7 +131,7 @@ def population(
         f"perhaps trials and time, each once; not {order!r}.",
     )
     if "trials" in axes:
-        array = array.mean(axis=axes.index("trials"))
+        array = _mean_trial(array, axes.index("trials"))
         axes.remove("trials")
     wanted = [axis for axis in ("stimuli", "time", "neurons") if axis in axes]
     array = array.transpose([axes.index(axis) for axis in wanted])

@@ -233,10 +233,18 @@ def _fit(record: Record, name: str) -> Section:
         [
             _loss_figure(record, name),
             _law_table(record, facts),
-            Notes(f"Regime: {regime['verdict']}", [*evidence, *settle]),
+            Notes(f"Regime: {regime['verdict']}", [*evidence, *settle, *regime["caveats"]]),
+            *_together(content["joint"]),
             _facts([(key, _shown(value)) for key, value in content["about"].items()]),
         ],
     )
+
+
+def _together(joint: Mapping[str, Any] | None) -> list[Notes]:
+    """The joint law, where there is one; earlier versions saved its numbers only."""
+    if joint is None or "headline" not in joint:
+        return []
+    return [Notes("Both resources together", [joint["headline"], *joint["caveats"]])]
 
 
 SECTIONS = {"study": _study, "probe": _probe, "sweep": _sweep, "fit": _fit}

@@ -197,6 +197,6 @@ def peak(part: Slice) -> str:
     if not rises.any():
         return ""
     top = int(np.argmax(np.where(np.append(False, rises), losses.y, -np.inf)))
-    if top + 1 < len(losses.y) and losses.y[top:].min() > 0.9 * losses.y[top]:
+    if losses.y[top:].min() > 0.9 * losses.y[top]:  # it does not come down again
         return ""
     return f"near {part.axis.value} = {losses.x[top]:g}"

@@ -34,7 +34,10 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing
+from .diagnosis import MISFIT
+from .losses import mixed_runs
 from .projection import project
+from .sum_law import SumLaw, fit_sum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,16 +48,24 @@ START_ALPHAS = np.array([0.15, 0.3, 0.6, 1.0, 1.6])
 START_RIDGES = np.array([1e-12, 1e-4, 1e-2])  # of rho m^(b - 1) at the middle size
 ALIGNED = 0.95  # correlation of log D with log P
 ROUNDING = 1e-4  # relative errors below this are the form's own
+EXCLUDED = 6.0  # difference of AICc from which the worse form counts as excluded
+FORM_ERROR = 0.006  # relative error of the form itself where sizes are small
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Grid:
-    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number."""
+    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number.
+
+    spread : relative scatter of single runs about their means, NaN without replicates;
+    freedom : its degrees of freedom.
+    """
 
     data: Floats
     parameters: Floats
     loss: Floats
     runs: Floats
+    spread: float
+    freedom: int
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -69,6 +80,8 @@ class JointLaw(Result):
     kappa : as fitted or given.
     floor, amplitude, ridge : E, K and rho.
     misfit : relative root mean square of the residuals, in which 0.01 is one per cent.
+    rival : the sum of two power laws fitted to the same losses; where it describes them
+        better, a caveat says so and gives its exponents.
     """
 
     alpha_D: float
@@ -84,6 +97,7 @@ class JointLaw(Result):
     misfit: float
     axis: Axis
     grid: Grid
+    rival: SumLaw
     caveats: tuple[Remark, ...] = ()
 
     @property
@@ -178,7 +192,7 @@ def fit_joint(
     axis = Axis.of(axis)
     require(axis is not Axis.data, "`axis` is the other resource: 'parameters' or 'width'.")
     require(
-        kappa is None or 0 < kappa < math.inf,
+        kappa is None or (isinstance(kappa, int | float) and 0 < kappa < math.inf),
         f"`kappa` must be positive, or None to fit it; not {kappa!r}.",
     )
     grid = _grid(curve, axis)
@@ -208,6 +222,7 @@ def fit_joint(
         spread = math.exp(half) if half < 20 else math.inf
         return Interval(value / spread, value * spread, level)
 
+    rival = fit_sum(grid.data, grid.parameters, grid.loss, grid.runs, known, level)
     half_P = math.hypot(errors[0], errors[3]) if kappa is None else errors[0]
     return JointLaw(
         alpha_D=alpha,
@@ -223,7 +238,12 @@ def fit_joint(
         misfit=math.sqrt(2 * best.cost / grid.runs.sum()),
         axis=axis,
         grid=grid,
-        caveats=_notes(grid, ratio, power),
+        rival=rival,
+        caveats=(
+            *mixed_runs(curve),
+            *_notes(grid, ratio, power),
+            *_misfits(grid, axis, 2 * float(best.cost), unknowns, rival),
+        ),
     )
 
 
@@ -242,8 +262,13 @@ def _grid(curve: LearningCurve, axis: Axis) -> Grid:
     unique, where, counts = np.unique(
         pairs, axis=0, return_inverse=True, return_counts=True
     )
-    means = np.bincount(where.ravel(), weights=loss[usable]) / counts
-    return Grid(unique[:, 0], unique[:, 1], means, counts.astype(float))
+    where = where.ravel()
+    means = np.bincount(where, weights=loss[usable]) / counts
+    freedom = int((counts - 1).sum())
+    squares = float(((loss[usable] / means[where] - 1) ** 2).sum())
+    spread = math.sqrt(squares / freedom) if freedom else math.nan
+    runs = counts.astype(float)
+    return Grid(unique[:, 0], unique[:, 1], means, runs, spread, freedom)
 
 
 def _known(floor: str | float, grid: Grid) -> float | None:
@@ -255,9 +280,9 @@ def _known(floor: str | float, grid: Grid) -> float | None:
         return None if floor == "free" else 0.0
     smallest = float(grid.loss.min())
     require(
-        0 <= floor < smallest,
-        f"`floor` must be at least 0 and below the smallest mean loss, "
-        f"{number(smallest)}; not {floor}.",
+        isinstance(floor, int | float | np.number) and 0 <= floor < smallest,
+        "`floor` must be 'free', 'zero' or a number of at least 0 and below the smallest "
+        f"mean loss, {number(smallest)}; not {floor!r}.",
     )
     return float(floor)
 
@@ -355,3 +380,31 @@ def _notes(grid: Grid, ratio: float, kappa: float) -> tuple[Remark, ...]:
     if not ((distance > math.log(2)).any() and (distance < -math.log(2)).any()):
         notes.append(Caveat.ONE_SIDED_GRID())
     return tuple(notes)
+
+
+def _misfits(
+    grid: Grid, axis: Axis, cost: float, unknowns: int, rival: SumLaw
+) -> tuple[Remark, ...]:
+    """Do the losses follow the form at all, and do they follow a sum of powers better?"""
+    notes = []
+    freedom = len(grid.loss) - unknowns
+    # What the form itself is off by at small sizes is no evidence against it.
+    beyond = cost - FORM_ERROR**2 * float(grid.runs.sum())
+    if grid.spread > 0 and beyond > 0:
+        ratio = beyond / freedom / grid.spread**2
+        p = float(stats.f.sf(ratio, freedom, grid.freedom))
+        if p < MISFIT:
+            notes.append(Caveat.LACK_OF_FIT(f"p = {number(p, 2)}"))
+    better = _aicc(grid, cost, unknowns) - _aicc(grid, rival.cost, rival.unknowns)
+    if beyond > 0 and better > EXCLUDED:
+        facts = f"AICc lower by {number(better, 2)}: {rival.facts(axis)}"
+        notes.append(Caveat.SUM_FITS_BETTER(facts))
+    return tuple(notes)
+
+
+def _aicc(grid: Grid, cost: float, unknowns: int) -> float:
+    """Of normal relative errors of unknown size, itself an unknown."""
+    n, k = len(grid.loss), unknowns + 1
+    variance = max(cost / n, ROUNDING**2)
+    correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
+    return n * math.log(variance) + 2 * k + correction

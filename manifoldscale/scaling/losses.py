@@ -89,9 +89,16 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     late = sum(run.converged is False for run in curve.runs)
     if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
+    remarks += mixed_runs(curve)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
     return x, y, usable, remarks
+
+
+def mixed_runs(curve: LearningCurve) -> list[Remark]:
+    """What a table holds besides, by which the runs of one size differ."""
+    columns = ", ".join(map(repr, curve.mixed))
+    return [Caveat.MIXED_RUNS(columns)] if columns else []
 
 
 def _means(x: Array, y: Array) -> Losses:

@@ -86,6 +86,57 @@ def test_fit_takes_a_grid_slice_by_slice_and_together() -> None:
     assert "hierarchy: D / P" in found.output
 
 
+def test_folders_that_cannot_be_written_are_one_line() -> None:
+    saved = call("fit", "one.csv", "--out", "results")
+    assert saved.exit_code == 0, saved.output
+    for arguments in (
+        ("fit", "one.csv", "--out", "/proc/folder"),
+        ("report", "results", "--out", "/proc/page.html"),
+    ):
+        found = call(*arguments)
+        assert found.exit_code == 1 and found.stderr.startswith("Error: '/proc/")
+        assert found.exception is None or isinstance(found.exception, SystemExit)
+
+
+def test_a_misspelt_command_is_told_what_was_meant() -> None:
+    found = call("prob")
+    assert found.exit_code == 2 and "Did you mean 'probe'" in found.stderr
+
+
+def write_losses(losses: np.ndarray) -> None:
+    sizes = 100 * 2 ** np.arange(len(losses))
+    pd.DataFrame({"dataset_size": sizes, "loss": losses}).to_csv("these.csv", index=False)
+
+
+def test_fit_says_why_it_calls_a_peak_a_crossover(here: Path) -> None:
+    """A verdict without its reason: the caveats of the regime were on no page."""
+    write_losses(np.array([1, 0.7, 0.5, 0.9, 0.3, 0.2, 0.14]))
+    found = call("fit", "these.csv", "--out", "peak")
+    assert "Regime: crossover" in found.stdout and "! descent peak" in found.stdout
+    assert "descent peak (near dataset_size = 800)" in (
+        here / "peak/report.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_sizes_that_were_varied_together_are_told_from_few_sizes() -> None:
+    d = 1000 * 2 ** np.arange(6)
+    pd.DataFrame({"D": d, "P": 20 * d, "loss": d**-0.5}).to_csv("both.csv", index=False)
+    found = call("fit", "both.csv")
+    assert found.exit_code == 1
+    assert "leave the column 'parameters' out" in " ".join(found.stderr.split())
+
+
+def test_fit_says_what_is_wrong_with_the_joint_law(here: Path) -> None:
+    d, p = map(np.ravel, np.meshgrid(10.0 ** np.arange(6, 11), 10.0 ** np.arange(5, 9)))
+    table = {"D": d, "P": p, "loss": 1.7 + 400 * p**-0.34 + 400 * d**-0.28}
+    pd.DataFrame(table).to_csv("sum.csv", index=False)
+    found = call("fit", "sum.csv", "--out", "together")
+    assert "! sum fits better" in found.stdout
+    assert "sum fits better" in (here / "together/report.html").read_text(encoding="utf-8")
+    saved = json.loads((here / "together/results.json").read_text())["joint"]
+    assert saved["headline"].startswith("alpha_D") and "sum fits" in saved["caveats"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

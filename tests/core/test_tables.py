@@ -85,3 +85,64 @@ def test_other_formats_and_broken_files(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ms.ManifoldScaleError, match=r"empty\.csv cannot be read"):
         LearningCurve.from_frame(tmp_path / "empty.csv")
+
+
+def test_numbers_and_truths_may_be_texts(tmp_path: Path) -> None:
+    """As the csv module gives them, and pandas where one cell of a column is bad."""
+    rows = [
+        {"D": "1e3", "loss": " 0.5", "converged": "no"},
+        {"D": "2000", "loss": "0.25", "converged": "True"},
+        {"D": "4000", "loss": "", "converged": ""},
+    ]
+    runs = LearningCurve.from_frame(rows).runs
+    assert [run.dataset_size for run in runs] == [1000, 2000, 4000]
+    assert [run.converged for run in runs] == [False, True, None]
+    assert (
+        LearningCurve.from_frame([{"D": 10, "loss": 1.0, "converged": np.bool_(False)}])
+        .runs[0]
+        .converged
+        is False
+    )
+    (tmp_path / "losses.csv").write_text('D,loss\n100,0.5\n"1,600",0.2\n')
+    with pytest.raises(ms.ManifoldScaleError, match="it holds '1,600'"):
+        LearningCurve.from_frame(tmp_path / "losses.csv")
+    with pytest.raises(ms.ManifoldScaleError, match="'converged' must hold true or false"):
+        LearningCurve.from_frame([{"D": 10, "loss": 1.0, "converged": "maybe"}])
+
+
+SIZES = [100, 200, 400, 800, 1600]
+
+
+def losses(tasks: dict[str, float], **more: list) -> list[dict]:
+    rng = np.random.default_rng(0)
+    return [
+        {"D": d, "loss": a * d**-0.5 * np.exp(0.03 * rng.standard_normal()), "task": task}
+        | {"fold": seed, "accuracy": rng.uniform(), "flops": 6 * d}
+        for task, a in tasks.items()
+        for d in SIZES
+        for seed in range(4)
+    ]
+
+
+def test_runs_of_several_tasks_are_no_repeats_and_that_is_said() -> None:
+    curve = LearningCurve.from_frame(losses({"digits": 1.0, "letters": 2.0}))
+    assert curve.mixed == ("task",)
+    fit = ms.fit_power_law(curve)
+    assert "mixed runs ('task')" in str(fit)
+    one = [
+        row for row in losses({"digits": 1.0, "letters": 2.0}) if row["task"] == "digits"
+    ]
+    assert LearningCurve.from_frame(one).mixed == ()
+
+
+def test_another_name_for_the_seed_is_no_setting() -> None:
+    """Nor is a measurement, nor what is the same in all runs of a size; nor a setting that
+    makes no difference.
+    """
+    assert LearningCurve.from_frame(losses({"a": 1.0, "b": 1.0})).mixed == ()
+
+
+def test_exact_losses_tell_their_settings_too() -> None:
+    rows = [{"D": d, "loss": a * d**-0.5, "lr": a} for d in SIZES for a in (1.0, 1.1)]
+    assert LearningCurve.from_frame(rows).mixed == ("lr",)
+    assert LearningCurve.from_frame([row | {"lr": 1} for row in rows]).mixed == ()

@@ -128,13 +128,14 @@ def test_auto_says_what_it_did() -> None:
 
 
 def test_a_cloud_unlike_any_reference_is_corrected_for_its_size_only() -> None:
-    """Tight pairs of points: the nearest distance says nothing of the others."""
+    """A plane, and far from it a cloud of eight dimensions."""
     rng = np.random.default_rng(3)
-    centres = rng.random((500, 3))
-    pairs = np.vstack([centres, centres + 1e-5 * rng.standard_normal((500, 3))])
-    dim = ms.estimate(pairs, Auto())
+    plane = np.pad(rng.standard_normal((1000, 2)), [(0, 0), (0, 18)])
+    full = np.pad(rng.standard_normal((1000, 8)), [(0, 0), (0, 12)]) + 30
+    both = np.vstack([plane, full])
+    dim = ms.estimate(both, Auto())
     assert Caveat.UNLIKE_REFERENCES in {note.caveat for note in dim.caveats}
-    assert dim.value == ms.estimate(pairs, Calibrated(TwoNN())).value
+    assert dim.value == ms.estimate(both, Calibrated(TwoNN())).value
 
 
 def test_fewer_queries_widen_the_interval() -> None:

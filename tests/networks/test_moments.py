@@ -135,6 +135,15 @@ def test_recordings_of_neurons() -> None:
     np.testing.assert_array_equal(one.points, other.points)
     dim = ms.estimate(one, ms.dimension.TwoNN())
     assert dim.interval.low < 1 < dim.interval.high
+    gaps = np.stack([rates, rates])
+    gaps[1, ::3] = np.nan  # a third of the stimuli were shown once
+    left = population(gaps, order="trials stimuli neurons")
+    np.testing.assert_allclose(left.points, rates)
+    gaps[0, 6, 2] = np.nan
+    with pytest.raises(ms.ManifoldScaleError, match=r"NaN in every trial.*\(6, 2\)"):
+        population(gaps, order="trials stimuli neurons")
+    counts = population(np.ones((4, 3, 2), dtype=int), order="neurons stimuli trials")
+    assert counts.points.tolist() == [[1.0] * 4] * 3
     bins = population(rates.reshape(50, 10, 60), order="stimuli time neurons")
     assert len(bins) == 500 and (bins.groups == np.repeat(np.arange(50), 10)).all()
     with pytest.raises(ms.ManifoldScaleError, match="name the 2 axes"):

@@ -174,6 +174,14 @@ def test_scatter_near_a_known_floor_is_no_effect_of_the_other_resource() -> None
     assert np.mean(says) <= 0.05
 
 
+def test_a_loss_that_only_rises_has_no_peak() -> None:
+    sizes = np.geomspace(100, 10_000, 7)
+    runs = tuple(Run(0.1 * size**0.2, dataset_size=int(size)) for size in sizes)
+    found = classify_regime(LearningCurve(runs))
+    assert found.verdict == "undetermined" and found.settle
+    assert "DESCENT_PEAK" not in {note.caveat.name for note in found.caveats}
+
+
 def test_sizes_on_both_sides_are_a_crossover_with_its_peak() -> None:
     curve, _ = simulated(0.6, [300], spaced(10, 20_000, 14), "data", 0)
     found = classify_regime(curve)
