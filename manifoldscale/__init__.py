@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .scaling.sum_law import fit_sum as fit_sum
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ __getattr__, __dir__ = attach(
         "extract": ".networks.extract",
         "fit_joint": ".scaling.joint",
         "fit_power_law": ".scaling.power_law",
+        "fit_sum": ".scaling.sum_law",
         "manifolds": ".manifolds",
         "open_store": ".networks.extract",
         "population": ".networks.readers",

@@ -60,6 +60,7 @@ def _joint(law: "JointLaw") -> dict[str, Any]:
     return {
         **law.row(),
         "headline": law.headline(),
+        "sum": {**law.rival.row(), "headline": law.rival.headline()},
         "caveats": [str(note) for note in law.caveats],
     }
 
@@ -192,8 +193,9 @@ def _too_few(parts: list["Slice"], axis: Axis) -> str:
 
 def _show(fits: Fits) -> None:
     exponent = fits.regime.axis.exponent
-    columns = {"runs at": "left", "sizes": "right", "n": "right", exponent: "right"}
-    columns |= {"95 % interval": "left", "floor, 95 %": "left", "curve": "left"}
+    columns = {"runs at": "left", "sizes": "right", "n": "right"}
+    columns |= {f"{exponent}, 95 %": "left", "floor, 95 %": "left", "curve": "left"}
+    rule = next(iter(fits.slices.values()))[0].floor_rule
     rows = []
     for label, (fitted, models) in fits.slices.items():
         rows.append(
@@ -201,19 +203,19 @@ def _show(fits: Fits) -> None:
                 label or "all runs",
                 str(len(fitted.losses.x)),
                 str(fitted.n_points),
-                number(fitted.alpha),
-                str(fitted.interval),
-                fitted.floor_in_words,
+                f"{number(fitted.alpha)} {fitted.interval}",
+                fitted.floor_in_words.removesuffix(f", {rule}"),
                 "" if models is None else models.verdict,
             ]
         )
-    show_table("Power laws", columns, rows)
+    show_table(f"Power laws, floor {rule}", columns, rows)
     for note in _notes(fits):
         out.print(f"  ! {note}", style="yellow")
     if fits.joint is not None:
         out.print(f"\nTogether: {fits.joint.headline()}")
         for note in fits.joint.caveats:
             out.print(f"  ! {note}", style="yellow")
+        out.print(f"As a sum of two powers: {fits.joint.rival.headline()}")
     regime = fits.regime
     out.print(f"\n[bold]Regime: {regime.verdict}[/bold]")
     for item in regime.evidence:

@@ -198,7 +198,8 @@ class Caveat(enum.Enum):
     )
     SUM_FITS_BETTER = (
         "the sum of two power laws, E + A P^-alpha_P + B D^-alpha_D, describes the losses "
-        "better: the exponents, floor and peak of the joint law are not theirs"
+        "better: the exponents, floor and peak of the joint law are not theirs; take those "
+        "of `fit_sum`"
     )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "

@@ -244,7 +244,8 @@ def _together(joint: Mapping[str, Any] | None) -> list[Notes]:
     """The joint law, where there is one; earlier versions saved its numbers only."""
     if joint is None or "headline" not in joint:
         return []
-    return [Notes("Both resources together", [joint["headline"], *joint["caveats"]])]
+    rival = f"As a sum of two powers: {joint['sum']['headline']}"
+    return [Notes("Both resources together", [joint["headline"], *joint["caveats"], rival])]
 
 
 SECTIONS = {"study": _study, "probe": _probe, "sweep": _sweep, "fit": _fit}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .sum_law import SumLaw as SumLaw, fit_sum as fit_sum
 
 # Each on first use: the exponents of a dimension need no SciPy, which is slow to come.
 __getattr__, __dir__ = attach(
@@ -47,11 +48,13 @@ __getattr__, __dir__ = attach(
         "Reference": ".power_law",
         "RegimeVerdict": ".regime",
         "RelationTest": ".relation",
+        "SumLaw": ".sum_law",
         "classify_regime": ".regime",
         "compare": ".comparison",
         "compare_models": ".models",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
+        "fit_sum": ".sum_law",
         "ladder": ".exponent",
         "predict_exponent": ".exponent",
         "select_range": ".range_selection",

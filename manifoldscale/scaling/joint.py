@@ -34,10 +34,10 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing
-from .diagnosis import MISFIT
+from .grid import Grid, grid_of, require_enough, stated_floor
 from .losses import mixed_runs
 from .projection import project
-from .sum_law import SumLaw, fit_sum
+from .sum_law import SumLaw, sum_of_powers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,26 +46,9 @@ BISECTIONS = 60
 REWEIGHTINGS = 2
 START_ALPHAS = np.array([0.15, 0.3, 0.6, 1.0, 1.6])
 START_RIDGES = np.array([1e-12, 1e-4, 1e-2])  # of rho m^(b - 1) at the middle size
-ALIGNED = 0.95  # correlation of log D with log P
 ROUNDING = 1e-4  # relative errors below this are the form's own
 EXCLUDED = 6.0  # difference of AICc from which the worse form counts as excluded
 FORM_ERROR = 0.006  # relative error of the form itself where sizes are small
-
-
-@dc.dataclass(frozen=True, eq=False)
-class Grid:
-    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number.
-
-    spread : relative scatter of single runs about their means, NaN without replicates;
-    freedom : its degrees of freedom.
-    """
-
-    data: Floats
-    parameters: Floats
-    loss: Floats
-    runs: Floats
-    spread: float
-    freedom: int
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -95,7 +78,6 @@ class JointLaw(Result):
     amplitude: float
     ridge: float
     misfit: float
-    axis: Axis
     grid: Grid
     rival: SumLaw
     caveats: tuple[Remark, ...] = ()
@@ -117,10 +99,10 @@ class JointLaw(Result):
 
     def headline(self) -> str:
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}, peak at {self.axis.value} = "
+            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
+            f"{number(self.alpha_P)} {self.interval_P}, peak at {self.grid.axis.value} = "
             f"{number(self.ratio)} D^{number(1 / self.kappa)}, floor {number(self.floor)} "
-            f"({len(self.grid.loss)} pairs, residuals {100 * self.misfit:.1f} %)"
+            f"({len(self.grid)} pairs, residuals {100 * self.misfit:.1f} %)"
         )
 
     def row(self) -> dict[str, Any]:
@@ -141,14 +123,7 @@ class JointLaw(Result):
     @drawing
     def plot(self, ax: "Axes") -> None:
         """Losses against D, a curve for every P."""
-        grid = np.geomspace(self.grid.data.min(), self.grid.data.max(), 200)
-        for p in np.unique(self.grid.parameters):
-            here = self.grid.parameters == p
-            label = f"{self.axis.label} = {p:g}"
-            (line,) = ax.plot(grid, self.predict(grid, p), label=label)
-            ax.plot(self.grid.data[here], self.grid.loss[here], "o", color=line.get_color())
-        ax.set(xscale="log", yscale="log", xlabel=Axis.data.label, ylabel="test loss")
-        ax.legend()
+        self.grid.draw(ax, self.predict)
 
 
 def shape(u: Floats, v: Floats, alpha: float, ridge: float) -> Floats:
@@ -189,23 +164,14 @@ def fit_joint(
     ManifoldScaleError : less than three values of either resource, fewer pairs than
         unknowns and two, settings that make no sense.
     """
-    axis = Axis.of(axis)
-    require(axis is not Axis.data, "`axis` is the other resource: 'parameters' or 'width'.")
+    grid = grid_of(curve, axis)
     require(
         kappa is None or (isinstance(kappa, int | float) and 0 < kappa < math.inf),
         f"`kappa` must be positive, or None to fit it; not {kappa!r}.",
     )
-    grid = _grid(curve, axis)
-    known = _known(floor, grid)
+    known = stated_floor(floor, grid)
     unknowns = 4 + (kappa is None) + (known is None)
-    for name, sizes in ((Axis.data.value, grid.data), (axis.value, grid.parameters)):
-        n = len(np.unique(sizes))
-        require(n >= 3, f"A joint law needs three values of {name}; there are {n}.")
-    require(
-        len(grid.loss) >= unknowns + 2,
-        f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are "
-        f"{len(grid.loss)}.",
-    )
+    require_enough(grid, unknowns)
     search = _Search(grid, kappa, known, grid.runs / grid.loss**2)
     for _ in range(REWEIGHTINGS):  # constant relative error about the fit, not the data
         best = search.run()
@@ -214,7 +180,7 @@ def fit_joint(
     best = search.run()
     alpha, ratio, ridge, power = search.named(best.x)
     linear = search.linear(best.x)
-    freedom = len(grid.loss) - unknowns
+    freedom = len(grid) - unknowns
     errors = search.errors(best, freedom) * float(stats.t.ppf(0.5 + level / 2, freedom))
 
     def interval(value: float, half: float) -> Interval:
@@ -222,7 +188,7 @@ def fit_joint(
         spread = math.exp(half) if half < 20 else math.inf
         return Interval(value / spread, value * spread, level)
 
-    rival = fit_sum(grid.data, grid.parameters, grid.loss, grid.runs, known, level)
+    rival = sum_of_powers(grid, known, level)
     half_P = math.hypot(errors[0], errors[3]) if kappa is None else errors[0]
     return JointLaw(
         alpha_D=alpha,
@@ -236,55 +202,14 @@ def fit_joint(
         amplitude=linear[1],
         ridge=ridge,
         misfit=math.sqrt(2 * best.cost / grid.runs.sum()),
-        axis=axis,
         grid=grid,
         rival=rival,
         caveats=(
             *mixed_runs(curve),
             *_notes(grid, ratio, power),
-            *_misfits(grid, axis, 2 * float(best.cost), unknowns, rival),
+            *_misfits(grid, 2 * float(best.cost), unknowns, rival),
         ),
     )
-
-
-def _grid(curve: LearningCurve, axis: Axis) -> Grid:
-    require(
-        isinstance(curve, LearningCurve),
-        "`fit_joint` takes a LearningCurve; `LearningCurve.from_frame` makes one.",
-    )
-    data, other, loss = curve.column(Axis.data), curve.column(axis), curve.losses
-    usable = np.isfinite(data) & np.isfinite(other) & np.isfinite(loss)
-    require(
-        bool(usable.any()), f"No run says its dataset_size, its {axis.value} and its loss."
-    )
-    require(bool((loss[usable] > 0).all()), "Losses must be positive.")
-    pairs = np.column_stack([data, other])[usable]
-    unique, where, counts = np.unique(
-        pairs, axis=0, return_inverse=True, return_counts=True
-    )
-    where = where.ravel()
-    means = np.bincount(where, weights=loss[usable]) / counts
-    freedom = int((counts - 1).sum())
-    squares = float(((loss[usable] / means[where] - 1) ** 2).sum())
-    spread = math.sqrt(squares / freedom) if freedom else math.nan
-    runs = counts.astype(float)
-    return Grid(unique[:, 0], unique[:, 1], means, runs, spread, freedom)
-
-
-def _known(floor: str | float, grid: Grid) -> float | None:
-    if isinstance(floor, str):
-        require(
-            floor in ("free", "zero"),
-            f"`floor` must be 'free', 'zero' or a number; not {floor!r}.",
-        )
-        return None if floor == "free" else 0.0
-    smallest = float(grid.loss.min())
-    require(
-        isinstance(floor, int | float | np.number) and 0 <= floor < smallest,
-        "`floor` must be 'free', 'zero' or a number of at least 0 and below the smallest "
-        f"mean loss, {number(smallest)}; not {floor!r}.",
-    )
-    return float(floor)
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -369,12 +294,8 @@ class _Search:
 
 
 def _notes(grid: Grid, ratio: float, kappa: float) -> tuple[Remark, ...]:
-    notes = []
-    logs = np.log(grid.data), np.log(grid.parameters)
-    correlation = float(np.corrcoef(*logs)[0, 1])
-    if abs(correlation) > ALIGNED:
-        notes.append(Caveat.ALIGNED_DESIGN(f"correlation {correlation:.2f}"))
-    distance = kappa * (logs[1] - math.log(ratio)) - logs[0]
+    notes = grid.aligned()
+    distance = kappa * np.log(grid.parameters / ratio) - np.log(grid.data)
     if not (np.abs(distance) < math.log(2)).any():
         notes.append(Caveat.RIDGE_UNIDENTIFIED())
     if not ((distance > math.log(2)).any() and (distance < -math.log(2)).any()):
@@ -382,29 +303,21 @@ def _notes(grid: Grid, ratio: float, kappa: float) -> tuple[Remark, ...]:
     return tuple(notes)
 
 
-def _misfits(
-    grid: Grid, axis: Axis, cost: float, unknowns: int, rival: SumLaw
-) -> tuple[Remark, ...]:
+def _misfits(grid: Grid, cost: float, unknowns: int, rival: SumLaw) -> tuple[Remark, ...]:
     """Do the losses follow the form at all, and do they follow a sum of powers better?"""
-    notes = []
-    freedom = len(grid.loss) - unknowns
     # What the form itself is off by at small sizes is no evidence against it.
     beyond = cost - FORM_ERROR**2 * float(grid.runs.sum())
-    if grid.spread > 0 and beyond > 0:
-        ratio = beyond / freedom / grid.spread**2
-        p = float(stats.f.sf(ratio, freedom, grid.freedom))
-        if p < MISFIT:
-            notes.append(Caveat.LACK_OF_FIT(f"p = {number(p, 2)}"))
+    notes = grid.lack_of_fit(beyond, unknowns)
     better = _aicc(grid, cost, unknowns) - _aicc(grid, rival.cost, rival.unknowns)
     if beyond > 0 and better > EXCLUDED:
-        facts = f"AICc lower by {number(better, 2)}: {rival.facts(axis)}"
+        facts = f"AICc lower by {number(better, 2)}: {rival.facts()}"
         notes.append(Caveat.SUM_FITS_BETTER(facts))
     return tuple(notes)
 
 
 def _aicc(grid: Grid, cost: float, unknowns: int) -> float:
     """Of normal relative errors of unknown size, itself an unknown."""
-    n, k = len(grid.loss), unknowns + 1
+    n, k = len(grid), unknowns + 1
     variance = max(cost / n, ROUNDING**2)
     correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
     return n * math.log(variance) + 2 * k + correction

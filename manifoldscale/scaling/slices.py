@@ -42,7 +42,8 @@ class Slice:
         if self.other is None:
             return ""
         symbol = self.other.label.split()[-1]  # D, P or w
-        return f"{symbol} = {self.held:g}"
+        held = f"{self.held:g}" if self.held < 1e6 else f"{self.held:.4g}"
+        return f"{symbol} = {held}"
 
     @property
     def below(self) -> bool:

@@ -1,34 +1,48 @@
-"""The sum of two power laws, L(D, P) = E + A P^-a + B D^-b: the joint law's rival.
+"""The sum of two power laws, L(D, P) = E + A P^-alpha_P + B D^-alpha_D.
 
 Hoffmann et al. (2022) fit it to language models. It approaches its plateau along one
-resource with that resource's own exponent, where the joint law does so as 1 / M; losses
+resource with that resource's own exponent, where the joint law does so as 1 / M: losses
 that follow the one give wrong exponents with the other.
 """
 
 import dataclasses as dc
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import optimize, stats
 
 from ..core.arrays import Floats
+from ..core.caveat import Remark
+from ..core.errors import require
 from ..core.interval import Interval, number
-from ..core.learning_curve import Axis
+from ..core.learning_curve import Axis, LearningCurve
+from ..core.result import Result
+from ..core.style import drawing
+from .grid import Grid, grid_of, require_enough, stated_floor
+from .losses import mixed_runs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
 LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
 ROUNDING = 1e-4  # relative errors below this are no evidence
 
 
-@dc.dataclass(frozen=True)
-class SumLaw:
+@dc.dataclass(frozen=True, eq=False)
+class SumLaw(Result):
     """A fitted sum of two power laws.
 
     Attributes
     ----------
-    alpha_D, alpha_P : exponents, with `interval_D` and `interval_P`, independent.
-    floor : E; cost : weighted sum of squares of relative residuals; unknowns : fitted.
+    alpha_D, alpha_P : exponents with `interval_D`, `interval_P`, independent of each other.
+    floor, floor_interval : E; the interval is a point where E was given.
+    A, B : amplitudes of the parameters and of the data.
+    optimal, optimal_interval : exponent with which the best P grows with the compute P D,
+        alpha_D / (alpha_D + alpha_P); that of D is the rest to one.
+    misfit : relative root mean square of the residuals.
+    cost, unknowns : weighted sum of squares of the relative residuals, and what was fitted.
     """
 
     alpha_D: float
@@ -36,104 +50,239 @@ class SumLaw:
     alpha_P: float
     interval_P: Interval
     floor: float
+    floor_interval: Interval
+    A: float
+    B: float
+    optimal_interval: Interval
     cost: float
     unknowns: int
+    grid: Grid
+    caveats: tuple[Remark, ...] = ()
 
-    def facts(self, axis: Axis) -> str:
+    @property
+    def value(self) -> float:
+        """alpha_D, under the name that every result has."""
+        return self.alpha_D
+
+    @property
+    def optimal(self) -> float:
+        return self.alpha_D / (self.alpha_D + self.alpha_P)
+
+    @property
+    def misfit(self) -> float:
+        return math.sqrt(self.cost / self.grid.runs.sum())
+
+    def predict(self, dataset_size: Any, parameters: Any) -> Floats:
+        """The fitted loss, sizes broadcast against each other; np.inf is a limit."""
+        d, p = (np.asarray(size, dtype=float) for size in (dataset_size, parameters))
+        falling = self.A * p**-self.alpha_P + self.B * d**-self.alpha_D
+        return np.asarray(self.floor + falling)
+
+    def compute_optimal(self, product: Any) -> tuple[Floats, Floats]:
+        """The D and the P of the smallest loss at a given product P D.
+
+        Where a step costs 6 P operations an example, as in language models, the product is
+        compute / 6. The stationary point of E + A P^-a + B D^-b at fixed P D is
+        P = G (P D)^(b / (a + b)) with G = (a A / (b B))^(1 / (a + b)).
+        """
+        total = self.alpha_P + self.alpha_D
+        balance = (self.alpha_P * self.A / (self.alpha_D * self.B)) ** (1 / total)
+        product = np.asarray(product, dtype=float)
+        parameters = balance * product**self.optimal
+        return product / parameters, parameters
+
+    def facts(self) -> str:
+        fitted = f" {self.floor_interval}" if self.floor_interval.width > 0 else ", given"
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}, floor {number(self.floor)}"
+            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
+            f"{number(self.alpha_P)} {self.interval_P}, floor {number(self.floor)}{fitted}"
         )
+
+    def headline(self) -> str:
+        size = f"{len(self.grid)} pairs, residuals {100 * self.misfit:.1f} %"
+        return f"{self.facts()} ({size})"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "alpha_D": self.alpha_D,
+            "low_D": self.interval_D.low,
+            "high_D": self.interval_D.high,
+            "alpha_P": self.alpha_P,
+            "low_P": self.interval_P.low,
+            "high_P": self.interval_P.high,
+            "floor": self.floor,
+            "floor_low": self.floor_interval.low,
+            "floor_high": self.floor_interval.high,
+            "A": self.A,
+            "B": self.B,
+            "optimal": self.optimal,
+            "optimal_low": self.optimal_interval.low,
+            "optimal_high": self.optimal_interval.high,
+            "misfit": self.misfit,
+        }
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Losses against D, a curve for every P."""
+        self.grid.draw(ax, self.predict)
 
 
 def fit_sum(
-    data: Floats,
-    parameters: Floats,
-    loss: Floats,
-    runs: Floats,
-    floor: float | None,
-    level: float,
+    curve: LearningCurve,
+    axis: Axis | str = Axis.parameters,
+    floor: str | float = "free",
+    level: float = 0.95,
 ) -> SumLaw:
-    """Fit mean losses at pairs of sizes, with a constant relative error.
+    """Fit E + A P^-alpha_P + B D^-alpha_D to runs over both resources.
 
-    floor : E where it is known; None fits it.
+    Parameters
+    ----------
+    curve : runs that say their dataset size and the other resource.
+    axis : the other resource, "parameters" or "width".
+    floor : "free", "zero" or a number.
+    level : of the intervals, those of the linearised fit in the logarithms of the
+        exponents, with Student's t.
+
+    Losses are means over seeds, with a constant relative error. Exponents, amplitudes and
+    the floor are positive.
+
+    Raises
+    ------
+    ManifoldScaleError : less than three values of either resource, fewer pairs than
+        unknowns and two, settings that make no sense.
     """
-    problem = _Sum(np.log(data), np.log(parameters), loss, floor, np.sqrt(runs) / loss)
-    best = problem.minimise()
+    require(0 < level < 1, f"`level` must lie between 0 and 1; not {level!r}.")
+    grid = grid_of(curve, axis)
+    known = stated_floor(floor, grid)
+    require_enough(grid, 4 + (known is None))
+    law = sum_of_powers(grid, known, level)
+    caveats = mixed_runs(curve) + grid.lack_of_fit(law.cost, law.unknowns) + grid.aligned()
+    return dc.replace(law, caveats=tuple(caveats))
+
+
+def sum_of_powers(grid: Grid, floor: float | None, level: float) -> SumLaw:
+    """The fit itself, without caveats; `floor` is E where it is known."""
+    problem = _Sum(grid, floor, np.sqrt(grid.runs) / grid.loss)
+    x = problem.minimise()
     for _ in range(2):  # errors relative to the fit, not to the data
-        fitted = problem.fitted(best.x)
-        problem = dc.replace(problem, roots=np.sqrt(runs) / fitted)
-        best = problem.polish(best.x)
+        problem = dc.replace(problem, roots=np.sqrt(grid.runs) / problem.fitted(x))
+        x = problem.polish(x).x
+    cost = float((problem.residuals(x) ** 2).sum())
     unknowns = 4 + (floor is None)
-    freedom = len(loss) - unknowns
-    variance = max(2 * best.cost / freedom, ROUNDING**2)
-    errors = np.sqrt(np.diag(np.linalg.pinv(best.jac.T @ best.jac)) * variance)
-    half = errors * float(stats.t.ppf(0.5 + level / 2, freedom))
+    freedom = len(grid) - unknowns
+    covariance = problem.covariance(x) * max(cost / freedom, ROUNDING**2)
+    quantile = float(stats.t.ppf(0.5 + level / 2, freedom))
 
-    def interval(which: int) -> Interval:
-        # Beyond a factor of e^20 there is no knowledge, and no number either.
-        if half[which] > 20:
-            return Interval(0.0, math.inf, level)
-        ends = np.exp(best.x[which] + np.array([-1, 1]) * half[which])
-        return Interval(float(ends[0]), float(ends[1]), level)
+    def half(*weights: float) -> float:
+        """Of the sum of log alpha_D, log alpha_P and E with these weights."""
+        w = np.array(weights)
+        return quantile * math.sqrt(max(float(w @ covariance @ w), 0.0))
 
-    alpha_D, alpha_P = np.exp(best.x)
+    alpha_D, alpha_P = map(float, np.exp(x))
+    E, A, B = problem.linear(x)
+    odds = _about(alpha_D / alpha_P, half(1, -1, 0), level)
+    wide = half(0, 0, 1)
+    lowest = float(grid.loss.min())
     return SumLaw(
-        alpha_D=float(alpha_D),
-        interval_D=interval(0),
-        alpha_P=float(alpha_P),
-        interval_P=interval(1),
-        floor=float(problem.linear(best.x)[0]) if floor is None else floor,
-        cost=2 * float(best.cost),
+        alpha_D=alpha_D,
+        interval_D=_about(alpha_D, half(1, 0, 0), level),
+        alpha_P=alpha_P,
+        interval_P=_about(alpha_P, half(0, 1, 0), level),
+        floor=E,
+        floor_interval=Interval(max(E - wide, 0.0), min(E + wide, lowest), level),
+        A=A,
+        B=B,
+        optimal_interval=odds.map(_share),
+        cost=cost,
         unknowns=unknowns,
+        grid=grid,
     )
+
+
+def _share(odds: float) -> float:
+    return 1.0 if math.isinf(odds) else odds / (1 + odds)
+
+
+def _about(value: float, half: float, level: float) -> Interval:
+    # Beyond a factor of e^20 there is no knowledge, and no number either.
+    if half > 20:
+        return Interval(0.0, math.inf, level)
+    return Interval(value * math.exp(-half), value * math.exp(half), level)
 
 
 @dc.dataclass(frozen=True, eq=False)
 class _Sum:
-    """Least squares over (log b, log a); E, A and B, none negative, projected out.
+    """Least squares over (log alpha_D, log alpha_P); E, A and B, none negative, projected
+    out.
 
     roots : square roots of the weights.
     """
 
-    log_data: Floats
-    log_parameters: Floats
-    loss: Floats
+    grid: Grid
     floor: float | None
     roots: Floats
 
-    def columns(self, x: Floats) -> Floats:
-        """1, D^-b, P^-a, the powers about the middle size, where their columns are O(1)."""
-        b, a = np.exp(x)
-        logs = self.log_data, self.log_parameters
-        powers = [
-            np.exp(-alpha * (log - log.mean()))
-            for alpha, log in zip((b, a), logs, strict=True)
-        ]
-        free = [] if self.floor is not None else [np.ones_like(self.loss)]
-        return np.column_stack([*free, *powers])
+    @property
+    def logs(self) -> Floats:
+        """(2, pairs) log sizes."""
+        return np.log(np.stack([self.grid.data, self.grid.parameters]))
 
-    def linear(self, x: Floats) -> Floats:
+    @property
+    def centred(self) -> Floats:
+        """The same about the middle size, where powers are O(1)."""
+        return np.asarray(self.logs - self.logs.mean(axis=1, keepdims=True))
+
+    def columns(self, x: Floats) -> Floats:
+        """(pairs, 3 or 2) one where E is fitted, P^-alpha_P, D^-alpha_D."""
+        by_D, by_P = np.exp(-np.exp(x)[:, None] * self.centred)
+        free = [] if self.floor is not None else [np.ones_like(by_D)]
+        return np.column_stack([*free, by_P, by_D])
+
+    def coefficients(self, x: Floats) -> Floats:
         level = self.floor or 0.0
         found, _ = optimize.nnls(
-            self.columns(x) * self.roots[:, None], (self.loss - level) * self.roots
+            self.columns(x) * self.roots[:, None], (self.grid.loss - level) * self.roots
         )
         return np.asarray(found)
 
+    def linear(self, x: Floats) -> tuple[float, float, float]:
+        """E, A and B in the units of the sizes."""
+        *free, a, b = map(float, self.coefficients(x))
+        middle_D, middle_P = self.logs.mean(axis=1)
+        alpha_D, alpha_P = np.exp(x)
+        A, B = a * math.exp(alpha_P * middle_P), b * math.exp(alpha_D * middle_D)
+        return (free[0] if free else self.floor or 0.0), A, B
+
     def fitted(self, x: Floats) -> Floats:
-        return np.asarray((self.floor or 0.0) + self.columns(x) @ self.linear(x))
+        return np.asarray((self.floor or 0.0) + self.columns(x) @ self.coefficients(x))
 
     def residuals(self, x: Floats) -> Floats:
-        return np.asarray((self.loss - self.fitted(x)) * self.roots)
+        return np.asarray((self.grid.loss - self.fitted(x)) * self.roots)
 
-    def minimise(self) -> Any:
+    def minimise(self) -> Floats:
         """Polished from the three best of a coarse grid."""
         starts = [np.log([b, a]) for b in STARTS for a in STARTS]
         starts.sort(key=lambda x: float((self.residuals(x) ** 2).sum()))
-        return min(map(self.polish, starts[:3]), key=lambda found: float(found.cost))
+        best = min(map(self.polish, starts[:3]), key=lambda found: float(found.cost))
+        return np.asarray(best.x)
 
     def polish(self, start: Floats) -> Any:
         ends = (LOWEST, HIGHEST)
         return optimize.least_squares(
             self.residuals, np.clip(start, *ends), bounds=ends, x_scale=1.0, max_nfev=60
         )
+
+    def covariance(self, x: Floats) -> Floats:
+        """(3, 3) of (log alpha_D, log alpha_P, E), for errors of unit weight.
+
+        E is free to move even where it ended at zero: held there, it would lend the
+        exponents a certainty that they do not have.
+        """
+        columns, coefficients = self.columns(x), self.coefficients(x)
+        by_P, by_D = (columns[:, -2:] * coefficients[-2:]).T
+        slopes = -np.exp(x)[:, None] * self.centred * np.stack([by_D, by_P])
+        jacobian = np.column_stack([*slopes, columns]) * self.roots[:, None]
+        found = np.zeros((3, 3))
+        kept = 2 if self.floor is not None else 3  # E comes first of the columns
+        found[:kept, :kept] = np.linalg.pinv(jacobian.T @ jacobian)[:kept, :kept]
+        return found

@@ -53,13 +53,13 @@ def test_fit_prints_a_fitted_floor_with_its_interval(here: Path) -> None:
     law = json.loads((here / "results/results.json").read_text())["fits"][0]["fit"]
     low, high = law["floor_interval"]["low"], law["floor_interval"]["high"]
     assert 0 < low < 0.05 < high and law["floor_interval"]["level"] == 0.95
-    said = f"{number(law['floor'])} [{number(low)}, {number(high)}], fitted"
-    assert "floor, 95 %" in found.stdout
+    said = f"{number(law['floor'])} [{number(low)}, {number(high)}]"
+    assert "floor, 95 %" in found.stdout and "floor fitted" in found.stdout
     table = found.stdout.partition("!")[0]
     assert all(word in table for word in said.split())  # a cell may take two lines
     assert said in (here / "results/report.html").read_text()
     given = call("fit", "one.csv", "--floor", "0.05").stdout.partition("!")[0]
-    assert "0.0500, given" in given and "fitted" not in given
+    assert "floor given" in given and "fitted" not in given and " 0.0500 " in given
 
 
 def test_fit_writes_its_results(here: Path) -> None:

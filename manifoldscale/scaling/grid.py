@@ -1,0 +1,126 @@
+"""Losses over pairs of sizes, which the laws in both resources are fitted to."""
+
+import dataclasses as dc
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import number
+from ..core.learning_curve import Axis, LearningCurve
+from .diagnosis import MISFIT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ALIGNED = 0.95  # correlation of log D with log P
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Grid:
+    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number.
+
+    spread : relative scatter of single runs about their means, NaN without replicates;
+    freedom : its degrees of freedom.
+    """
+
+    axis: Axis
+    data: Floats
+    parameters: Floats
+    loss: Floats
+    runs: Floats
+    spread: float
+    freedom: int
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def aligned(self) -> list[Remark]:
+        """Whether the two sizes were varied together."""
+        correlation = float(np.corrcoef(np.log(self.data), np.log(self.parameters))[0, 1])
+        together = abs(correlation) > ALIGNED
+        return [Caveat.ALIGNED_DESIGN(f"correlation {correlation:.2f}")] if together else []
+
+    def lack_of_fit(self, cost: float, unknowns: int) -> list[Remark]:
+        """Whether means lie further from a law than the scatter of their runs lets them.
+
+        cost : sum of squares of the relative residuals, weighted by runs.
+        """
+        freedom = len(self) - unknowns
+        if not (self.spread > 0 and cost > 0):
+            return []
+        p = float(stats.f.sf(cost / freedom / self.spread**2, freedom, self.freedom))
+        return [Caveat.LACK_OF_FIT(f"p = {number(p, 2)}")] if p < MISFIT else []
+
+    def draw(self, ax: "Axes", predict: Callable[[Floats, float], Floats]) -> None:
+        """Losses against D, and a law's curve for every P."""
+        sizes = np.geomspace(self.data.min(), self.data.max(), 200)
+        for p in np.unique(self.parameters):
+            here = self.parameters == p
+            label = f"{self.axis.label} = {p:g}"
+            (line,) = ax.plot(sizes, predict(sizes, p), label=label)
+            ax.plot(self.data[here], self.loss[here], "o", color=line.get_color())
+        ax.set(xscale="log", yscale="log", xlabel=Axis.data.label, ylabel="test loss")
+        ax.legend()
+
+
+def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
+    """The runs that say both sizes and a loss, averaged over seeds."""
+    axis = Axis.of(axis)
+    require(axis is not Axis.data, "`axis` is the other resource: 'parameters' or 'width'.")
+    require(
+        isinstance(curve, LearningCurve),
+        "`curve` must be a LearningCurve, as `LearningCurve.from_frame` makes it; not "
+        f"{type(curve).__name__}.",
+    )
+    data, other, loss = curve.column(Axis.data), curve.column(axis), curve.losses
+    usable = np.isfinite(data) & np.isfinite(other) & np.isfinite(loss)
+    require(
+        bool(usable.any()), f"No run says its dataset_size, its {axis.value} and its loss."
+    )
+    require(bool((loss[usable] > 0).all()), "Losses must be positive.")
+    pairs = np.column_stack([data, other])[usable]
+    unique, where, counts = np.unique(
+        pairs, axis=0, return_inverse=True, return_counts=True
+    )
+    where = where.ravel()
+    means = np.bincount(where, weights=loss[usable]) / counts
+    freedom = int((counts - 1).sum())
+    squares = float(((loss[usable] / means[where] - 1) ** 2).sum())
+    spread = math.sqrt(squares / freedom) if freedom else math.nan
+    sizes, others = unique.T
+    return Grid(axis, sizes, others, means, counts.astype(float), spread, freedom)
+
+
+def require_enough(grid: Grid, unknowns: int) -> None:
+    """Three values of either resource, and two pairs more than unknowns."""
+    both = ((Axis.data.value, grid.data), (grid.axis.value, grid.parameters))
+    for name, sizes in both:
+        n = len(np.unique(sizes))
+        require(n >= 3, f"A law in both needs three values of {name}; there are {n}.")
+    require(
+        len(grid) >= unknowns + 2,
+        f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are {len(grid)}.",
+    )
+
+
+def stated_floor(floor: str | float, grid: Grid) -> float | None:
+    """The floor that is given; None where it is fitted."""
+    if isinstance(floor, str):
+        require(
+            floor in ("free", "zero"),
+            f"`floor` must be 'free', 'zero' or a number; not {floor!r}.",
+        )
+        return None if floor == "free" else 0.0
+    smallest = float(grid.loss.min())
+    require(
+        isinstance(floor, int | float | np.number) and 0 <= floor < smallest,
+        "`floor` must be 'free', 'zero' or a number of at least 0 and below the smallest "
+        f"mean loss, {number(smallest)}; not {floor!r}.",
+    )
+    return float(floor)
