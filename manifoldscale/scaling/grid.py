@@ -13,6 +13,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import Axis, LearningCurve
+from ..core.style import log_axes
 from .diagnosis import MISFIT
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Grid:
             label = f"{self.axis.label} = {p:g}"
             (line,) = ax.plot(sizes, predict(sizes, p), label=label)
             ax.plot(self.data[here], self.loss[here], "o", color=line.get_color())
-        ax.set(xscale="log", yscale="log", xlabel=Axis.data.label, ylabel="test loss")
+        log_axes(ax, self.data, self.loss)
+        ax.set(xlabel=Axis.data.label, ylabel="test loss")
         ax.legend()
 
 
