@@ -1,6 +1,7 @@
 """The commands, as a user types them."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def test_help_lists_every_command() -> None:
         assert name in found.output
         assert call(name, "--help").exit_code == 0
     assert __version__ in call("--version").output
+
+
+def test_it_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "manifoldscale", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"manifoldscale, version {__version__}\n"
 
 
 def test_datasets() -> None:
