@@ -111,7 +111,7 @@ class LeakyReLU(Activation):
     def propagate(self, pair: Pair) -> tuple[Pair, Tensor]:
         linear, folded = self._squares
         even, turned = linear + folded, 2 * folded / math.pi
-        cosine, sine = pair.covariance, safe_sqrt(pair.minor)  # times std1 std2
+        cosine, sine = pair.covariance, pair.sine  # times std1 std2
         theta = torch.atan2(sine, cosine)
         closed = torch.addcmul(sine, theta, cosine, value=-1)
         gap = torch.sub(even * pair.gap, closed, alpha=turned)

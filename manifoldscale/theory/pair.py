@@ -54,6 +54,16 @@ class Pair:
             return self.gap * torch.sub((2 * self.std1) * self.std2, self.gap)
         return self.gap * self.opposite
 
+    @property
+    def sine(self) -> Tensor:
+        """std1 std2 times the sine of the angle, the root of `minor`. That is a product of
+        four standard deviations; where it would leave the floats, roots are taken first.
+        """
+        if all(_is_moderate(std) for std in (self.std1, self.std2)):
+            return safe_sqrt(self.minor)
+        opposite = self.product + self.covariance if self.opposite is None else self.opposite
+        return safe_sqrt(self.gap) * safe_sqrt(opposite)
+
     def affine(self, weight: float | Tensor, bias: float | Tensor) -> "Pair":
         """sqrt(weight) u + sqrt(bias) z with one z for both: the next pre-activations.
 
@@ -68,6 +78,12 @@ class Pair:
         squared = (bias * weight) * (self.std1 - self.std2) ** 2
         opened = squared / (std1 * std2 + (bias + (weight * self.std1) * self.std2))
         return Pair(std1, std2, opened + weight * self.gap)
+
+
+def _is_moderate(std: Tensor) -> bool:
+    """Whether fourth powers neither over- nor underflow, to zero either."""
+    smallest, largest = std.detach().aminmax()
+    return bool((smallest > 1e-70) & (largest < 1e70))
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
