@@ -198,6 +198,18 @@ def test_no_size_of_the_inputs_is_beyond_the_squares(activation, scale) -> None:
         torch.testing.assert_close(found, kernel(x, activation=activation), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("activation", ["erf", "tanh"])
+def test_saturated_units_are_signs_at_any_size(kernel, activation) -> None:
+    """The kernels no longer depend on the size of the inputs, but for equal ones."""
+    x = points(6, 4)
+    setting = {"activation": activation, "depth": 2}
+    matrices = [kernel(s * x, **setting) for s in (1e12, 1e80, 1e140)]
+    away = ~torch.eye(6, dtype=torch.bool)
+    for matrix in matrices[1:]:
+        torch.testing.assert_close(matrix[away], matrices[0][away], rtol=1e-10, atol=0)
+
+
 def test_variances_that_die_out_through_depth_keep_their_angles() -> None:
     """Without bias the weight variance is a factor of each layer."""
     x, depth = points(6, 4), 150
