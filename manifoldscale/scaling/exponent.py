@@ -239,7 +239,7 @@ def _law(law: str, order: float, noisy: bool, given: float | None) -> Law:
     if law == "1/d":
         require(
             order >= 1,
-            f"1/d assumes a Lipschitz loss, and |y - f|^{order:g} is none at 0: use '2p/d'.",
+            f"1/d assumes a Lipschitz loss; |y - f|^{order:g} is none at 0: use '2p/d'.",
         )
         require(
             not noisy, "1/d assumes interpolation; with label noise use '2/d' or '4/d'."
@@ -289,7 +289,7 @@ def ladder(
     met: Collection[str] = (),
 ) -> tuple[ExponentPrediction, ...]:
     """Every law for one dimension, from the rigorous bound upwards."""
-    laws = ("2/d", "4/d") if label_noise else ("1/d", "2/d", "4/d")
+    laws: tuple[str, ...] = ("2/d", "4/d") if label_noise else ("1/d", "2/d", "4/d")
     if _order(loss) != 2:
         laws = ("1/d", "2p/d") if _order(loss) >= 1 else ("2p/d",)
     return tuple(predict_exponent(dim, law, loss, label_noise, met) for law in laws)

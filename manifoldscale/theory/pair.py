@@ -62,7 +62,9 @@ class Pair:
         """
         if all(_is_moderate(std) for std in (self.std1, self.std2)):
             return safe_sqrt(self.minor)
-        opposite = self.product + self.covariance if self.opposite is None else self.opposite
+        opposite = (
+            self.product + self.covariance if self.opposite is None else self.opposite
+        )
         return safe_sqrt(self.gap) * safe_sqrt(opposite)
 
     def beside_minor(self, above: Tensor, factor: float) -> Tensor:

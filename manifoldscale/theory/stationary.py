@@ -73,8 +73,8 @@ class Matern(Stationary):
     """2^(1 - nu) / Gamma(nu) s^nu K_nu(s) with s = sqrt(2 nu) |x - x'| / length_scale.
 
     A polynomial times an exponential for nu = 1/2, 3/2, 5/2; a Bessel function, computed
-    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14). Where that overflows, which is
-    at ever larger distances as nu grows, a mixture of Gaussians is the same function.
+    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14). Where that overflows, at ever
+    larger distances as nu grows, a mixture of Gaussians is the same function.
     """
 
     nu: float = 1.5

@@ -53,7 +53,7 @@ def test_the_line_is_that_of_scikit_dimension(n: int) -> None:
 
 
 def test_the_two_readings_of_scikit_dimension() -> None:
-    """`fit` pools, without our - 1; `fit_transform` averages local estimates as they are."""
+    """`fit` pools, without our - 1; `fit_transform` averages local estimates."""
     cloud = ms.manifolds.Sphere(3).sample(500, rng=6)
     pooled = ms.estimate(cloud, MLE(k=20)).value * (500 * 19) / (500 * 19 - 1)
     averaged = ms.estimate(cloud, MLE(k=20, convention="sharma-kaplan")).value

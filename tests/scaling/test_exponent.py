@@ -114,7 +114,9 @@ def test_one_over_d_holds_for_lipschitz_losses_only(p: float, above: bool) -> No
     """The nearest neighbour's label for y = x on the line: |x - x'|^p falls as D^-p."""
     rng = np.random.default_rng(0)
     means = [
-        np.mean([np.abs(rng.random((50, 1)) - rng.random(n)).min(1) ** p for _ in range(50)])
+        np.mean(
+            [np.abs(rng.random((50, 1)) - rng.random(n)).min(1) ** p for _ in range(50)]
+        )
         for n in (100, 1600)
     ]
     alpha = math.log(means[0] / means[1]) / math.log(16)

@@ -195,7 +195,9 @@ def test_no_size_of_the_inputs_is_beyond_the_squares(activation, scale) -> None:
     x = points(6, 4)
     for kernel in KERNELS:
         found = kernel(scale * x, activation=activation) / scale / scale
-        torch.testing.assert_close(found, kernel(x, activation=activation), rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            found, kernel(x, activation=activation), rtol=1e-12, atol=0
+        )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
