@@ -279,8 +279,12 @@ class ReachEstimate(Method[Reach]):
 
         reach = inf over pairs of |y - x|^2 / (2 dist(y - x, T_x)).
 
-    The infimum over a sample lies above the reach; under noise it means nothing, and a
-    quantile of the pairs that are farther apart than the planes are large is given instead.
+    The infimum over a sample lies above the reach if the planes are exact; under noise it
+    means nothing, and a quantile of the pairs that are farther apart than the planes are
+    large is given instead. The planes are fitted, and the ratios of the pairs towards which
+    they tilt are too small: without noise the value, and with it the end of the interval,
+    may lie below the reach by a few per cent (0.96 and 0.98 for 1 on 1,000 and 4,000 points
+    of a torus; 0.85 and 0.91 with quantile 0).
 
     Parameters
     ----------

@@ -112,16 +112,19 @@ def predict_exponent(
     law     for a loss quadratic near its minimum (mse, cross_entropy)
     ======  ===========================================================================
     "1/d"   rigorous lower bound: Lipschitz loss, network and target, which agree on the
-            training set (Bahri et al., theorem 2); holds for every Lipschitz loss
+            training set (Bahri et al., theorem 2); holds for every Lipschitz loss, which
+            |y - f|^p with p < 1 is not
     "2/d"   piecewise-constant or nearest-neighbour accuracy: the error is of first
             order in the distance to the nearest example
-    "4/d"   piecewise-linear accuracy, as of a ReLU network: error of second order
+    "4/d"   piecewise-linear accuracy, as of a ReLU network: error of second order, for a
+            target with two derivatives
     "2p/d"  the same for the loss |y - f|^p, given as loss="abs^p" (p = 2: "4/d")
     "2s/d"  an interpolant whose error is of order `smoothness` = s in that distance, for
             a target with s derivatives (s = 1: "2/d", s = 2: "4/d")
     "2nu/d" kernel regression, nu = `smoothness` the order of the kernel's cusp,
             c |x - x'|^(2 nu): the tangent kernel of a ReLU network has nu = 1/2, its NNGP
-            kernel 3/2; its spectrum falls as i^-(1 + 2 nu / d), and alpha is alpha_K
+            kernel 3/2; its spectrum falls as i^-(1 + 2 nu / d), and alpha is alpha_K. A
+            bound for targets smoother than draws of the kernel, not for rougher ones
     ======  ===========================================================================
 
     With label noise the interpolating exponents do not apply. What the best regularised
@@ -235,6 +238,10 @@ def _law(law: str, order: float, noisy: bool, given: float | None) -> Law:
     )
     if law == "1/d":
         require(
+            order >= 1,
+            f"1/d assumes a Lipschitz loss; |y - f|^{order:g} is none at 0: use '2p/d'.",
+        )
+        require(
             not noisy, "1/d assumes interpolation; with label noise use '2/d' or '4/d'."
         )
         return Law(
@@ -282,7 +289,7 @@ def ladder(
     met: Collection[str] = (),
 ) -> tuple[ExponentPrediction, ...]:
     """Every law for one dimension, from the rigorous bound upwards."""
-    laws = ("2/d", "4/d") if label_noise else ("1/d", "2/d", "4/d")
+    laws: tuple[str, ...] = ("2/d", "4/d") if label_noise else ("1/d", "2/d", "4/d")
     if _order(loss) != 2:
-        laws = ("1/d", "2p/d")
+        laws = ("1/d", "2p/d") if _order(loss) >= 1 else ("2p/d",)
     return tuple(predict_exponent(dim, law, loss, label_noise, met) for law in laws)

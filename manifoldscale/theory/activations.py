@@ -111,7 +111,7 @@ class LeakyReLU(Activation):
     def propagate(self, pair: Pair) -> tuple[Pair, Tensor]:
         linear, folded = self._squares
         even, turned = linear + folded, 2 * folded / math.pi
-        cosine, sine = pair.covariance, safe_sqrt(pair.minor)  # times std1 std2
+        cosine, sine = pair.covariance, pair.sine  # times std1 std2
         theta = torch.atan2(sine, cosine)
         closed = torch.addcmul(sine, theta, cosine, value=-1)
         gap = torch.sub(even * pair.gap, closed, alpha=turned)
@@ -169,7 +169,7 @@ class Erf(SmoothActivation):
         return (16 / math.pi) * variance / (1 + 4 * variance) ** 1.5
 
     def expectations(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        root = ((1 + 2 * pair.std1**2) + 2 * pair.std2**2 + 4 * pair.minor).sqrt()
+        root = pair.beside_minor((1 + 2 * pair.std1**2) + 2 * pair.std2**2, 4)
         value = torch.atan2(2 * pair.covariance, root) * (2 / math.pi)
         return value, (4 / math.pi) / root
 
@@ -327,12 +327,12 @@ def _series(pair: Pair, terms: int) -> tuple[Tensor, Tensor]:
 def _double_sum(pair: Pair) -> tuple[Tensor, Tensor]:
     """The sum over all pairs of error functions."""
     weights, scales = (part.tolist() for part in erf_mixture())
-    k, minor = pair.covariance, pair.minor
+    k = pair.covariance
     value, slope = torch.zeros_like(k), torch.zeros_like(k)
     for w, s in zip(weights, scales, strict=True):
         for v, t in zip(weights, scales, strict=True):
             variances = 1 + 2 * s**2 * pair.std1**2 + 2 * t**2 * pair.std2**2
-            root = (variances + (4 * s**2 * t**2) * minor).sqrt()
+            root = pair.beside_minor(variances, 4 * s**2 * t**2)
             value += (2 / math.pi * w * v) * torch.atan2(2 * s * t * k, root)
             slope += (4 / math.pi * w * v * s * t) / root
     return value, slope

@@ -144,7 +144,9 @@ class ConvolutionalKernel(abc.ABC):
             variances = [self.bias_variance + self.weight_variance * q for q in squares]
             std1, std2 = (variance.sqrt() for variance in variances)
             gap = self.weight_variance * half - (std1 - std2) ** 2 / 2
-            before = Pair(std1, std2, gap.clamp_min(0.0))
+            # Rounding may not correlate a place without variance, as on a black border.
+            gap = torch.minimum(gap.clamp_min(0.0), 2 * std1 * std2)
+            before = Pair(std1, std2, gap)
             after, slope = self.phi.propagate(before)
             yield before, after, slope
             squares = (

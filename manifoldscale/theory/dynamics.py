@@ -164,6 +164,10 @@ def linearized_training(
         )
         spread = _Spread.of(flow, np.asarray(np.kron(covariance, np.eye(repeats))))
     clock = _times(times)
+    require(
+        learning_rate is None or bool(np.all((clock == np.round(clock)) | np.isinf(clock))),
+        f"With a `learning_rate`, `times` are whole numbers of steps; not {times!r}.",
+    )
     return _run(flow, spread, labels, start, clock, learning_rate, test_targets)
 
 

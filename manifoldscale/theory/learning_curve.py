@@ -8,7 +8,8 @@ examples, eigenvalues lambda_i, coefficients v_i, ridge delta, label noise sigma
     error = [sum_i (1 - L_i)^2 v_i^2 + gamma sigma^2] / (1 - gamma)
 
 L_i is the share of mode i that is learned. The formulas are exact as P grows if the
-eigenfunctions behave like independent Gaussians; at finite P they are off by about 1 / P.
+eigenfunctions behave like independent Gaussians; at finite P they are off by about 1 / P,
+or, near a peak at P = number of modes, by about 1 / |P - modes|.
 """
 
 import dataclasses as dc

@@ -32,12 +32,14 @@ class MeanField(Result):
     Parameters
     ----------
     variance : q*, of the pre-activations; 0 or infinite where they die out or grow.
-    correlation : c*, of the pre-activations at two inputs.
+    correlation : c*, of the pre-activations at two inputs. NaN where they keep what they
+        began with: smooth networks whose variance dies out, linear ones without a limit.
     chi_1 : weight_variance E[phi'^2] at q*: what a small difference is multiplied by in
         each layer.
     chi_2 : weight_variance E[phi''^2] at q*; infinite where phi has a kink.
     variance_length, correlation_length : layers in which deviations from q* and c* fall by
-        a factor e; infinite at criticality.
+        a factor e; infinite at criticality. The second is so too where q* is 0 or infinite:
+        covariance and variance then change by the same factor a layer.
     phase : "ordered" (chi_1 < 1), "critical" or "chaotic".
     """
 
@@ -177,14 +179,15 @@ def mean_field(
     chi_1, chi_2 = network.chi(q)
     critical = abs(chi_1 - 1) <= CRITICAL
     chaotic = chi_1 > 1 and not critical
-    c = network.fixed_correlation(q) if chaotic and 0 < q < math.inf else 1.0
-    decay = network.correlation_slope(c, q) if 0 < c < 1 or chaotic else chi_1
+    lasting = 0 < q < math.inf
+    c = network.fixed_correlation(q) if chaotic and lasting else 1.0
+    decay = network.correlation_slope(c, q) if lasting else 1.0
     return MeanField(
         activation=network.phi,
         weight_variance=weight_variance,
         bias_variance=bias_variance,
         variance=q,
-        correlation=c,
+        correlation=math.nan if network.keeps_correlations(q) else c,
         chi_1=chi_1,
         chi_2=chi_2,
         variance_length=_length(network.variance_slope(q)),
@@ -254,6 +257,14 @@ class _Network:
         q = min(q, LARGEST)
         first = self.weight * _at(self.phi.derivative_moment, q)
         return first, self.weight * _at(self.phi.curvature_moment, q)
+
+    def keeps_correlations(self, q: float) -> bool:
+        """Whether the limit of a correlation depends on its start: all layers are linear,
+        or all but a few are, near zero.
+        """
+        if self.phi.is_smooth and isinstance(self.phi, LeakyReLU):
+            return self.bias == 0 or self.weight > 1
+        return self.phi.is_smooth and q == 0
 
     def correlation_slope(self, c: float, q: float) -> float:
         q = min(q, LARGEST)

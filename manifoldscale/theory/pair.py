@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 TINY = 1e-300  # keeps the derivative of a root finite where its argument is zero
+LARGE = 1e70  # standard deviations whose fourth powers are still floats
 
 
 @dc.dataclass(frozen=True)
@@ -54,6 +55,24 @@ class Pair:
             return self.gap * torch.sub((2 * self.std1) * self.std2, self.gap)
         return self.gap * self.opposite
 
+    @property
+    def sine(self) -> Tensor:
+        """std1 std2 times the sine of the angle, the root of `minor`. That is a product of
+        four standard deviations; where it would leave the floats, roots are taken first.
+        """
+        if all(_is_moderate(std) for std in (self.std1, self.std2)):
+            return safe_sqrt(self.minor)
+        opposite = (
+            self.product + self.covariance if self.opposite is None else self.opposite
+        )
+        return safe_sqrt(self.gap) * safe_sqrt(opposite)
+
+    def beside_minor(self, above: Tensor, factor: float) -> Tensor:
+        """sqrt(above + factor minor), where `minor` overflows as well."""
+        if max(float(std.max()) for std in (self.std1, self.std2)) < LARGE:
+            return (above + factor * self.minor).sqrt()
+        return torch.hypot(above.sqrt(), factor**0.5 * self.sine)
+
     def affine(self, weight: float | Tensor, bias: float | Tensor) -> "Pair":
         """sqrt(weight) u + sqrt(bias) z with one z for both: the next pre-activations.
 
@@ -68,6 +87,12 @@ class Pair:
         squared = (bias * weight) * (self.std1 - self.std2) ** 2
         opened = squared / (std1 * std2 + (bias + (weight * self.std1) * self.std2))
         return Pair(std1, std2, opened + weight * self.gap)
+
+
+def _is_moderate(std: Tensor) -> bool:
+    """Whether fourth powers neither over- nor underflow, to zero either."""
+    smallest, largest = std.detach().aminmax()
+    return bool((smallest > 1 / LARGE) & (largest < LARGE))
 
 
 def safe_sqrt(x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ z = sum L_i, q = sum L_i^2, Q = sum L_i (1 - L_i), a = n - z and b = N - z,
 Each term is positive: nothing cancels. Without ridge and noise, with m the smaller and M
 the larger of n and N, gamma solves z = m and the loss is m gamma / (1 - m / M): the same
 for features and samples exchanged. That duality holds with a ridge as well, for ridge N
-unchanged. Corrections of finite size are about 1 / m.
+unchanged. Corrections of finite size are about 1 / m, and 1 / |M - m| where that is more.
 """
 
 import dataclasses as dc

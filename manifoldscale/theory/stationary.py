@@ -4,13 +4,17 @@ import abc
 import dataclasses as dc
 import math
 
+import numpy as np
 import torch
 from scipy import special
 from torch import Tensor
 
+from ..core.arrays import Floats
 from ..core.errors import require
 from .inputs import Angles
 from .kernel import Kernel
+
+NODES = 97  # a quarter of a standard deviation apart
 
 
 @dc.dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Matern(Stationary):
     """2^(1 - nu) / Gamma(nu) s^nu K_nu(s) with s = sqrt(2 nu) |x - x'| / length_scale.
 
     A polynomial times an exponential for nu = 1/2, 3/2, 5/2; a Bessel function, computed
-    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14).
+    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14). Where that overflows, at ever
+    larger distances as nu grows, a mixture of Gaussians is the same function.
     """
 
     nu: float = 1.5
@@ -103,6 +108,19 @@ class Matern(Stationary):
         x = s.cpu().numpy()
         with_scale = special.kve(self.nu, x)  # exp(x) K_nu(x), which does not underflow
         constant = (1 - self.nu) * math.log(2) - special.gammaln(self.nu)
-        log = torch.as_tensor(special.xlogy(self.nu, x) - x + constant)
-        values = torch.exp(log) * torch.as_tensor(with_scale)
-        return torch.where(torch.isfinite(values), values, 1.0).to(s.device)
+        log = special.xlogy(self.nu, x) - x + constant
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.asarray(np.exp(log + np.log(with_scale)))
+        lost = ~np.isfinite(with_scale)  # a Bessel function beyond 1e308
+        values[lost] = self._mixture(x[lost])
+        return torch.as_tensor(values).to(s.device)
+
+    def _mixture(self, s: Floats) -> Floats:
+        """Gaussians with gamma-distributed precisions, where the distance is small for
+        this nu.
+        """
+        u = np.linspace(-12, 12, NODES) / math.sqrt(self.nu)
+        log = self.nu * (u - np.expm1(u))
+        weights = np.exp(log - log.max())
+        exponents = s[:, None] ** 2 / (4 * self.nu) * np.exp(-u)
+        return np.where(s > 0, np.exp(-exponents) @ weights / weights.sum(), 1.0)

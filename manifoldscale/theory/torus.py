@@ -74,7 +74,7 @@ def torus_spectrum(
     counts = np.array([_occurrences(wave) for wave in waves.tolist()])
     index = tuple(waves.T)
     # A grid adds to each eigenvalue those of its aliases, about C steps^-s to all alike.
-    aliases = (fine - coarse) / (2 ** (dim + 2 * kernel.smoothness) - 1)
+    aliases = (fine - coarse) / (2.0 ** min(dim + 2 * kernel.smoothness, 1000.0) - 1)
     rounding = SAFETY * EPS * float(np.abs(values).max()) / math.sqrt(values.size)
     error = np.maximum(np.abs(aliases), rounding)[index]
     found = (fine + aliases)[index]

@@ -1,6 +1,6 @@
 """Which bars are more than noise: the universal law of persistence, and gaps in it.
 
-Bobrowski and Skraba (2023, Scientific Reports 13:11954) find that in the persistent
+Bobrowski and Skraba (2023, Scientific Reports 13:12274) find that in the persistent
 homology of noise, whatever its distribution and dimension, the ratio pi = death / birth of
 the bars of one degree >= 1 has a universal law: A log log pi + B, with A = 1 for Rips, is a
 left-skewed Gumbel variable, of distribution 1 - exp(-e^x) and mean -gamma. With A = 1 that

@@ -52,6 +52,16 @@ def test_the_line_is_that_of_scikit_dimension(n: int) -> None:
     )
 
 
+def test_the_two_readings_of_scikit_dimension() -> None:
+    """`fit` pools, without our - 1; `fit_transform` averages local estimates."""
+    cloud = ms.manifolds.Sphere(3).sample(500, rng=6)
+    pooled = ms.estimate(cloud, MLE(k=20)).value * (500 * 19) / (500 * 19 - 1)
+    averaged = ms.estimate(cloud, MLE(k=20, convention="sharma-kaplan")).value
+    theirs = skdim.id.MLE()
+    assert theirs.fit(cloud.points).dimension_ == pytest.approx(pooled, rel=1e-12)
+    assert theirs.fit_transform(cloud.points) == pytest.approx(averaged, rel=1e-12)
+
+
 def test_the_influence_on_the_line_against_added_observations() -> None:
     """Adding a little weight at x moves the log-slope by the influence of x: checked by
     doubling each of a few observations among many.

@@ -106,6 +106,22 @@ def test_ladders_rise() -> None:
     assert alphas == sorted(alphas)
     assert len(ladder(5.0, label_noise=0.5)) == 2
     assert [p.law for p in ladder(5.0, loss="abs^3")] == ["1/d", "2p/d"]
+    assert [p.law for p in ladder(5.0, loss="abs^0.5")] == ["2p/d"]
+
+
+@pytest.mark.parametrize(("p", "above"), [(1.0, True), (0.5, False)])
+def test_one_over_d_holds_for_lipschitz_losses_only(p: float, above: bool) -> None:
+    """The nearest neighbour's label for y = x on the line: |x - x'|^p falls as D^-p."""
+    rng = np.random.default_rng(0)
+    means = [
+        np.mean(
+            [np.abs(rng.random((50, 1)) - rng.random(n)).min(1) ** p for _ in range(50)]
+        )
+        for n in (100, 1600)
+    ]
+    alpha = math.log(means[0] / means[1]) / math.log(16)
+    assert alpha == pytest.approx(p, abs=0.1)
+    assert (alpha > 0.9) is above
 
 
 @pytest.mark.parametrize(
@@ -116,6 +132,7 @@ def test_ladders_rise() -> None:
         ({"dim": 3, "law": "3/d"}, "`law` must be one of"),
         ({"dim": 3, "loss": "hinge"}, "`loss` must be"),
         ({"dim": 3, "loss": "abs^-1"}, "`loss` must be"),
+        ({"dim": 3, "loss": "abs^0.5", "law": "1/d"}, "Lipschitz"),
         ({"dim": 3, "label_noise": -1}, "`label_noise`"),
         ({"dim": 3, "met": ["luck"]}, "`met` must be one of"),
         ({"dim": 3, "loss": "abs^3", "law": "2p/d", "label_noise": 1}, "label noise"),

@@ -107,6 +107,19 @@ def test_an_image_of_one_place_is_a_vector(dense, readout, activation) -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("readout", ["flatten", "pool"])
+def test_black_borders_and_small_images_are_linear(kernel, readout) -> None:
+    """tanh(x) tends to x, and a layer that sees no ink has variance zero."""
+    x = torch.zeros(3, 1, 6, 6, dtype=torch.float64)
+    x[:, :, 2:4, 2:4] = images(3, 1, 2, 2)
+    setting = {"depth": 2, "readout": readout, "weight_variance": 1.7}
+    for batch in (x, torch.roll(x[:1], (2, 2), (2, 3))):
+        small = kernel(activation="tanh", **setting)(1e-5 * x, 1e-5 * batch) / 1e-10
+        linear = kernel(activation="linear", **setting)(x, batch)
+        torch.testing.assert_close(small, linear, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_flattening_is_the_part_of_equal_places(kernel) -> None:
     """With circular padding and a filter of 1 the places do not meet: a mean of kernels."""
     x = images(6, 3, 5)

@@ -309,6 +309,7 @@ def test_how_it_prints_and_tabulates() -> None:
         ({"learning_rate": 0.0}, "`learning_rate` must be positive"),
         ({"times": [-1]}, "`times` must be numbers of at least 0"),
         ({"times": [np.nan]}, "`times`"),
+        ({"times": [2.5], "learning_rate": 1e-3}, "whole numbers of steps"),
         ({"nngp": COVARIANCE, "initial": POINTS[:, :1]}, "not both"),
         ({"nngp": COVARIANCE[:3, :3]}, "`nngp` must be on the same 56 points"),
         ({"initial": Y}, "`initial` must be"),

@@ -189,6 +189,37 @@ def test_relu_without_bias_is_homogeneous(seed, first, second) -> None:
         )
 
 
+@pytest.mark.parametrize("scale", [1e-120, 1e-80, 1e80, 1e120])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "linear"])
+def test_no_size_of_the_inputs_is_beyond_the_squares(activation, scale) -> None:
+    x = points(6, 4)
+    for kernel in KERNELS:
+        found = kernel(scale * x, activation=activation) / scale / scale
+        torch.testing.assert_close(
+            found, kernel(x, activation=activation), rtol=1e-12, atol=0
+        )
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("activation", ["erf", "tanh"])
+def test_saturated_units_are_signs_at_any_size(kernel, activation) -> None:
+    """The kernels no longer depend on the size of the inputs, but for equal ones."""
+    x = points(6, 4)
+    setting = {"activation": activation, "depth": 2}
+    matrices = [kernel(s * x, **setting) for s in (1e12, 1e80, 1e140)]
+    away = ~torch.eye(6, dtype=torch.bool)
+    for matrix in matrices[1:]:
+        torch.testing.assert_close(matrix[away], matrices[0][away], rtol=1e-10, atol=0)
+
+
+def test_variances_that_die_out_through_depth_keep_their_angles() -> None:
+    """Without bias the weight variance is a factor of each layer."""
+    x, depth = points(6, 4), 150
+    small, usual = (NNGP(depth, weight_variance=w)(x) for w in (0.04, 2.0))
+    expected = torch.log(usual) + (depth + 1) * math.log(0.02)
+    torch.testing.assert_close(torch.log(small), expected, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("size", [7, 64, 300])
 def test_block_size_changes_nothing(monkeypatch, size: int) -> None:
     x = points(150, 3)

@@ -79,6 +79,29 @@ def test_variances_that_die_or_grow() -> None:
     assert math.isinf(mean_field("relu", 1.5, 0.1).chi_2)
 
 
+@pytest.mark.parametrize(
+    ("name", "weight", "bias"),
+    [("tanh", 0.5, 0.0), ("tanh", 1.0, 0.0), ("gelu", 2.0, 0.0), ("linear", 1.5, 0.2)],
+)
+def test_correlations_that_depth_keeps_have_no_limit(name, weight, bias) -> None:
+    field = mean_field(name, weight, bias)
+    assert math.isnan(field.correlation)
+    assert math.isinf(field.correlation_length)
+    ends = [field.layers(200, correlation=c).correlation[[100, 200]] for c in (0.2, 0.6)]
+    for middle, end in ends:
+        assert middle == pytest.approx(end, abs=1e-3)
+    assert ends[1][1] - ends[0][1] > 0.1
+
+
+@pytest.mark.parametrize("weight", [1.5, 2.0, 2.5])
+def test_relu_without_bias_reaches_its_correlation_by_a_power(weight: float) -> None:
+    """1 - c falls like depth^-2 at any weight variance: there is no length."""
+    field = mean_field("relu", weight, 0.0)
+    assert (field.correlation, field.correlation_length) == (1.0, math.inf)
+    away = 1 - field.layers(400, correlation=0.3).correlation
+    assert math.log2(away[200] / away[400]) == pytest.approx(2, abs=0.1)
+
+
 def test_chi_1_is_the_growth_of_a_small_difference() -> None:
     field = mean_field("tanh", 2.25, 0.1)
     q, gap = field.variance, 1e-7

@@ -1,5 +1,6 @@
 """Kernels of the distance, against scikit-learn and their own special cases."""
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,18 @@ def test_matern_is_that_of_scikit_learn(nu: float, scale: float) -> None:
     ours = Matern(length_scale=scale, nu=nu)(X, Y).numpy()
     theirs = sklearn.Matern(length_scale=scale, nu=nu)(X, Y)
     np.testing.assert_allclose(ours, theirs, rtol=1e-11)
+
+
+@pytest.mark.parametrize("nu", [30.0, 100.0, 300.0, 1000.0])
+def test_matern_of_large_nu_to_thirty_digits(nu: float) -> None:
+    """Where the Bessel function overflows: at every distance here, for nu = 1,000."""
+    distances = [0.0, 1e-3, 0.1, 0.5, 1.0, 2.0, 5.0]
+    with mpmath.workdps(30):
+        s = [mpmath.sqrt(2 * nu) * r for r in distances[1:]]
+        front = mpmath.mpf(2) ** (1 - nu) / mpmath.gamma(nu)
+        exact = [1.0, *(float(front * x**nu * mpmath.besselk(nu, x)) for x in s)]
+    found = Matern(nu=nu).of_distance(torch.tensor(distances, dtype=torch.float64))
+    np.testing.assert_allclose(found, exact, rtol=1e-11)
 
 
 def test_gaussian_and_laplace() -> None:

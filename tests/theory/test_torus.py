@@ -54,6 +54,14 @@ def test_it_is_what_a_gram_matrix_estimates() -> None:
     np.testing.assert_allclose(estimate, exact, rtol=0.2)
 
 
+def test_the_smoothest_matern_kernels_are_gaussian() -> None:
+    """For nu to infinity, and off by about 1 / nu."""
+    near = torus_spectrum(Matern(nu=5000.0), 1, 4).eigenvalues
+    np.testing.assert_allclose(
+        near, torus_spectrum(Gaussian(), 1, 4).eigenvalues, rtol=0.01
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
