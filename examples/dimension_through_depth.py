@@ -3,8 +3,10 @@
 Ansuini et al. (2019) found that the dimension of a trained network's representations first
 rises and then falls along its depth, to few directions at the read-out. Here: six hidden
 layers of 128 units, 5,000 MNIST digits, dimension and participation ratio of each layer
-with their intervals. The second is a linear dimension, which counts directions of space. A
-minute; writes dimension_through_depth.png.
+with their intervals. The second is a linear dimension, which counts directions of space.
+The fall is plain, from the first layer to the read-out. A rise is not: at these points the
+intervals, which allow for what layers of ReLU do to distances, leave none. A minute; writes
+dimension_through_depth.png.
 """
 
 import matplotlib.pyplot as plt

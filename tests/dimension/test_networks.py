@@ -66,7 +66,7 @@ LEAST = 0.95 - 4 * (0.95 * 0.05 / 45) ** 0.5  # 45 draws
         (residual, LEAST),
         (lambda d: dense(d, 128, nn.GELU), LEAST),
         (lambda d: dense(d, 128, nn.LeakyReLU), LEAST),
-        # Deep and narrow, the hardest: 0.3 before the references had networks.
+        # Deep and narrow: 0.3 before the references had networks.
         (lambda d: dense(d, 64, nn.ReLU), 0.8),
     ],
     ids=["conv ReLU", "conv GELU", "residual", "GELU", "leaky ReLU", "narrow ReLU"],

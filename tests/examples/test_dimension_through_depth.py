@@ -12,6 +12,8 @@ def test_trained_representations_fall_to_few_dimensions(tmp_path: Path) -> None:
     found = re.findall(r"(\S+), (\S+): dimension (\S+) \[(\S+), (\S+)\]", printed)
     dims = {(when, site): tuple(map(float, rest)) for when, site, *rest in found}
     assert len(dims) == 16
-    last, first = dims["trained", "hidden6"], dims["initialisation", "hidden6"]
-    assert last[2] < first[1]  # the intervals part
-    assert dims["trained", "readout"][0] < last[0] < dims["trained", "hidden2"][0]
+    first, last, readout = (
+        dims["trained", site] for site in ("hidden1", "hidden6", "readout")
+    )
+    assert readout[2] < first[1]  # the intervals part
+    assert readout[0] < last[0] < first[0]
