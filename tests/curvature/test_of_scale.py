@@ -30,6 +30,7 @@ def test_noise_in_the_planes_is_not_curvature() -> None:
     assert flat.interval.low == 0.0
 
 
+@pytest.mark.slow
 def test_kappa_of_scale_is_flat_on_a_sphere_and_grows_through_relu() -> None:
     """A wide ReLU layer on S^2: kappa^2 of a chord is 8 / (pi theta), a slope of -1/2."""
     sphere = Sphere(2).sample(3000, rng=1)

@@ -58,6 +58,7 @@ def test_it_is_a_value() -> None:
     assert Skdim("DANCo", k=10).to_dict()["settings"] == (("k", 10),)
 
 
+@pytest.mark.slow
 def test_draws_of_theirs_neither_vary_nor_disturb() -> None:
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     small = SPHERE.take(np.arange(50))

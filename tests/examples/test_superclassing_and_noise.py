@@ -5,6 +5,7 @@ import pytest
 from .run_example import run_example
 
 
+@pytest.mark.slow
 def test_the_shipped_networks_are_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

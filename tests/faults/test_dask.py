@@ -27,6 +27,7 @@ PLAN = Plan(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_killed_worker_changes_nothing(tmp_path: object) -> None:
     here = run(PLAN)

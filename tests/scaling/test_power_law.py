@@ -320,6 +320,7 @@ def test_it_plots() -> None:
     assert axes.get_xscale() == "log" and axes.get_xlabel() == "training examples D"
 
 
+@pytest.mark.slow
 def test_errors_that_move_together_are_in_the_interval() -> None:
     """Each seed has an exponent of its own, at all sizes: the means lie on a smooth curve,
     so that residuals say nothing of how far it is off.

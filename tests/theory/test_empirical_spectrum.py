@@ -23,6 +23,7 @@ def measured(
     return np.array([curve.at(dataset_size=size).losses.mean() for size in sizes])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ridge", [0, 0.5])
 def test_the_prediction_on_mnist(ridge: float) -> None:
     """Within 15 % up to 0.4 of the points: there is no fitted number in it."""

@@ -40,6 +40,7 @@ def test_variance_limited_in_data() -> None:
     assert 1.0 in fit.interval
 
 
+@pytest.mark.slow
 def test_variance_limited_in_features() -> None:
     """50 examples; the limit is the kernel."""
     widths = [1000, 2000, 4000]

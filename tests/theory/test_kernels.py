@@ -267,6 +267,7 @@ def deviations(width: int, setting: dict, networks: int) -> np.ndarray:
     return np.array(drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     [
