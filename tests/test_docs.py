@@ -59,7 +59,13 @@ def run_python(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if blocks(p, "python", cluster=False)], ids=name
+    "page",
+    [
+        pytest.param(p, marks=[pytest.mark.slow] if p.name == "tutorial.md" else [])
+        for p in PAGES
+        if blocks(p, "python", cluster=False)
+    ],
+    ids=name,
 )
 def test_the_python_of_a_page_runs(
     page: Path,

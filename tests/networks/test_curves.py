@@ -48,6 +48,7 @@ def test_an_ellipse_has_its_exact_length_and_turning() -> None:
     assert found.kappa_of_step[0, 0] == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_circle_follows_the_mean_field() -> None:
     """tanh, width 1,000, 8 layers, weight variance 1.5^2: within 5 %."""
     layers = ms.theory.mean_field("tanh", 2.25, 0.0).layers(7, variance=2.25)

@@ -140,6 +140,7 @@ def test_fresh_samples_are_never_repeated() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_ntk_parametrisation_has_the_kernel_of_the_theory() -> None:
     pack = MLPPack(MLP(4, 1000, 2, 1, "relu", "ntk"), range(10), torch.float64)
     x = torch.randn(3, 4, dtype=torch.float64)

@@ -20,6 +20,7 @@ def names(curve: KernelLearningCurve) -> set[str]:
     return {note.caveat.name for note in curve.caveats}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ridge", "noise"), [(0, 0), (0, 0.1), (0.1, 0), (0.1, 0.1)])
 def test_simulated_kernel_regression_agrees(ridge: float, noise: float) -> None:
     """Gaussian eigenfunctions, 40 independent data sets, ten sizes. What the theory leaves

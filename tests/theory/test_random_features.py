@@ -35,6 +35,7 @@ def infinite(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ridge", "noise"), [(0.0, 0.0), (0.05, 0.1)])
 def test_simulation_agrees_on_twelve_points(ridge: float, noise: float) -> None:
     """Six pairs of sizes, with and without ridge and noise; each of 40 draws has its own

@@ -45,6 +45,7 @@ def test_exponents(dim: int, degree: int) -> None:
     assert 1 / dim in exponent.interval
 
 
+@pytest.mark.slow
 def test_it_is_what_a_gram_matrix_estimates() -> None:
     kernel = NTK(depth=2)
     points = ms.manifolds.FlatTorus(2).sample(1500).points
