@@ -3,7 +3,7 @@
 import dataclasses as dc
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -11,9 +11,10 @@ from scipy import stats
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import number
+from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
-from ..core.style import log_axes
+from ..core.result import Result
+from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT
 
 if TYPE_CHECKING:
@@ -69,6 +70,47 @@ class Grid:
         log_axes(ax, self.data, self.loss)
         ax.set(xlabel=Axis.data.label, ylabel="test loss")
         ax.legend()
+
+
+@dc.dataclass(frozen=True, eq=False)
+class GridLaw(Result):
+    """What laws in both resources have in common: two exponents with their intervals."""
+
+    alpha_D: float
+    interval_D: Interval
+    alpha_P: float
+    interval_P: Interval
+    grid: Grid
+
+    def predict(self, dataset_size: Any, parameters: Any) -> Floats:
+        raise NotImplementedError
+
+    @property
+    def value(self) -> float:
+        """alpha_D, under the name that every result has."""
+        return self.alpha_D
+
+    @property
+    def exponents_in_words(self) -> str:
+        return (
+            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
+            f"{number(self.alpha_P)} {self.interval_P}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "alpha_D": self.alpha_D,
+            "low_D": self.interval_D.low,
+            "high_D": self.interval_D.high,
+            "alpha_P": self.alpha_P,
+            "low_P": self.interval_P.low,
+            "high_P": self.interval_P.high,
+        }
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """Losses against D, a curve for every P."""
+        self.grid.draw(ax, self.predict)
 
 
 def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:

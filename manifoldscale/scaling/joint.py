@@ -22,7 +22,7 @@ alpha_P = kappa alpha.
 
 import dataclasses as dc
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
@@ -32,15 +32,10 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
-from ..core.result import Result
-from ..core.style import drawing
-from .grid import Grid, grid_of, require_enough, stated_floor
+from .grid import Grid, GridLaw, grid_of, require_enough, stated_floor
 from .losses import mixed_runs
 from .projection import project
 from .sum_law import SumLaw, sum_of_powers
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BISECTIONS = 60
 REWEIGHTINGS = 2
@@ -52,7 +47,7 @@ FORM_ERROR = 0.006  # relative error of the form itself where sizes are small
 
 
 @dc.dataclass(frozen=True, eq=False)
-class JointLaw(Result):
+class JointLaw(GridLaw):
     """A fitted L(D, P).
 
     Attributes
@@ -67,10 +62,6 @@ class JointLaw(Result):
         better, a caveat says so and gives its exponents.
     """
 
-    alpha_D: float
-    interval_D: Interval
-    alpha_P: float
-    interval_P: Interval
     ratio: float
     ratio_interval: Interval
     kappa: float
@@ -78,14 +69,8 @@ class JointLaw(Result):
     amplitude: float
     ridge: float
     misfit: float
-    grid: Grid
     rival: SumLaw
     caveats: tuple[Remark, ...] = ()
-
-    @property
-    def value(self) -> float:
-        """alpha_D, under the name that every result has."""
-        return self.alpha_D
 
     def predict(self, dataset_size: Any, parameters: Any) -> Floats:
         """The fitted loss, sizes broadcast against each other; np.inf is no size here."""
@@ -99,31 +84,19 @@ class JointLaw(Result):
 
     def headline(self) -> str:
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}, peak at {self.grid.axis.value} = "
+            f"{self.exponents_in_words}, peak at {self.grid.axis.value} = "
             f"{number(self.ratio)} D^{number(1 / self.kappa)}, floor {number(self.floor)} "
             f"({len(self.grid)} pairs, residuals {100 * self.misfit:.1f} %)"
         )
 
     def row(self) -> dict[str, Any]:
-        return {
-            "alpha_D": self.alpha_D,
-            "low_D": self.interval_D.low,
-            "high_D": self.interval_D.high,
-            "alpha_P": self.alpha_P,
-            "low_P": self.interval_P.low,
-            "high_P": self.interval_P.high,
+        return super().row() | {
             "ratio": self.ratio,
             "kappa": self.kappa,
             "floor": self.floor,
             "ridge": self.ridge,
             "misfit": self.misfit,
         }
-
-    @drawing
-    def plot(self, ax: "Axes") -> None:
-        """Losses against D, a curve for every P."""
-        self.grid.draw(ax, self.predict)
 
 
 def shape(u: Floats, v: Floats, alpha: float, ridge: float) -> Floats:

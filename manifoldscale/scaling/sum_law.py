@@ -7,7 +7,7 @@ that follow the one give wrong exponents with the other.
 
 import dataclasses as dc
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
@@ -17,13 +17,8 @@ from ..core.caveat import Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
-from ..core.result import Result
-from ..core.style import drawing
-from .grid import Grid, grid_of, require_enough, stated_floor
+from .grid import Grid, GridLaw, grid_of, require_enough, stated_floor
 from .losses import mixed_runs
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
 LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
@@ -31,7 +26,7 @@ ROUNDING = 1e-4  # relative errors below this are no evidence
 
 
 @dc.dataclass(frozen=True, eq=False)
-class SumLaw(Result):
+class SumLaw(GridLaw):
     """A fitted sum of two power laws.
 
     Attributes
@@ -45,10 +40,6 @@ class SumLaw(Result):
     cost, unknowns : weighted sum of squares of the relative residuals, and what was fitted.
     """
 
-    alpha_D: float
-    interval_D: Interval
-    alpha_P: float
-    interval_P: Interval
     floor: float
     floor_interval: Interval
     A: float
@@ -56,13 +47,7 @@ class SumLaw(Result):
     optimal_interval: Interval
     cost: float
     unknowns: int
-    grid: Grid
     caveats: tuple[Remark, ...] = ()
-
-    @property
-    def value(self) -> float:
-        """alpha_D, under the name that every result has."""
-        return self.alpha_D
 
     @property
     def optimal(self) -> float:
@@ -93,23 +78,14 @@ class SumLaw(Result):
 
     def facts(self) -> str:
         fitted = f" {self.floor_interval}" if self.floor_interval.width > 0 else ", given"
-        return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}, floor {number(self.floor)}{fitted}"
-        )
+        return f"{self.exponents_in_words}, floor {number(self.floor)}{fitted}"
 
     def headline(self) -> str:
         size = f"{len(self.grid)} pairs, residuals {100 * self.misfit:.1f} %"
         return f"{self.facts()} ({size})"
 
     def row(self) -> dict[str, Any]:
-        return {
-            "alpha_D": self.alpha_D,
-            "low_D": self.interval_D.low,
-            "high_D": self.interval_D.high,
-            "alpha_P": self.alpha_P,
-            "low_P": self.interval_P.low,
-            "high_P": self.interval_P.high,
+        return super().row() | {
             "floor": self.floor,
             "floor_low": self.floor_interval.low,
             "floor_high": self.floor_interval.high,
@@ -120,11 +96,6 @@ class SumLaw(Result):
             "optimal_high": self.optimal_interval.high,
             "misfit": self.misfit,
         }
-
-    @drawing
-    def plot(self, ax: "Axes") -> None:
-        """Losses against D, a curve for every P."""
-        self.grid.draw(ax, self.predict)
 
 
 def fit_sum(
