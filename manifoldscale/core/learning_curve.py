@@ -231,7 +231,7 @@ def _mixed(rows: list[Row], runs: tuple[Run, ...]) -> tuple[str, ...]:
 def _number(name: str, value: Any) -> float:
     """A number, or a text that is one: `csv` and columns with one bad cell give texts."""
     if isinstance(value, int | float | np.number):
-        return value  # type: ignore[return-value]
+        return value  # type: ignore[return-value]  # as it came: whole numbers stay whole
     try:
         return float(str(value))
     except ValueError:

@@ -12,7 +12,7 @@ from ..core.errors import ManifoldScaleError
 from ..core.interval import Interval
 from ..core.learning_curve import Axis
 from ..core.reading import Reading, SiteReadings
-from ..scaling.power_law import floor_in_words
+from ..scaling.floor import floor_in_words
 from .record import Record
 
 LOSS_LABELS = {

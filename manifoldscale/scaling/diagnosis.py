@@ -17,16 +17,6 @@ NOT_INTERPOLATED = 0.1  # training loss over test loss
 ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
-def lack_of_fit(problem: Problem, solution: Solution, losses: Losses) -> float:
-    """p-value of the distance of the means to the curve, against the scatter of the runs
-    about their means; NaN without replicates.
-    """
-    if losses.freedom == 0 or not losses.spread > 0:
-        return math.nan
-    ratio = solution.cost / problem.freedom / losses.spread**2
-    return float(stats.f.sf(ratio, problem.freedom, losses.freedom))
-
-
 def diagnose(
     problem: Problem,
     solution: Solution,

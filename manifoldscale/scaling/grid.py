@@ -1,12 +1,10 @@
 """Losses over pairs of sizes, which the laws in both resources are fitted to."""
 
 import dataclasses as dc
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
@@ -16,6 +14,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT
+from .scatter import lack_of_fit, means_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,10 +52,7 @@ class Grid:
 
         cost : sum of squares of the relative residuals, weighted by runs.
         """
-        freedom = len(self) - unknowns
-        if not (self.spread > 0 and cost > 0):
-            return []
-        p = float(stats.f.sf(cost / freedom / self.spread**2, freedom, self.freedom))
+        p = lack_of_fit(cost, len(self) - unknowns, self.spread, self.freedom)
         return [Caveat.LACK_OF_FIT(f"p = {number(p, 2)}")] if p < MISFIT else []
 
     def draw(self, ax: "Axes", predict: Callable[[Floats, float], Floats]) -> None:
@@ -74,7 +70,9 @@ class Grid:
 
 @dc.dataclass(frozen=True, eq=False)
 class GridLaw(Result):
-    """What laws in both resources have in common: two exponents with their intervals."""
+    """What laws in both resources have in common: two exponents with their intervals. A
+    concrete law gives `predict`.
+    """
 
     alpha_D: float
     interval_D: Interval
@@ -132,11 +130,7 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     unique, where, counts = np.unique(
         pairs, axis=0, return_inverse=True, return_counts=True
     )
-    where = where.ravel()
-    means = np.bincount(where, weights=loss[usable]) / counts
-    freedom = int((counts - 1).sum())
-    squares = float(((loss[usable] / means[where] - 1) ** 2).sum())
-    spread = math.sqrt(squares / freedom) if freedom else math.nan
+    means, spread, freedom = means_of(loss[usable], where.ravel(), counts)
     sizes, others = unique.T
     return Grid(axis, sizes, others, means, counts.astype(float), spread, freedom)
 
@@ -151,20 +145,3 @@ def require_enough(grid: Grid, unknowns: int) -> None:
         len(grid) >= unknowns + 2,
         f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are {len(grid)}.",
     )
-
-
-def stated_floor(floor: str | float, grid: Grid) -> float | None:
-    """The floor that is given; None where it is fitted."""
-    if isinstance(floor, str):
-        require(
-            floor in ("free", "zero"),
-            f"`floor` must be 'free', 'zero' or a number; not {floor!r}.",
-        )
-        return None if floor == "free" else 0.0
-    smallest = float(grid.loss.min())
-    require(
-        isinstance(floor, int | float | np.number) and 0 <= floor < smallest,
-        "`floor` must be 'free', 'zero' or a number of at least 0 and below the smallest "
-        f"mean loss, {number(smallest)}; not {floor!r}.",
-    )
-    return float(floor)

@@ -32,7 +32,8 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
-from .grid import Grid, GridLaw, grid_of, require_enough, stated_floor
+from .floor import stated_floor
+from .grid import Grid, GridLaw, grid_of, require_enough
 from .losses import mixed_runs
 from .projection import project
 from .sum_law import SumLaw, sum_of_powers
@@ -142,7 +143,7 @@ def fit_joint(
         kappa is None or (isinstance(kappa, int | float) and 0 < kappa < math.inf),
         f"`kappa` must be positive, or None to fit it; not {kappa!r}.",
     )
-    known = stated_floor(floor, grid)
+    known = stated_floor(floor, float(grid.loss.min()))
     unknowns = 4 + (kappa is None) + (known is None)
     require_enough(grid, unknowns)
     search = _Search(grid, kappa, known, grid.runs / grid.loss**2)

@@ -10,6 +10,7 @@ from ..core.arrays import Array, Bools, Floats, as_real
 from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
+from .scatter import means_of
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -115,10 +116,7 @@ def _means(x: Array, y: Array) -> Losses:
     require(bool((y > 0).all()), f"Losses must be positive; the smallest is {y.min()}.")
     x, y = x.astype(float), y.astype(float)
     sizes, where, counts = np.unique(x, return_inverse=True, return_counts=True)
-    means = np.bincount(where, weights=y) / counts
-    freedom = len(y) - len(sizes)
-    relative = y / means[where] - 1
-    spread = math.sqrt((relative**2).sum() / freedom) if freedom else math.nan
+    means, spread, freedom = means_of(y, where, counts)
     return Losses(sizes, means, counts.astype(float), spread, freedom)
 
 

@@ -5,7 +5,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
@@ -15,6 +14,7 @@ from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .families import FAMILIES, Member, fit_family
 from .losses import Losses, losses_of
+from .scatter import lack_of_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +162,9 @@ def compare_models(
             float(score - scores.min()),
             float(weight),
             _extrapolation(member, losses),
-            _lack_of_fit(member, losses),
+            lack_of_fit(
+                member.cost, n - member.family.unknowns, losses.spread, losses.freedom
+            ),
         )
         for member, score, weight in zip(
             members, scores, likely / likely.sum(), strict=True
@@ -192,14 +194,6 @@ def _aicc(member: Member, losses: Losses) -> float:
     within = losses.spread**2 * losses.freedom if losses.freedom else 0.0
     total = max(member.cost + within, ROUNDING**2 * runs)
     return runs * math.log(total / runs) + 2 * k + 2 * k * (k + 1) / (runs - k - 1)
-
-
-def _lack_of_fit(member: Member, losses: Losses) -> float:
-    freedom = len(losses.x) - member.family.unknowns
-    if not (losses.freedom and losses.spread > 0 and freedom > 0):
-        return math.nan
-    ratio = member.cost / freedom / losses.spread**2
-    return float(stats.f.sf(ratio, freedom, losses.freedom))
 
 
 def _extrapolation(member: Member, losses: Losses) -> float:

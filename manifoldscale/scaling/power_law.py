@@ -16,9 +16,11 @@ from ..core.learning_curve import Axis
 from ..core.reading import Reading
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .diagnosis import MISFIT, diagnose, lack_of_fit
+from .diagnosis import MISFIT, diagnose
+from .floor import floor_in_words, stated_floor
 from .losses import Losses, losses_of
 from .profile_fit import Problem, Reference as Reference, Solution, solve
+from .scatter import lack_of_fit
 from .wild_bootstrap import wild_interval
 
 if TYPE_CHECKING:
@@ -218,18 +220,6 @@ def fit_power_law(
     return fit_losses(losses, axis, floor, level, remarks)
 
 
-def floor_in_words(floor: float, interval: Interval, rule: str) -> str:
-    """A floor as it is printed everywhere.
-
-    >>> floor_in_words(0.05, Interval(0.0, 0.07), "fitted")
-    '0.0500 [0, 0.0700], fitted'
-    >>> floor_in_words(0.05, Interval(0.05, 0.05), "given")
-    '0.0500, given'
-    """
-    ends = f" {interval}" if interval.width > 0 else ""  # else it was known
-    return f"{number(floor)}{ends}, {rule}"
-
-
 def fit_losses(
     losses: Losses,
     axis: Axis,
@@ -242,7 +232,7 @@ def fit_losses(
     forced = floor == "zero"
     problem = Problem.of(losses, known)
     solution = solve(problem, losses, level)
-    misfit = lack_of_fit(problem, solution, losses)
+    misfit = lack_of_fit(solution.cost, problem.freedom, losses.spread, losses.freedom)
     robust = _robust(problem, solution, level) if misfit < MISFIT else None
     return PowerLaw(
         alpha=solution.alpha,
@@ -271,13 +261,7 @@ def _robust(problem: Problem, solution: Solution, level: float) -> Interval | No
 def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
     """The floor as the fit takes it: None (free), a number, or a reference."""
     known: float | Reference | None
-    if isinstance(floor, str):
-        require(
-            floor in ("free", "zero"),
-            f"`floor` must be 'free', 'zero', a number or a Reference; not {floor!r}.",
-        )
-        known = None if floor == "free" else 0.0
-    elif isinstance(floor, Reference):
+    if isinstance(floor, Reference):
         largest = float(losses.x.max())
         require(
             floor.size > largest,
@@ -286,17 +270,8 @@ def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
         )
         known = floor
     else:
-        require(
-            isinstance(floor, int | float | np.number),
-            f"`floor` must be 'free', 'zero', a number or a Reference; not {floor!r}.",
-        )
-        known = float(floor)
-    if isinstance(known, float):
-        smallest = float(losses.y.min())
-        require(
-            0 <= known < smallest,
-            f"`floor` must be at least 0 and below the smallest mean loss, "
-            f"{number(smallest)}; not {known}.",
+        known = stated_floor(
+            floor, float(losses.y.min()), "'free', 'zero', a number or a Reference"
         )
     needed = 3 if isinstance(known, float) else 4
     n = len(losses.x) + isinstance(known, Reference)

@@ -27,11 +27,11 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
 from ..core.style import drawing, plain_log_axis
-from .diagnosis import lack_of_fit
 from .losses import Losses, losses_of
 from .power_law import Floor, known_floor
 from .profile_fit import Problem, Solution, solve
 from .projection import ALPHA_MAX, ALPHA_MIN
+from .scatter import lack_of_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +171,7 @@ def select_range(
             float(kept.x[0]),
             solution.alpha,
             _interval([tail], np.ones(1), solution.alpha, level),
-            lack_of_fit(problem, solution, kept),
+            lack_of_fit(solution.cost, problem.freedom, kept.spread, kept.freedom),
             float(weight),
         )
         for kept, problem, solution, tail, weight in zip(

@@ -17,7 +17,8 @@ from ..core.caveat import Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
-from .grid import Grid, GridLaw, grid_of, require_enough, stated_floor
+from .floor import stated_floor
+from .grid import Grid, GridLaw, grid_of, require_enough
 from .losses import mixed_runs
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
@@ -124,7 +125,7 @@ def fit_sum(
     """
     require(0 < level < 1, f"`level` must lie between 0 and 1; not {level!r}.")
     grid = grid_of(curve, axis)
-    known = stated_floor(floor, grid)
+    known = stated_floor(floor, float(grid.loss.min()))
     require_enough(grid, 4 + (known is None))
     law = sum_of_powers(grid, known, level)
     caveats = mixed_runs(curve) + grid.lack_of_fit(law.cost, law.unknowns) + grid.aligned()
