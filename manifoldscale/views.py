@@ -26,6 +26,7 @@ from .core.lazy import listed
 from .core.method import Method
 from .core.random import keyed
 from .core.result import Quantity, Result
+from .core.settings import check_fields
 from .core.style import drawing
 from .curvature import Curvature, Status
 from .dimension import LocalDimension
@@ -206,6 +207,7 @@ class UMAP(Method[View]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.k >= 2, f"`k` must be at least 2; not {self.k}.")
         require(self.min_dist >= 0, f"`min_dist` cannot be negative: {self.min_dist}.")
         require(self.seeds >= 1, f"`seeds` must be positive; not {self.seeds}.")

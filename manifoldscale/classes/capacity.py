@@ -10,11 +10,12 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints, frozen
 from ..core.caveat import Caveat, Remark
 from ..core.error_bars import log_interval, normal_interval
-from ..core.errors import ManifoldScaleError, is_whole, require
+from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
 from ..core.result import Quantity, Result
+from ..core.settings import check_fields, whole
 from ..core.style import drawing
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
@@ -160,12 +161,9 @@ class Capacity(Method[ClassGeometry]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, least in (("exemplars", 1), ("probes", 2)):
-            value = getattr(self, name)
-            require(
-                is_whole(value) and value >= least,
-                f"`{name}` must be an integer of at least {least}; not {value!r}.",
-            )
+            whole(name, getattr(self, name), least)
 
     @property
     def n_neighbors(self) -> int:

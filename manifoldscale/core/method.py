@@ -4,6 +4,8 @@ import abc
 import dataclasses as dc
 from typing import Any, Generic, TypeVar
 
+from .settings import check_fields
+
 R = TypeVar("R", covariant=True)
 
 
@@ -14,6 +16,9 @@ class Method(abc.ABC, Generic[R]):
     A concrete method says how many neighbours it needs and computes its result from a
     `Neighbors`. It is final: to change it, wrap it.
     """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     @abc.abstractmethod

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ManifoldScaleError
+from .errors import ManifoldScaleError, is_whole
 
 Rng = int | np.random.Generator
 
@@ -15,8 +15,8 @@ def generator(rng: Rng) -> np.random.Generator:
     """The generator that an `rng` argument (an int or a Generator) stands for."""
     if isinstance(rng, np.random.Generator):
         return rng
-    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
-        return np.random.default_rng(rng)
+    if is_whole(rng) and int(rng) >= 0:
+        return np.random.default_rng(int(rng))
     raise ManifoldScaleError(
         f"`rng` must be a non-negative int or a numpy Generator; not {rng!r}."
     )
@@ -28,12 +28,12 @@ def keyed(seed: int, *key: int | str) -> np.random.Generator:
     What a run draws depends on its own key alone: not on the order of the runs, nor on
     the pack or the process that it is in.
     """
-    return np.random.default_rng(np.random.SeedSequence([seed, *_words(key)]))
+    return np.random.default_rng(np.random.SeedSequence([int(seed), *_words(key)]))
 
 
 def _words(key: Sequence[int | str]) -> list[int]:
     return [
-        part if isinstance(part, int) else int.from_bytes(part.encode(), "little")
+        int.from_bytes(part.encode(), "little") if isinstance(part, str) else int(part)
         for part in key
     ]
 
@@ -47,7 +47,7 @@ def hashed(seed: int, *parts: npt.ArrayLike) -> npt.NDArray[np.uint64]:
     >>> bool(hashed(0, [7, 8])[1] == hashed(0, 8))
     True
     """
-    bits = _mixed(np.uint64(seed % 2**64))
+    bits = _mixed(np.uint64(int(seed) % 2**64))
     for part in parts:
         # Whole numbers wrap around, which is what is wanted of a hash.
         bits = _mixed(bits ^ _mixed(np.asarray(part).astype(np.uint64)))

@@ -11,6 +11,7 @@ from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .choice import TOO_BENT, Choice, LocalMean, WholeMean, choose
 from .common import Averaging
@@ -69,6 +70,7 @@ class Quadric(Method[Curvature]):
     k: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         low, high = dims_of(self.dim)[0], dims_of(self.dim)[-1]
         require(low >= 1, f"`dim` must be at least 1; not {self.dim!r}.")
         require(

@@ -9,6 +9,7 @@ from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat
 from ..core.errors import require
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .bide import best_ratio, binomial_dimension, inner_counts, spacing_rate, spacing_sums
 from .dimension import ON_LATTICE, Dimension
@@ -49,8 +50,9 @@ class ABIDE(Method[Dimension]):
     alpha: float = 1e-6
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
-            isinstance(self.k_max, int) and self.k_max >= FIRST,
+            self.k_max >= FIRST,
             f"`k_max` must be an integer of at least {FIRST}; not {self.k_max!r}.",
         )
         require(

@@ -14,6 +14,7 @@ from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import generator
 from ..core.result import Table
+from ..core.settings import check_fields
 from ..core.style import drawing, plain_log_axis
 from ..geometry.cloud import Cloud
 from ..geometry.neighbors import Neighbors
@@ -118,6 +119,7 @@ class AcrossScales(Method[ScaleCurve]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.octaves >= 1, f"`octaves` must be positive; not {self.octaves}.")
         require(
             self.at_scale is None or self.at_scale >= self.n_neighbors + 2,

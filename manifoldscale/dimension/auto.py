@@ -10,6 +10,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval, number
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .calibrated import Calibrated
 from .dimension import Dimension, capped
@@ -52,6 +53,7 @@ class Auto(Method[Dimension]):
     anchors: int = 5000
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.anchors >= 1, f"`anchors` must be positive; not {self.anchors}.")
 
     @property

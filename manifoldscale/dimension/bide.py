@@ -11,6 +11,7 @@ from ..core.caveat import Remark
 from ..core.error_bars import share_interval
 from ..core.errors import require
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
@@ -47,8 +48,9 @@ class BIDE(Method[Dimension]):
     ratio: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
-            isinstance(self.k, int) and self.k >= 3,
+            self.k >= 3,
             f"`k` must be an integer of at least 3; not {self.k!r}.",
         )
         require(

@@ -8,6 +8,7 @@ import numpy as np
 from ..core.arrays import Floats, Ints
 from ..core.errors import one_of, require
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import rate_interval
@@ -49,6 +50,7 @@ class CorrelationDimension(Method[Dimension]):
     algorithm: str = "slope"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         one_of("algorithm", self.algorithm, ("slope", "takens"))
         require(
             1 <= self.k_low < self.k_high,

@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 from ..core.arrays import Floats, Ints
 from ..core.errors import require
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, rate_dimension
@@ -44,9 +45,10 @@ class Gride(Method[Dimension]):
     n2: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in (("n1", self.n1), ("n2", self.last)):
             require(
-                isinstance(value, int) and value >= 1,
+                value >= 1,
                 f"`{name}` must be a positive integer; not {value!r}.",
             )
         require(

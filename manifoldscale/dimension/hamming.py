@@ -12,6 +12,7 @@ from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
@@ -51,6 +52,7 @@ class Hamming(Method[Dimension]):
     quantile: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             0 < self.quantile <= 1,
             f"`quantile` must be above 0 and at most 1; not {self.quantile}.",

@@ -11,6 +11,7 @@ from ..core.error_bars import normal_interval
 from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
@@ -57,6 +58,7 @@ class I3D(Method[Dimension]):
     inner: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("outer", "inner"):
             radius = getattr(self, name)
             require(

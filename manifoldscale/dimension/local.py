@@ -11,6 +11,7 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.method import Method
 from ..core.result import Result
+from ..core.settings import check_fields
 from ..core.style import BLUE, GREEN, ORANGE, drawing
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
@@ -134,6 +135,7 @@ class Local(Method[LocalDimension]):
     method: Method[Dimension]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             isinstance(self.method, HasSpacings | HasLocal),
             f"{self.method} has no local estimates; use `Local(MLE(k=20))`, "

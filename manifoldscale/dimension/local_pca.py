@@ -11,6 +11,7 @@ from ..core.errors import one_of, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.participation import unbiased_moments
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 from .exponential import Rate, crowding, rate_dimension, relative_error, shared_variance
@@ -64,9 +65,10 @@ class LocalPCA(Method[Dimension]):
     rule: str = "participation"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         one_of("rule", self.rule, RULES)
         require(
-            isinstance(self.k, int) and self.k >= FEWEST,
+            self.k >= FEWEST,
             f"`k` must be an integer of at least {FEWEST}; not {self.k!r}.",
         )
 

@@ -10,6 +10,7 @@ from ..core.caveat import Caveat
 from ..core.errors import one_of, require
 from ..core.interval import Interval
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 from .exponential import crowding, pool, rate_dimension, rate_interval, relative_error
@@ -58,8 +59,9 @@ class MLE(Method[Dimension]):
     convention: str = "pooled"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
-            isinstance(self.k, int) and self.k >= 2,
+            self.k >= 2,
             f"`k` must be an integer of at least 2; not {self.k!r}.",
         )
         one_of("convention", self.convention, CONVENTIONS)

@@ -13,6 +13,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
+from ..core.settings import check_fields
 from ..core.style import drawing, log_axes
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
@@ -91,12 +92,13 @@ class NearestNeighborScaling(Method[ScalingDimension]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
-            isinstance(self.k, int) and self.k >= 1,
+            self.k >= 1,
             f"`k` must be a positive integer; not {self.k!r}.",
         )
         require(
-            isinstance(self.halvings, int) and self.halvings >= 1,
+            self.halvings >= 1,
             f"`halvings` must be a positive integer; not {self.halvings!r}.",
         )
 

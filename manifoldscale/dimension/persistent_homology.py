@@ -11,6 +11,7 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from ..geometry.spanning_tree import tree_edges
 from .dimension import TIED, Dimension
@@ -55,9 +56,10 @@ class PersistentHomology(Method[Dimension]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.alpha > 0, f"`alpha` must be positive; not {self.alpha}.")
         require(
-            isinstance(self.blocks, int) and self.blocks >= 2,
+            self.blocks >= 2,
             f"`blocks` must be an integer of at least 2; not {self.blocks!r}.",
         )
 

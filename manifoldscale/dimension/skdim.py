@@ -17,6 +17,7 @@ from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .points import dimension_of_points, distinct_points
@@ -62,8 +63,9 @@ class Skdim(Method[Dimension]):
             ("seed", seed),
         ):
             object.__setattr__(self, field, value)
+        check_fields(self)
         require(
-            isinstance(blocks, int) and (blocks == 0 or blocks >= 2),
+            self.blocks == 0 or self.blocks >= 2,
             f"`blocks` must be 0 or an integer of at least 2; not {blocks!r}.",
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..core.arrays import Floats
 from ..core.errors import one_of, require
 from ..core.method import Method
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, censored, pooled_rate, rate_dimension
@@ -45,6 +46,7 @@ class TwoNN(Method[Dimension]):
     algorithm: str = "ml"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             0 <= self.trim < 1, f"`trim` must be at least 0 and below 1; not {self.trim}."
         )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints, frozen
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.random import Rng, generator
+from ..core.settings import whole
 from . import precomputed, search as searching
 from .duplicates import TOLERANCE, Kept, kept_rows
 
@@ -213,7 +214,7 @@ def find_neighbors(
         package that is not there.
     """
     require(
-        isinstance(k, int | np.integer) and k >= 0,
+        is_whole(k) and k >= 0,
         f"`k` must be a non-negative integer; not {k!r}.",
     )
     kind = searching.chosen(search, cloud.ambient_dim, device)
@@ -289,11 +290,11 @@ def _query_positions(
     """Positions within `kept` of the query points."""
     if anchors is None:
         return np.arange(len(kept))
-    if isinstance(anchors, int | np.integer):
-        require(anchors >= 1, f"`anchors` must be positive; not {anchors}.")
-        if anchors >= len(kept):
+    if is_whole(anchors):
+        size = whole("anchors", anchors)
+        if size >= len(kept):
             return np.arange(len(kept))
-        drawn = rng.choice(len(kept), size=int(anchors), replace=False)
+        drawn = rng.choice(len(kept), size=size, replace=False)
         return np.sort(drawn)
     wanted = np.asarray(anchors)
     require(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.arrays import Array, Bools, Floats, Ints, as_numpy, as_real
-from ..core.errors import ManifoldScaleError, one_of, require
+from ..core.errors import ManifoldScaleError, is_whole, one_of, require
 from .duplicates import POLICIES
 
 DEFAULT_K = 64
@@ -47,7 +47,7 @@ def from_distances(matrix: Any, k: int | None, duplicates: str, tolerance: float
     most = len(rows) - 1
     wanted = min(DEFAULT_K, most) if k is None else k
     require(
-        isinstance(wanted, int | np.integer) and 1 <= wanted <= most,
+        is_whole(wanted) and 1 <= wanted <= most,
         f"`k` must be an integer from 1 to {most}, for {len(rows)} distinct points; not "
         f"{wanted!r}.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints, as_numpy, as_points
-from ..core.errors import require
+from ..core.errors import is_whole, require
 from . import product
 from .duplicates import hashes
 from .neighbors import Neighbors
@@ -88,7 +88,7 @@ def stream_neighbors(
     ManifoldScaleError : batches of different width, or fewer than `k` neighbours.
     """
     require(
-        isinstance(k, int | np.integer) and k >= 1,
+        is_whole(k) and k >= 1,
         f"`k` must be a positive integer; not {k!r}.",
     )
     asked = as_points(getattr(queries, "points", queries), "queries")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
+from ..core.settings import check_fields
 from .immersed import by_rejection
 from .manifold import Manifold
 from .second_form import PointCurvature, level_set_curvature
@@ -55,6 +56,7 @@ class Ellipsoid(LevelSet):
     axes: tuple[float, ...] = (3.0, 2.0, 1.0)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             len(self.axes) >= 2 and min(self.axes) > 0,
             f"`axes` must be two or more positive lengths; not {self.axes!r}.",

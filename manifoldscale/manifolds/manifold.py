@@ -8,6 +8,7 @@ import numpy as np
 from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng, generator
+from ..core.settings import check_fields
 from ..geometry.cloud import Cloud
 from .second_form import kappa_rms
 
@@ -23,8 +24,9 @@ class Manifold(abc.ABC):
     dim: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
-            isinstance(self.dim, int | np.integer) and self.dim >= 1,
+            self.dim >= 1,
             f"`dim` must be a positive integer; not {self.dim!r}.",
         )
 

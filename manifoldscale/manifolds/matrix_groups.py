@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
+from ..core.settings import check_fields
 from .manifold import Manifold
 from .product import polynomial_product
 
@@ -52,6 +53,7 @@ class Stiefel(Homogeneous):
     frame: int = 2
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             1 <= self.frame < self.n,
             f"`frame` must be between 1 and n - 1 = {self.n - 1}; not {self.frame}.",
@@ -103,6 +105,7 @@ class SpecialOrthogonal(Homogeneous):
     n: int = 3
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.n >= 2, f"`n` must be at least 2; not {self.n}.")
         object.__setattr__(self, "dim", self.n * (self.n - 1) // 2)
 
@@ -149,6 +152,7 @@ class Grassmann(Homogeneous):
     plane: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             1 <= self.plane < self.n,
             f"`plane` must be between 1 and n - 1 = {self.n - 1}; not {self.plane}.",

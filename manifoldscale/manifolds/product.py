@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
+from ..core.settings import check_fields
 from .manifold import Manifold
 
 
@@ -23,6 +24,7 @@ class Product(Manifold):
     factors: tuple[Manifold, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(len(self.factors) > 0, "`factors` must hold a manifold or more.")
         object.__setattr__(self, "dim", sum(factor.dim for factor in self.factors))
 

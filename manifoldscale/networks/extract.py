@@ -13,6 +13,7 @@ from torch import nn
 from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import nested_rows
+from ..core.settings import whole
 from ..geometry.cloud import Cloud
 from .batches import Batch, Source, source_of, stream
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
@@ -228,8 +229,8 @@ def _opened(
     rng: int,
 ) -> _Opened:
     check_model(model)
-    require(batch_size >= 1, f"`batch_size` must be positive; not {batch_size}.")
-    require(n is None or n >= 1, f"`n` must be positive; not {n}.")
+    batch_size, rng = whole("batch_size", batch_size), whole("rng", rng, 0)
+    n = None if n is None else whole("n", n)
     source = source_of(data)
     rows = np.zeros(0, dtype=np.int64)
     if source is None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..core.arrays import Floats
 from ..core.errors import one_of, require
+from ..core.settings import check_fields
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -35,6 +36,7 @@ class MLP:
     parametrisation: str = "standard"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         one_of("activation", self.activation, ACTIVATIONS)
         one_of("parametrisation", self.parametrisation, PARAMETRISATIONS)
         for name in ("inputs", "width", "depth", "outputs"):

@@ -23,6 +23,7 @@ from torch import Tensor
 from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.random import hashed, keyed
+from ..core.settings import check_fields
 from .sites import Site
 
 TOKENS, PLACES = "T", "LDHW"
@@ -148,6 +149,7 @@ class Several(Points):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(self.k is None or self.k >= 1, f"`k` must be positive; not {self.k}.")
 
     def fits(self, axes: str) -> bool:
@@ -187,6 +189,7 @@ class Project(Points):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             self.to >= ENTRIES,
             f"A projection needs at least {ENTRIES} features; not {self.to}.",

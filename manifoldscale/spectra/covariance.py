@@ -15,6 +15,7 @@ from ..core.method import Method
 from ..core.participation import participation
 from ..core.random import keyed
 from ..core.result import Quantity
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
 from .spectrum import CovarianceSpectrum, SpectrumQuantity
@@ -69,6 +70,7 @@ class Covariance(Method[CovarianceSpectrum]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         given = self.ranks
         require(
             given is None or _is_range(given),

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.arrays import Array, Floats
 from ..core.errors import require
 from ..core.random import keyed
+from ..core.settings import check_fields
 from ..data import Dataset, card, load
 from .tasks import Split, Task
 
@@ -37,6 +38,7 @@ class DataSet(Task):
     input_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             self.superclasses is None or self.superclasses >= 2,
             f"`superclasses` must be at least 2; not {self.superclasses}.",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.errors import ManifoldScaleError, require
 from ..core.serialize import dumps, plain
+from ..core.settings import check_fields
 from .students import AnyShape, shape_of
 from .tasks import Task, check_loss
 from .train import Training
@@ -72,6 +73,7 @@ class Plan:
     paired: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("dataset_sizes", "widths"):
             values = _sizes(name, getattr(self, name))
             object.__setattr__(self, name, values)
@@ -79,7 +81,7 @@ class Plan:
         for name, least in (("seeds", 1), ("n_test", 2), ("depth", 1), ("root_seed", 0)):
             value = getattr(self, name)
             require(
-                isinstance(value, int) and value >= least,
+                value >= least,
                 f"`{name}` must be an integer of at least {least}; not {value!r}.",
             )
         self.shape(self.widths[0])  # checks student, activation and parametrisation

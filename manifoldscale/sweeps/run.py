@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ..core.errors import require
+from ..core.errors import is_whole, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.workers import results
 from ..networks.mlp import absorb
@@ -108,7 +108,7 @@ def _specs(
     device: str,
 ) -> list[PackSpec]:
     require(
-        pack_size in (None, "auto") or (isinstance(pack_size, int) and pack_size >= 1),
+        pack_size in (None, "auto") or (is_whole(pack_size) and int(pack_size) >= 1),
         f"`pack_size` must be None, 'auto' or a positive integer; not {pack_size!r}.",
     )
     if not isinstance(pack_size, str):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..core.errors import ManifoldScaleError, require
+from ..core.settings import check_fields
 from ..data import from_python
 from ..networks.mlp import MLP
 from .pack import MLPPack, ModulePack, Pack
@@ -27,6 +28,7 @@ class CNN:
     outputs: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         side = round(self.inputs**0.5)
         require(
             side * side == self.inputs and side >= 4,

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.arrays import Floats
 from ..core.errors import one_of, require
 from ..core.random import keyed
+from ..core.settings import check_fields
 from ..manifolds.manifold import Manifold
 from .tasks import Split, Task
 
@@ -74,6 +75,7 @@ class TeacherStudent(Task):
     input_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "factors", tuple(self.factors))
         if not isinstance(self.domain, Manifold):
             one_of("domain", self.domain, DOMAINS)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.errors import one_of, require
 from ..core.random import keyed
+from ..core.settings import check_fields
 from .flat import OPTIMISERS
 from .losses import check_name, example_loss
 from .pack import Pack
@@ -62,6 +63,7 @@ class Training:
     online: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_name(self.loss)
         one_of("dtype", self.dtype, ("float32", "float64"))
         one_of("schedule", self.schedule, SCHEDULES)

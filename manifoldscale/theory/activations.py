@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ManifoldScaleError, nearest, require
+from ..core.settings import check_fields
 from .pair import TINY, Pair, safe_sqrt
 
 ROUNDING = 2.0**-53
@@ -83,6 +84,7 @@ class LeakyReLU(Activation):
     slope: float = 0.01
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             isinstance(self.slope, int | float) and math.isfinite(self.slope),
             f"`slope` must be a finite number; not {self.slope!r}.",

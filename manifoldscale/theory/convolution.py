@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.arrays import as_real
 from ..core.errors import one_of, require
+from ..core.settings import check_fields
 from .activations import Activation, as_activation
 from .assemble import assemble
 from .kernels import check_depth, check_variances
@@ -54,12 +55,11 @@ class ConvolutionalKernel(abc.ABC):
     bias_variance: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_depth(self.depth)
         check_variances(self.weight_variance, self.bias_variance)
         require(
-            isinstance(self.filter_size, int)
-            and self.filter_size >= 1
-            and self.filter_size % 2 == 1,
+            self.filter_size >= 1 and self.filter_size % 2 == 1,
             f"`filter_size` must be a positive odd integer; not {self.filter_size!r}.",
         )
         one_of("padding", self.padding, ("circular", "zero"))

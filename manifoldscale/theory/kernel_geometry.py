@@ -8,6 +8,7 @@ from ..core.caveat import Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.result import Result
+from ..core.settings import whole
 from .kernel import Kernel
 
 
@@ -89,10 +90,7 @@ def kernel_geometry(kernel: Kernel, dim: int, *, radius: float = 1.0) -> KernelG
         "`kernel` must be a kernel value, such as `NNGP(activation='erf')`; not "
         f"{kernel!r}.",
     )
-    require(
-        isinstance(dim, int) and dim >= 1,
-        f"`dim` must be a positive integer; not {dim!r}.",
-    )
+    dim = whole("dim", dim)
     require(0 < radius < math.inf, f"`radius` must be positive and finite; not {radius!r}.")
     first, second = kernel.derivatives(n_features=dim + 1, radius=radius)
     b = second / first**2

@@ -1,5 +1,6 @@
 """Kernels of infinitely wide fully connected networks: NNGP and NTK."""
 
+import copy
 import dataclasses as dc
 import itertools
 import math
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ..core.errors import one_of, require
+from ..core.errors import is_whole, one_of, require
+from ..core.settings import check_fields
 from .activations import Activation, as_activation
 from .inputs import Angles
 from .kernel import Kernel
@@ -42,6 +44,7 @@ class NetworkKernel(Kernel):
     bias_variance: float = BIAS_VARIANCE
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_depth(self.depth)
         check_variances(self.weight_variance, self.bias_variance)
         object.__setattr__(self, "activation", as_activation(self.activation))
@@ -137,6 +140,7 @@ class Sensitivity(Kernel):
     parameter: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         one_of("parameter", self.parameter, ("weight_variance", "bias_variance"))
 
     @property
@@ -155,7 +159,8 @@ class Sensitivity(Kernel):
             warnings.simplefilter("ignore", DeprecationWarning)
             value = torch.tensor(getattr(self.kernel, self.parameter), dtype=torch.float64)
             dual = forward_ad.make_dual(value, torch.ones_like(value))  # type: ignore[no-untyped-call]
-            kernel = dc.replace(self.kernel, **{self.parameter: dual})
+            kernel = copy.copy(self.kernel)  # a dual number would be no setting of its own
+            object.__setattr__(kernel, self.parameter, dual)
             tangent: Tensor = forward_ad.unpack_dual(of(kernel)).tangent  # type: ignore[no-untyped-call]
             return tangent
 
@@ -202,7 +207,7 @@ def ntk(
 
 def check_depth(depth: int) -> None:
     require(
-        isinstance(depth, int) and not isinstance(depth, bool) and depth >= 1,
+        is_whole(depth) and int(depth) >= 1,
         f"`depth` must be a positive integer, the number of hidden layers; not {depth!r}.",
     )
 

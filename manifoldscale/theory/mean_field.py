@@ -14,6 +14,7 @@ from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import Result
+from ..core.settings import whole
 from ..core.style import drawing, plain_log_axis
 from .activations import Activation, LeakyReLU, as_activation
 from .kernels import check_variances
@@ -87,10 +88,7 @@ class MeanField(Result):
 
             kappa^2 <- kappa^2 / chi_1 + 3 chi_2 / chi_1^2   (Poole et al. 2016).
         """
-        require(
-            isinstance(depth, int) and depth >= 0,
-            f"`depth` must be an integer of at least 0; not {depth!r}.",
-        )
+        depth = whole("depth", depth, 0)
         require(variance > 0, f"`variance` must be positive; not {variance!r}.")
         require(
             -1 <= correlation <= 1,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import BLOCK, Floats, as_real
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_real, require
 from .roots import decreasing_root
 
 
@@ -92,7 +92,7 @@ def same_length(name: str, array: Floats, eigenvalues: Floats) -> None:
 
 def not_negative(name: str, value: float) -> float:
     """A setting that must be a finite number of at least zero."""
-    good = isinstance(value, int | float | np.number) and 0 <= value < np.inf
+    good = is_real(value) and 0 <= value < np.inf
     require(good, f"`{name}` must be a number of at least 0; not {value!r}.")
     return float(value)
 

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import special
 
 from ..core.arrays import Floats
-from ..core.errors import require
+from ..core.errors import is_real, require
+from ..core.settings import whole
 
 NODES = 16  # of a Gauss-Legendre rule over each panel of log eigenvalues
 PANEL = 4.0  # width: the sums have poles at a distance of pi, so the rule is exact to 1e-16
@@ -62,12 +63,10 @@ def power_law_spectrum(alpha_K: float, n: int = 1000) -> PowerLawSpectrum:
     terms of order n^-4 (Euler-Maclaurin at the midpoint).
     """
     require(
-        isinstance(alpha_K, int | float) and 0 < alpha_K < math.inf,
+        is_real(alpha_K) and 0 < alpha_K < math.inf,
         f"`alpha_K` must be a positive number; not {alpha_K!r}.",
     )
-    require(
-        isinstance(n, int) and n >= 1, f"`n` must be a positive whole number; not {n!r}."
-    )
+    alpha_K, n = float(alpha_K), whole("n", n)
     start, stop = math.log(n + 0.5), SMALLEST / (1 + alpha_K)
     require(start < stop, f"At `alpha_K` = {alpha_K:g}, rank `n` = {n} is below 1e-300.")
     log_ranks, weights = _gauss_legendre(start, stop, PANEL / (1 + alpha_K))

@@ -12,6 +12,7 @@ from scipy import special
 
 from ..core.arrays import Floats, Ints
 from ..core.errors import ManifoldScaleError, require
+from ..core.settings import whole
 from .kernel import Kernel
 from .spectrum import Spectrum
 
@@ -69,10 +70,7 @@ def sphere_spectrum(
     ManifoldScaleError : dimension, degrees or radius that make no sense, or a kernel that
         is not finite.
     """
-    require(
-        isinstance(dim, int | np.integer) and dim >= 1,
-        f"`dim` must be a positive integer; not {dim!r}.",
-    )
+    dim = whole("dim", dim)
     require(0 < radius < math.inf, f"`radius` must be positive and finite; not {radius!r}.")
     wanted = _degrees(degrees)
     largest = int(wanted.max())

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.arrays import Floats
 from ..core.errors import require
+from ..core.settings import check_fields
 from .inputs import Angles
 from .kernel import Kernel
 
@@ -24,6 +25,7 @@ class Stationary(Kernel):
     length_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             0 < self.length_scale < math.inf,
             f"`length_scale` must be positive and finite; not {self.length_scale!r}.",

@@ -8,7 +8,7 @@ import torch
 from scipy import fft
 
 from ..core.arrays import Floats
-from ..core.errors import require
+from ..core.errors import is_whole, require
 from .inputs import Angles
 from .kernel import Kernel
 from .spectrum import Spectrum
@@ -56,17 +56,19 @@ def torus_spectrum(
         f"`kernel` must be a kernel value, such as `Laplace()`; not {kernel!r}.",
     )
     require(
-        isinstance(dim, int) and 1 <= dim <= LARGEST_DIM,
+        is_whole(dim) and 1 <= dim <= LARGEST_DIM,
         f"`dim` must be an integer from 1 to {LARGEST_DIM}, for the grid grows with its "
         f"power; not {dim!r}. Use `gram_spectrum(kernel(points))` above.",
     )
     require(0 < radius < math.inf, f"`radius` must be positive and finite; not {radius!r}.")
+    dim = int(dim)
     steps = min(FINEST, 1 << int(math.log2(GRID) / dim))
     require(
-        isinstance(degree, int) and 0 <= degree <= steps // 4,
+        is_whole(degree) and 0 <= degree <= steps // 4,
         f"`degree` must be an integer from 0 to {steps // 4}, which the grid of dimension "
         f"{dim} can tell apart; not {degree!r}.",
     )
+    degree = int(degree)
     values = _on_grid(kernel, dim, steps, radius)
     fine = _coefficients(values, degree)
     coarse = _coefficients(values[(slice(None, None, 2),) * dim], degree)

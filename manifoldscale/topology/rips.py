@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import is_real, is_whole, require
+from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed, nested_rows
+from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
 from ..geometry.spanning_tree import tree_edges
@@ -84,6 +85,7 @@ class Rips(Method[Persistence]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         require(
             self.up_to in (0, 1, 2),
             f"`up_to` must be 0, 1 or 2; not {self.up_to!r}. Degree 3 is beyond what can "
@@ -94,20 +96,19 @@ class Rips(Method[Persistence]):
             f"`coefficients` must be 2 or 3; not {self.coefficients!r}.",
         )
         require(
-            self.landmarks is None
-            or (is_whole(self.landmarks) and self.landmarks >= FEWEST),
+            self.landmarks is None or self.landmarks >= FEWEST,
             f"`landmarks` must be at least {FEWEST}; not {self.landmarks!r}.",
         )
         require(
-            is_real(self.threshold) and self.threshold > 0,
+            self.threshold > 0,
             f"`threshold` must be positive; not {self.threshold!r}.",
         )
         require(
-            is_whole(self.subsamples) and self.subsamples >= 0,
+            self.subsamples >= 0,
             f"`subsamples` must be an integer of at least 0; not {self.subsamples!r}.",
         )
         require(
-            is_real(self.level) and 0 < self.level < 1,
+            0 < self.level < 1,
             f"`level` must be between 0 and 1; not {self.level!r}.",
         )
 

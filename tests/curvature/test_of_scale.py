@@ -85,7 +85,12 @@ def test_under_noise_the_interval_of_the_slope_holds_the_truth() -> None:
 @pytest.mark.parametrize("method", [GaussMap, KappaOfScale, ReachEstimate, VolumeGrowth])
 @pytest.mark.parametrize(
     ("dim", "reason"),
-    [(4, "3 features"), (0, "at least 1"), (2.5, "an int"), ("two", "an int")],
+    [
+        (4, "3 features"),
+        (0, "at least 1"),
+        (2.5, "a whole number"),
+        ("two", "a whole number"),
+    ],
 )
 def test_a_dimension_that_cannot_be_is_refused(
     method: type, dim: object, reason: str

@@ -152,7 +152,7 @@ def test_points_that_cannot_be_used(points: object, message: str) -> None:
         ({"k": -1}, "`k` must be a non-negative integer"),
         ({"k": 2.5}, "`k` must be a non-negative integer"),
         ({"k": 99}, "99 neighbours need at least 101 distinct points; the cloud has 50"),
-        ({"k": 3, "anchors": 0}, "`anchors` must be positive"),
+        ({"k": 3, "anchors": 0}, "`anchors` must be a whole number of at least 1"),
         ({"k": 3, "anchors": np.array([50])}, "row numbers from 0 to 49"),
         ({"k": 3, "anchors": np.array([0.5])}, "row numbers"),
         ({"k": 3, "duplicates": "merge?"}, "`duplicates` must be one of"),

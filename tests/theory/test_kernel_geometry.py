@@ -124,7 +124,10 @@ def test_kinks_have_no_curvature_and_the_error_says_why(kernel, power: str) -> N
     ("call", "message"),
     [
         (lambda: kernel_geometry("erf", 2), "`kernel` must be a kernel value"),
-        (lambda: kernel_geometry(Gaussian(), 0), "`dim` must be a positive integer"),
+        (
+            lambda: kernel_geometry(Gaussian(), 0),
+            "`dim` must be a whole number of at least 1",
+        ),
         (lambda: kernel_geometry(Gaussian(), 2, radius=-1.0), "`radius` must be"),
     ],
 )

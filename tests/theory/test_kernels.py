@@ -324,7 +324,7 @@ def test_sensitivity_where_the_bias_is_zero_is_one_sided() -> None:
         (lambda x: ms.theory.nngp(x, weight_variance=-1.0), "`weight_variance` must be"),
         (lambda x: ms.theory.nngp(x, bias_variance=-0.1), "`bias_variance` must be"),
         (lambda x: ms.theory.nngp(x, depth=0), "`depth` must be a positive integer"),
-        (lambda x: ms.theory.nngp(x, depth=2.0), "`depth` must be a positive integer"),
+        (lambda x: ms.theory.nngp(x, depth=2.0), "`depth` must be a whole number; not 2.0"),
         (lambda x: ms.theory.ntk(x[0]), "`x1` must be 2-D"),
         (lambda x: ms.theory.ntk(x, x[:, :2]), "same number of features"),
         (lambda x: ms.theory.ntk(x * math.nan), "`x1` holds 12 NaN"),

@@ -163,7 +163,10 @@ def test_chaos_stretches_a_circle_and_its_curvature_settles() -> None:
         (lambda: mean_field("tanh", 1.0, -0.1), "`bias_variance` must be at least 0"),
         (lambda: mean_field("tahn", 1.0, 0.1), "Nearest: 'tanh'"),
         (lambda: mean_field("tanh", 1.0, 0.1, start=0.0), "`start` must be positive"),
-        (lambda: mean_field("tanh", 1.0, 0.1).layers(-1), "`depth` must be an integer"),
+        (
+            lambda: mean_field("tanh", 1.0, 0.1).layers(-1),
+            "`depth` must be a whole number of at least 0",
+        ),
         (lambda: mean_field("tanh", 1.0, 0.1).layers(1, variance=0.0), "`variance` must"),
         (lambda: mean_field("tanh", 1.0, 0.1).layers(1, correlation=2.0), "`correlation`"),
     ],

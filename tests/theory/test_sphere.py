@@ -169,7 +169,10 @@ def test_high_dimensions_neither_overflow_nor_underflow() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sphere_spectrum(Laplace(), 0, 5), "`dim` must be a positive integer"),
+        (
+            lambda: sphere_spectrum(Laplace(), 0, 5),
+            "`dim` must be a whole number of at least 1",
+        ),
         (lambda: sphere_spectrum(Laplace(), 2, -1), "`degrees` must be the largest"),
         (lambda: sphere_spectrum(Laplace(), 2, 2.5), "`degrees` must be the largest"),
         (lambda: sphere_spectrum(Laplace(), 2, 5, radius=0.0), "`radius` must be"),

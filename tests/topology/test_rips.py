@@ -205,10 +205,10 @@ def test_components_alone_need_no_ripser(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"coefficients": 5}, "`coefficients` must be 2 or 3"),
         ({"landmarks": 3}, "`landmarks` must be at least 10"),
         ({"threshold": 0.0}, "`threshold` must be positive"),
-        ({"threshold": "all"}, "`threshold` must be positive"),
-        ({"landmarks": 50.5}, "`landmarks` must be at least 10"),
+        ({"threshold": "all"}, "`threshold` must be a number; not 'all'"),
+        ({"landmarks": 50.5}, "`landmarks` must be a whole number or None; not 50.5"),
         ({"subsamples": -1}, "`subsamples` must be an integer of at least 0"),
-        ({"subsamples": True}, "`subsamples` must be an integer of at least 0"),
+        ({"subsamples": True}, "`subsamples` must be a whole number; not True"),
         ({"level": 1.0}, "`level` must be between 0 and 1"),
     ],
 )

@@ -1,0 +1,113 @@
+"""Every setting of every value takes NumPy's numbers as it takes Python's, and refuses what
+is none."""
+
+import dataclasses as dc
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.core.errors import ManifoldScaleError
+from manifoldscale.core.serialize import plain
+from manifoldscale.core.settings import real, whole
+from manifoldscale.networks.mlp import MLP
+from manifoldscale.networks.points import Flatten, Project, Several
+from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training
+
+TEACHER = TeacherStudent(2, ambient_dim=4)
+VALUES: list[Any] = [
+    ms.dimension.TwoNN(),
+    ms.dimension.MLE(k=10),
+    ms.dimension.Gride(1, 2),
+    ms.dimension.BIDE(),
+    ms.dimension.ABIDE(),
+    ms.dimension.CorrelationDimension(),
+    ms.dimension.LocalPCA(),
+    ms.dimension.NearestNeighborScaling(),
+    ms.dimension.PersistentHomology(),
+    ms.dimension.ParticipationRatio(),
+    ms.dimension.I3D(),
+    ms.dimension.Hamming(),
+    ms.dimension.Auto(),
+    ms.dimension.AcrossScales(ms.dimension.TwoNN(), at_scale=100),
+    ms.dimension.Calibrated(ms.dimension.TwoNN()),
+    ms.dimension.Local(ms.dimension.MLE(k=10)),
+    ms.curvature.Quadric(2, k=30),
+    ms.curvature.GaussMap(2),
+    ms.curvature.KappaOfScale(2),
+    ms.curvature.MAPC(2),
+    ms.curvature.ReachEstimate(2),
+    ms.curvature.VolumeGrowth(2),
+    ms.topology.Rips(),
+    ms.classes.Capacity(),
+    ms.spectra.Covariance(),
+    ms.views.UMAP(),
+    ms.views.PCA(),
+    ms.manifolds.Sphere(3, radius=2.0),
+    ms.manifolds.Torus(2.0, 1.0),
+    ms.manifolds.Grassmann(4, 2),
+    ms.manifolds.Stiefel(4, 2),
+    ms.manifolds.SpecialOrthogonal(3),
+    ms.manifolds.FlatTorus(2),
+    ms.manifolds.KernelSphere(2, width=64),
+    ms.theory.NTK(depth=2),
+    ms.theory.NNGP(depth=2),
+    ms.theory.ConvNTK(depth=2),
+    ms.theory.Gaussian(1.5),
+    ms.theory.Matern(2.5),
+    MLP(4, 8, 2, 1),
+    Several("tokens", 4),
+    Project(Flatten(), 64),
+    TEACHER,
+    DataSet("digits"),
+    Training(steps=5),
+    Plan(TEACHER, (20, 30), (4,), seeds=1, depth=1, n_test=20),
+]
+NUMBERS = [
+    pytest.param(value, field.name, id=f"{type(value).__name__}.{field.name}")
+    for value in VALUES
+    for field in dc.fields(value)
+    if field.init and type(getattr(value, field.name)) in (int, float)
+]
+
+
+@pytest.mark.parametrize(("value", "name"), NUMBERS)
+def test_a_number_of_numpy_is_the_number(value: Any, name: str) -> None:
+    given = getattr(value, name)
+    kinds = [np.int64, np.int32, np.uint16] if type(given) is int else [np.float64]
+    for kind in kinds:
+        again = dc.replace(value, **{name: kind(given)})
+        assert type(getattr(again, name)) is type(given)
+        assert again == value
+        assert hash(again) == hash(value)
+        assert str(again) == str(value)
+        assert json.dumps(plain(again)) == json.dumps(plain(value))
+
+
+@pytest.mark.parametrize(("value", "name"), NUMBERS)
+@pytest.mark.parametrize("wrong", [True, np.True_, "many", [1]], ids=repr)
+def test_what_is_no_number_is_refused_by_name(value: Any, name: str, wrong: Any) -> None:
+    with pytest.raises(ManifoldScaleError, match=f"`{name}`"):
+        dc.replace(value, **{name: wrong})
+
+
+def test_numbers_of_arguments() -> None:
+    assert whole("k", np.int32(3)) == 3
+    assert type(whole("k", np.uint8(3))) is int
+    assert type(real("radius", np.float32(0.5))) is float
+    for wrong in (True, np.True_, 2.0, "2", None, 0):
+        with pytest.raises(ManifoldScaleError, match="`k` must be a whole number"):
+            whole("k", wrong)
+    for wrong in (True, "2", None, float("nan"), float("inf")):
+        with pytest.raises(ManifoldScaleError, match="`radius` must be a finite number"):
+            real("radius", wrong)
+
+
+@pytest.mark.parametrize("rng", [3, np.int64(3), np.uint8(3)])
+def test_seeds_of_numpy_draw_the_same(rng: Any) -> None:
+    sphere = ms.manifolds.Sphere(3)
+    assert np.array_equal(
+        sphere.sample(20, rng=rng).points, sphere.sample(20, rng=3).points
+    )
