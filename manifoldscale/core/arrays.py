@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ManifoldScaleError
+from .errors import ManifoldScaleError, require
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -14,25 +14,137 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20  # numbers looked at together
+NUMBERS = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
 
 
-def as_numpy(data: Any, name: str) -> Array:
-    """`data` as a NumPy array: arrays, tensors, data frames and nested lists."""
+def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
+    """`data` as a NumPy array: arrays, tensors, data frames and nested lists.
+
+    Parameters
+    ----------
+    missing : what stands for entries that are masked or NA; None refuses them. The value
+        under a mask is none of the data.
+
+    Raises
+    ------
+    ManifoldScaleError : it holds no array of its own (sparse, quantised, on a device that
+        gives nothing away), or entries are missing.
+    """
+    try:
+        return _read(data, name, missing)
+    except ManifoldScaleError:
+        raise
+    except (ValueError, TypeError, MemoryError) as error:
+        raise ManifoldScaleError(
+            f"`{name}` cannot be read as a numeric array: "
+            f"{str(error) or type(error).__name__}."
+        ) from error
+
+
+def _read(data: Any, name: str, missing: float | None) -> Array:
     if hasattr(data, "detach"):  # a torch tensor, without importing torch
-        tensor = data.detach().cpu()
-        data = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
-    elif hasattr(data, "toarray"):
+        return _of_tensor(data, name, missing)
+    if isinstance(data, np.memmap):  # stays one, so that nothing reads it whole
+        return data
+    if isinstance(data, list | tuple) and data and hasattr(data[0], "detach"):
+        return np.stack([_of_tensor(part, name, missing) for part in data])
+    if isinstance(data, np.ma.MaskedArray) or _holds_masked(data):
+        return _filled(np.ma.asarray(data), name, missing)
+    if hasattr(data, "toarray"):
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."
         )
-    if isinstance(data, np.memmap):  # stays one, so that nothing reads it whole
-        return data
-    try:
-        return np.asarray(data)
-    except ValueError as error:
-        raise ManifoldScaleError(
-            f"`{name}` cannot be read as a numeric array: {error}."
-        ) from error
+    if hasattr(data, "isna"):  # pandas
+        frame = hasattr(data, "columns")
+        return _of_frame(data, name, missing) if frame else _of_column(data, name, missing)
+    return np.asarray(data)
+
+
+def check_tensor(tensor: Any, name: str) -> None:
+    """Refuse a torch tensor whose numbers cannot be had: sparse, quantised, nested,
+    masked, or on the meta device.
+    """
+    found = (
+        (str(tensor.layout) == "torch.jagged" or tensor.is_nested, "is nested"),
+        (str(tensor.layout) != "torch.strided", f"is sparse: pass `{name}.to_dense()`"),
+        (tensor.is_quantized, f"is quantised: pass `{name}.dequantize()`"),
+        (tensor.is_meta, "is on the meta device, where there are no numbers"),
+        (hasattr(tensor, "get_mask"), "is a MaskedTensor: leave out its masked rows"),
+    )
+    for is_so, what in found:
+        require(not is_so, f"`{name}` {what}.")
+
+
+def _of_tensor(tensor: Any, name: str, missing: float | None) -> Array:
+    if hasattr(tensor, "get_mask"):  # True is a value, the opposite of NumPy's
+        values = as_numpy(tensor.get_data(), name)
+        mask = ~as_numpy(tensor.get_mask(), name)
+        return _filled(np.ma.MaskedArray(values, mask), name, missing)
+    check_tensor(tensor, name)
+    plain = tensor.detach().cpu()
+    if any(narrow in str(plain.dtype) for narrow in ("bfloat16", "float8", "float4")):
+        plain = plain.float()  # NumPy has no such types
+    array: Array = plain.resolve_conj().resolve_neg().numpy()
+    return array
+
+
+def _holds_masked(data: Any) -> bool:
+    return isinstance(data, list | tuple) and any(
+        isinstance(part, np.ma.MaskedArray) or part is np.ma.masked for part in data
+    )
+
+
+def _filled(array: Any, name: str, missing: float | None) -> Array:
+    """A masked array without its mask."""
+    mask = np.ma.getmaskarray(array)
+    if not mask.any():
+        return np.asarray(array.data)
+    if missing is None:
+        refuse_missing(mask, name, "masked")
+    return np.asarray(array.astype(np.float64).filled(missing))
+
+
+def _of_frame(frame: Any, name: str, missing: float | None) -> Array:
+    """The columns of a data frame of pandas as one array of numbers."""
+    texts = [
+        repr(column)
+        for column, kind in frame.dtypes.items()
+        if getattr(kind, "kind", "O") not in NUMBERS
+    ]
+    require(
+        not texts,
+        f"`{name}`: column {', '.join(texts[:3])} holds no numbers; leave it out.",
+    )
+    if len(set(frame.dtypes)) == 1 and isinstance(frame.dtypes.iloc[0], np.dtype):
+        return np.asarray(frame)
+    columns = [
+        _of_column(frame.iloc[:, i], f"{name}[{column!r}]", missing)
+        for i, column in enumerate(frame.columns)
+    ]
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _of_column(column: Any, name: str, missing: float | None) -> Array:
+    """A series or an index of pandas; what its own types call NA is missing."""
+    kind = column.dtype
+    if isinstance(kind, np.dtype):
+        return np.asarray(column)
+    gone = np.asarray(column.isna())
+    is_number = getattr(kind, "kind", "O") in NUMBERS
+    if gone.any() and (missing is None or not is_number):
+        refuse_missing(gone, name, "missing (NA)")
+    if gone.any():
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=missing))
+    return np.asarray(column, dtype=NUMBERS[kind.kind] if is_number else None)
+
+
+def refuse_missing(gone: Array, name: str, how: str) -> None:
+    """The error that entries are missing, with the place of the first."""
+    place = tuple(int(i) for i in np.argwhere(gone)[0])
+    raise ManifoldScaleError(
+        f"`{name}` holds {int(gone.sum()):,} {how} values, the first at index {place}; "
+        "remove those rows or impute them."
+    )
 
 
 def as_real(data: Any, name: str) -> Array:

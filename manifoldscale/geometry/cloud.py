@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, as_numpy, as_points, frozen
+from ..core.arrays import Array, as_numpy, as_points, frozen, refuse_missing
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng
 from .duplicates import TOLERANCE
@@ -63,6 +63,10 @@ class Cloud:
             f"`{name}` must have one entry for each of the {len(self.points)} points; "
             f"its shape is {array.shape}.",
         )
+        if array.dtype.kind == "O":
+            gone = np.array([_is_missing(value) for value in array.ravel()])
+            if gone.any():
+                refuse_missing(gone.reshape(array.shape), name, "missing")
         return array
 
     def __len__(self) -> int:
@@ -122,6 +126,16 @@ class Cloud:
             executor=executor,
             rng=rng,
         )
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, or NA and NaT of pandas, which are not equal to themselves either."""
+    try:
+        return value is None or value is np.ma.masked or not bool(value == value)
+    except TypeError:  # NA says nothing of itself
+        return True
+    except ValueError:  # an array
+        return False
 
 
 def as_cloud(on: Any) -> Cloud:

@@ -116,12 +116,13 @@ def population(
     ----------
     responses : array with the axes that `order` names.
     order : "neurons stimuli", "stimuli neurons", or with "trials" or "time" among them.
-        Repeated trials of a stimulus are averaged, those that are NaN left out; time bins
+        Repeated trials of a stimulus are averaged, those that are NaN or masked left out;
+        time bins
         are points of their own, those of a stimulus in one group, so that they are never
         each other's neighbours.
     labels, groups : one a stimulus.
     """
-    array = as_numpy(responses, "responses")
+    array = as_numpy(responses, "responses", missing=np.nan)
     axes = order.split()
     require(
         array.ndim == len(axes)

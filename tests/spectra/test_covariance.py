@@ -158,7 +158,7 @@ def test_the_interval_covers_the_exponent(alpha: float) -> None:
     [
         ({"ranks": (5, 5)}, "`ranks` must be"),
         ({"ranks": (0, 5)}, "`ranks` must be"),
-        ({"dim": 0.0}, "`dim` must be a Quantity or a number or None"),
+        ({"dim": 0.0}, "`dim` must be a positive number"),
         ({"dim": "two"}, "`dim` must be a Quantity or a number or None"),
         ({"ranks": 3}, "`ranks` must be"),
         ({"ranks": ("a", "b")}, "`ranks` must be"),

@@ -1,0 +1,136 @@
+"""Arrays from anywhere: what is missing is never read as a number."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import manifoldscale as ms
+from manifoldscale.core.arrays import as_numpy, as_points, as_real
+from manifoldscale.core.errors import ManifoldScaleError
+
+CLEAN = np.arange(12.0).reshape(4, 3)
+MASK = CLEAN == 7.0  # at (2, 1)
+
+
+def masked_tensor() -> Any:
+    with pytest.warns(UserWarning, match="prototype"):
+        return torch.masked.MaskedTensor(torch.tensor(CLEAN), torch.tensor(~MASK))
+
+
+def nullable() -> pd.DataFrame:
+    return pd.DataFrame(CLEAN).astype("Float64").mask(MASK)
+
+
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda: np.ma.masked_array(CLEAN, MASK), r"\(2, 1\)"),
+        (lambda: list(np.ma.masked_array(CLEAN, MASK)), r"\(2, 1\)"),
+        (masked_tensor, r"\(2, 1\)"),
+        (nullable, r"\[1\]` .*\(2,\)"),
+        (lambda: nullable().astype("double[pyarrow]"), r"\[1\]` .*\(2,\)"),
+        (lambda: pd.DataFrame(CLEAN).mask(MASK), r"NaN .*\(2, 1\)"),
+    ],
+    ids=["masked", "list of masked rows", "MaskedTensor", "Float64", "pyarrow", "NaN"],
+)
+def test_what_is_missing_is_refused_with_its_place(make: Any, place: str) -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(ManifoldScaleError, match=place):
+        as_points(make())
+
+
+def test_nothing_missing_is_read_as_it_stands() -> None:
+    frame = pd.DataFrame(CLEAN)
+    for same in (
+        np.ma.masked_array(CLEAN),
+        frame.convert_dtypes(),
+        frame.astype("Float32"),
+        frame.astype("Int16"),
+        frame.assign(**{"0": True}).drop(columns="0"),
+        [torch.tensor(row, dtype=torch.bfloat16) for row in CLEAN],
+        torch.tensor(CLEAN).to(torch.float8_e4m3fn),
+        torch.tensor(CLEAN, requires_grad=True),
+    ):
+        assert np.array_equal(as_points(same), CLEAN)
+
+
+def test_columns_of_several_types_are_numbers_together() -> None:
+    mixed = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]})
+    assert np.array_equal(as_points(mixed), [[1, 0.5, 1], [2, 1.5, 0]])
+    with pytest.raises(ManifoldScaleError, match="column 'name' holds no numbers"):
+        as_points(mixed.assign(name=["x", "y"]))
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt8", "boolean"])
+def test_whole_numbers_stay_whole(dtype: str) -> None:
+    column = pd.Series([1, 0, 1], dtype=dtype)
+    assert as_numpy(column, "labels").dtype.kind == {"I": "i", "U": "u", "b": "b"}[dtype[0]]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.ma.masked_equal([0, 1, 2, 9], 9),
+        pd.Series([0, 1, None, 2], dtype="Int64"),
+        pd.Series(["a", "b", None, "c"], dtype="string"),
+        pd.Series(["a", "b", None, "c"]).astype("category"),
+        ["a", None, "b", "c"],
+        [pd.NaT, "a", "b", "c"],
+        pd.Series(["a", pd.NA, "b", "c"], dtype=object),
+    ],
+    ids=repr,
+)
+def test_labels_that_are_missing_are_refused(labels: Any) -> None:
+    with pytest.raises(ManifoldScaleError, match=r"`labels` holds 1 (masked|missing)"):
+        ms.Cloud(CLEAN, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (lambda: torch.eye(4).to_sparse(), "to_dense"),
+        (lambda: torch.eye(4).to_sparse_csr(), "to_dense"),
+        (
+            lambda: torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.qint8),
+            "dequantize",
+        ),
+        (lambda: torch.empty(4, 3, device="meta"), "meta device"),
+        (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "nested"),
+        (lambda: torch.ones(4, 3, dtype=torch.complex64), "real numbers"),
+        (lambda: [torch.ones(3), torch.ones(2)], "cannot be read"),
+        (lambda: [[1.0, 2.0], [3.0]], "cannot be read"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_tensors_without_numbers_are_one_clear_error(make: Any, advice: str) -> None:
+    with pytest.raises(ManifoldScaleError, match=advice):
+        as_real(make(), "X")
+
+
+def test_an_array_that_gives_nothing_away_says_why() -> None:
+    class OnDevice:
+        shape, ndim, dtype = (4, 3), 2, np.dtype("f4")
+
+        def __array__(self, *args: Any, **kwargs: Any) -> Any:
+            raise TypeError("Please use `.get()`")
+
+    class TooLarge(OnDevice):
+        def __array__(self, *args: Any, **kwargs: Any) -> Any:
+            raise MemoryError
+
+    with pytest.raises(ManifoldScaleError, match="get"):
+        as_numpy(OnDevice(), "X")
+    with pytest.raises(ManifoldScaleError, match="MemoryError"):
+        as_numpy(TooLarge(), "X")
+
+
+def test_a_masked_trial_is_a_trial_that_was_not_recorded() -> None:
+    responses = np.random.default_rng(0).random((3, 5, 4))  # neurons, stimuli, trials
+    gone = np.zeros(responses.shape, bool)
+    gone[1, 2, 3] = True
+    order = "neurons stimuli trials"
+    read = ms.population(np.ma.masked_array(responses, gone), order=order).points
+    assert read[2, 1] == pytest.approx(responses[1, 2, :3].mean())
