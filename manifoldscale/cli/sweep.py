@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
 from ..core.result import write_csv
-from .console import out, progress_bar, show_json, show_table
+from .console import err, out, progress_bar, show_json, show_table
 
 if TYPE_CHECKING:
     from ..core.learning_curve import Axis, LearningCurve
@@ -91,12 +92,32 @@ def sweep(
     ]
     table = Path(csv_path) if csv_path else path.with_suffix(".csv")
     write_csv(table, rows)
+    _check_any(curves, table)
     page = _save(path, plans, curves)
     if as_json:
         show_json(rows)
         return
     _show(curves)
     out.print(f"\n{len(rows)} runs in {table}; page {page}; registry {file}")
+
+
+def _check_any(curves: dict[str, "LearningCurve"], table: Path) -> None:
+    """Say why runs failed, each reason once; an error where no run gave a loss."""
+    from ..sweeps.run import failures
+
+    reasons: Counter[str] = Counter()
+    for curve in curves.values():
+        reasons.update(failures(curve))
+    if not reasons:
+        return
+    total = sum(map(len, curves.values()))
+    listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+    require(
+        sum(reasons.values()) < total,
+        f"None of {total} runs gave a loss: {listed}. All of it is in {table}; mended code "
+        "is tried again by the same command, other causes with --retry-failed.",
+    )
+    err.print(f"{sum(reasons.values())} of {total} runs failed: {listed}.", markup=False)
 
 
 def _save(path: Path, plans: dict[str, "Plan"], curves: dict[str, "LearningCurve"]) -> Path:

@@ -34,10 +34,14 @@ def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
         return _read(data, name, missing)
     except ManifoldScaleError:
         raise
-    except (ValueError, TypeError, MemoryError) as error:
+    except MemoryError as error:
         raise ManifoldScaleError(
-            f"`{name}` cannot be read as a numeric array: "
-            f"{str(error) or type(error).__name__}."
+            f"`{name}` does not fit into memory ({error}); pass a part of it, as "
+            f"`{name}[:100_000]`, or a memory map."
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise ManifoldScaleError(
+            f"`{name}` cannot be read as a numeric array: {error}."
         ) from error
 
 

@@ -1,13 +1,14 @@
 """The code behind an object, as a hash: whether a stored result is one of that code."""
 
 import ast
+import dataclasses as dc
 import functools
 import hashlib
 import importlib
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ def check_unchanged(thing: Any, said: str) -> None:
                 f"loaded is the old one. Start Python again, or call "
                 f"`importlib.reload(sys.modules[{name!r}])`."
             )
+
+
+def foreign_code(value: Any) -> dict[str, str]:
+    """Hashes by name of the code of all objects of a value, a dataclass of such perhaps,
+    that are not of this package, of NumPy or built in.
+    """
+    if dc.is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in dc.fields(value)]
+    elif isinstance(value, Mapping):
+        parts = list(value.values())
+    else:
+        parts = list(value) if isinstance(value, list | tuple | set | frozenset) else []
+    found: dict[str, str] = {}
+    for part in parts:
+        found |= foreign_code(part)
+    defined = value if isinstance(value, (*DEFINED, functools.partial)) else type(value)
+    top = str(getattr(defined, "__module__", "")).partition(".")[0]
+    if top not in (OWN, "builtins", "numpy", ""):
+        found[getattr(defined, "__qualname__", top)] = source_hash(defined)
+    return found
 
 
 def _module(thing: Any) -> types.ModuleType | None:

@@ -1,14 +1,26 @@
 """Work that an executor divides: sent out, collected when done, cancelled on the way."""
 
+import asyncio
+import dataclasses as dc
 import os
+import pickle
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
 
 from .errors import ManifoldScaleError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dc.dataclass(frozen=True)
+class _Done:
+    """What a task gave, or raised: whatever else a future raises is its executor's."""
+
+    value: Any = None
+    error: Exception | None = None
 
 
 def results(
@@ -23,30 +35,84 @@ def results(
 
     Raises
     ------
-    ManifoldScaleError : a worker died.
+    ManifoldScaleError : a worker died, the work could not be sent to it, or the executor
+        was cancelled or shut down. What a task raises is raised as it is.
     """
     if executor is None:
         yield from ((task, function(task, *arguments)) for task in tasks)
         return
-    here = os.getpid()
-    futures = {
-        executor.submit(_in_worker, here, function, task, *arguments): task
-        for task in tasks
-    }
+    futures: dict[Future[_Done], T] = {}
     try:
+        for task in tasks:
+            futures[_sent(executor, function, task, *arguments)] = task
         for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenExecutor as error:
-        raise ManifoldScaleError(
-            f"`executor`: a worker died ({error}), killed or out of memory. What is stored "
-            "is kept; call again to go on."
-        ) from error
+            done = _collected(future)
+            if done.error is not None:
+                raise done.error
+            yield futures[future], done.value
     finally:
         for future in futures:
             future.cancel()
 
 
-def _in_worker(parent: int, function: Callable[..., R], *arguments: Any) -> R:
+def _sent(executor: Executor, *work: Any) -> Future[_Done]:
+    # A process of a pool that cannot read its work dies without a word of the reason; as
+    # bytes, it can say it.
+    if isinstance(executor, ProcessPoolExecutor):
+        try:
+            work = (pickle.dumps(work),)
+        except Exception as error:
+            raise ManifoldScaleError(
+                f"`executor`: the work cannot be sent to its workers ({error}). What they "
+                "are to use is a function or class of a module, at its top level: none "
+                "that is made inside a function, and no lambda."
+            ) from error
+    try:
+        return executor.submit(_in_worker, os.getpid(), *work)
+    except Exception as error:
+        raise _lost(error) from error
+
+
+def _collected(future: Future[_Done]) -> _Done:
+    try:
+        return future.result()
+    except (Exception, asyncio.CancelledError) as error:
+        raise _lost(error) from error
+
+
+def _lost(error: BaseException) -> ManifoldScaleError:
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return ManifoldScaleError(
+        f"`executor`: a worker died, killed or out of memory, or the executor was "
+        f"cancelled, shut down or cut off ({said}). In a script, what starts processes "
+        "stands under `if __name__ == '__main__':`. What is stored is kept; call again, "
+        "with an executor that runs, to go on."
+    )
+
+
+def _in_worker(parent: int, *work: Any) -> _Done:
+    try:
+        function, *arguments = _read(work)
+        return _Done(_called(parent, function, *arguments))
+    except Exception as error:
+        return _Done(error=_sendable(error))
+
+
+def _read(work: tuple[Any, ...]) -> Any:
+    if len(work) != 1:
+        return work
+    try:
+        return pickle.loads(work[0])
+    except Exception as error:
+        raise ManifoldScaleError(
+            f"`executor`: a worker cannot read its work ({type(error).__name__}: {error}). "
+            "Functions and classes of yours come from a module that workers can import: "
+            "a file of its own in a folder on their path, not a notebook, nor a script "
+            "that is read from standard input."
+        ) from error
+
+
+def _called(parent: int, function: Callable[..., R], *arguments: Any) -> R:
     if os.getpid() == parent:  # a thread of this process, whose settings are the user's
         return function(*arguments)
     import torch
@@ -55,3 +121,12 @@ def _in_worker(parent: int, function: Callable[..., R], *arguments: Any) -> R:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         return function(*arguments)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error where it survives being sent to another process, else its text."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception_only(error)).strip())
+    return error

@@ -13,6 +13,7 @@ from .cards import (
 from .examples import Examples as Examples, load_examples as load_examples
 from .python import (
     UserCodeError as UserCodeError,
+    as_users as as_users,
     from_python as from_python,
     python_function as python_function,
 )

@@ -4,11 +4,16 @@ import importlib
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import ManifoldScaleError, nearest, require
+from ..core.source import source_hash
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class UserCodeError(ManifoldScaleError):
@@ -17,12 +22,15 @@ class UserCodeError(ManifoldScaleError):
     """
 
 
-def from_python(spec: str, *given: Any, name: str = "") -> Any:
+def from_python(
+    spec: str, *given: Any, name: str = "", named: Mapping[str, Any] = NOTHING
+) -> Any:
     """What the function that `py:module:function` names returns for the arguments `given`.
 
     Parameters
     ----------
     name : of the argument that holds `spec`, for messages: "MODEL".
+    named : more arguments, by name.
 
     Raises
     ------
@@ -32,9 +40,9 @@ def from_python(spec: str, *given: Any, name: str = "") -> Any:
     """
     said = f"{name} {spec!r}".lstrip()
     function = python_function(spec, name)
-    _takes(function, given, said)
-    with _as_users(said):
-        found = function(*given)
+    _takes(function, given, named, said)
+    with _from_here(), as_users(said):
+        found = function(*given, **named)
     require(found is not None, f"{said} returned None: does the function lack a `return`?")
     return found
 
@@ -48,9 +56,8 @@ def python_function(spec: str, name: str = "") -> Callable[..., Any]:
         len(parts) == 3 and all(parts), f"{said} is not of the form py:module:function."
     )
     _, module_name, function_name = parts
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    with _as_users(said):
+    with _from_here(), as_users(said):
+        importlib.invalidate_caches()  # a file written a moment ago is there
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
@@ -66,22 +73,42 @@ def python_function(spec: str, name: str = "") -> Callable[..., Any]:
         raise ManifoldScaleError(
             f"{said}: {module_name} has no function {function_name!r}{close}"
         )
+    source_hash(module)  # takes note of the files as they were imported
     function: Callable[..., Any] = found
     return function
+
+
+@contextmanager
+def _from_here() -> Iterator[None]:
+    """The working directory is searched for modules first, and no longer than needed: a
+    file there would stand in for any module of that name that is imported later.
+    """
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if here in sys.path:
+            sys.path.remove(here)
 
 
 def _is_part(missing: str | None, module: str) -> bool:
     return missing is not None and f"{module}.".startswith(f"{missing}.")
 
 
-def _takes(function: Callable[..., Any], given: tuple[Any, ...], said: str) -> None:
+def _takes(
+    function: Callable[..., Any],
+    given: tuple[Any, ...],
+    named: Mapping[str, Any],
+    said: str,
+) -> None:
     """Check that it can be called so, before a TypeError from within could look alike."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # some built-in functions do not tell
         return
     try:
-        signature.bind(*given)
+        signature.bind(*given, **named)
     except TypeError as error:
         how = f"with {len(given)} arguments" if given else "without arguments"
         raise ManifoldScaleError(
@@ -91,7 +118,7 @@ def _takes(function: Callable[..., Any], given: tuple[Any, ...], said: str) -> N
 
 
 @contextmanager
-def _as_users(said: str) -> Iterator[None]:
+def as_users(said: str) -> Iterator[None]:
     """Turn what the user's code raises into the one error, without our frames."""
     try:
         yield

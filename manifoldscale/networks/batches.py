@@ -3,7 +3,7 @@
 import dataclasses as dc
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,25 +14,20 @@ from torch.utils.data import (
     Dataset,
     IterableDataset,
     RandomSampler,
-    default_collate,
 )
 
-from ..core.arrays import Array, Ints, as_numpy
+from ..core.arrays import Array, Ints, as_numpy, check_tensor
 from ..core.errors import ManifoldScaleError, require
 from ..data import Examples
 from ..geometry.cloud import Cloud
+from .collate import Columns, collate
 from .models import device_of, dtype_of
+from .padding import mask_of, with_positions
 from .points import Rows
 
-# Inputs that say what is padding, and whether True means padding.
-MASKS = {
-    "attention_mask": False,
-    "src_key_padding_mask": True,
-    "key_padding_mask": True,
-    "padding_mask": True,
-}
 LABELS = ("labels", "label", "y")
 FEWEST_ROWS = 8
+BATCH = 256  # rows of a stream of single rows
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -81,7 +76,7 @@ def source_of(data: Any) -> Source | None:
 
     Raises
     ------
-    ManifoldScaleError : the data are no examples.
+    ManifoldScaleError : the data are no examples, or it is not clear where one ends.
     """
     if isinstance(data, Cloud):
         assert data.ids is not None
@@ -94,15 +89,25 @@ def source_of(data: Any) -> Source | None:
         return _sliced(data)
     if isinstance(data, DataLoader):
         return _of_loader(data)
-    if isinstance(data, Mapping) or hasattr(data, "shape"):
-        return _sliced((data, None))
     if isinstance(data, IterableDataset):
         return None
-    if isinstance(data, Dataset) or _is_like_dataset(data):
-        return _of_dataset(data, np.arange(len(data)))
+    if isinstance(data, Mapping):
+        splits = [str(key) for key, value in data.items() if _is_like_dataset(value)]
+        require(
+            not splits,
+            f"`data` holds the splits {', '.join(splits)}: choose one, as "
+            f"data[{splits[0] if splits else ''!r}].",
+        )
+        return _sliced((data, None))
+    if isinstance(data, Dataset):
+        return _of_dataset(data, np.arange(len(data)))  # type: ignore[arg-type]
+    if _is_array(data):
+        return _sliced((data, None))
     if isinstance(data, list):
-        return _sliced((as_numpy(data, "data"), None))
-    if isinstance(data, Iterable) and not isinstance(data, str):
+        return _of_list(data)
+    if _is_like_dataset(data):
+        return _of_dataset(data, np.arange(len(data)))
+    if isinstance(data, Iterable) and not isinstance(data, str | bytes):
         return None
     raise ManifoldScaleError(
         f"`data` must be an array, a tensor, a mapping of them, a Dataset, a DataLoader or "
@@ -111,15 +116,54 @@ def source_of(data: Any) -> Source | None:
     )
 
 
+def _is_array(data: Any) -> bool:
+    """Numbers by their place: in memory, or read from a file when they are sliced. Data
+    sets have a shape too, and no dtype; frames have columns.
+    """
+    return hasattr(data, "shape") and (
+        hasattr(data, "dtype") or hasattr(data, "iloc") or hasattr(data, "to_dicts")
+    )
+
+
 def _is_like_dataset(data: Any) -> bool:
     """Such as those of Hugging Face."""
     by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-    return by_number and not isinstance(data, list | tuple | str | bytes)
+    plain = isinstance(data, list | tuple | str | bytes | Mapping)
+    return by_number and not plain and not _is_array(data)
+
+
+def _of_list(data: list[Any]) -> Source | None:
+    """Rows of numbers; examples, or batches of them, as a data set or a loader gives them.
+
+    Raises
+    ------
+    ManifoldScaleError : it may be either.
+    """
+    first = data[0] if data else None
+    if isinstance(first, tuple | list) and len(first) >= 2 and _is_array(first[0]):
+        x, y = first[0], first[1]
+        if _is_array(y) and y.ndim >= 1 and x.ndim >= 1 and len(y) == len(x):
+            return None  # batches of inputs and labels
+        return _of_dataset(cast("Dataset[Any]", data), np.arange(len(data)))
+    if isinstance(first, Mapping):
+        values = [value for value in first.values() if _is_array(value)]
+        if values and all(value.ndim >= 2 for value in values):
+            return None  # batches by name
+        return _of_dataset(cast("Dataset[Any]", data), np.arange(len(data)))
+    shape = tuple(getattr(first, "shape", ()))
+    require(
+        len(shape) < 2,
+        f"`data` is a list of {len(data)} arrays of shape {shape}: is each an example, or "
+        "a batch? Pass torch.stack(list) for examples, torch.cat(list) for batches.",
+    )
+    return _sliced((as_numpy(data, "data"), None))
 
 
 def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterator[Batch]:
     """Batches of an iterable as they come, numbered through."""
     start = 0
+    if isinstance(data, IterableDataset):  # rows, which a loader would put together
+        data = DataLoader(data, batch_size=BATCH, collate_fn=collate)
     for raw in data:
         batch = prepared(raw, model, device, None)
         ids = np.arange(start, start + len(batch))
@@ -128,14 +172,14 @@ def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterato
 
 
 def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
-    """Inputs and labels in memory, or memory-mapped."""
+    """Inputs and labels by their place; what is on a disk stays there until it is read."""
     inputs = _arrays(pair[0])
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
-    n = len(_first(inputs))
+    n = int(_first(inputs).shape[0])  # an array on a disk may have no length
     require(
-        labels is None or len(labels) == n,
+        labels is None or (labels.ndim >= 1 and len(labels) == n),
         f"There must be one label for each of the {n} examples; there are "
-        f"{0 if labels is None else len(labels)}.",
+        f"{0 if labels is None or labels.ndim == 0 else len(labels)}.",
     )
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
@@ -149,12 +193,21 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
 def _arrays(inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         return {str(key): _arrays(value) for key, value in inputs.items()}
-    array = inputs if isinstance(inputs, Tensor) else as_numpy(inputs, "data")
+    if isinstance(inputs, Tensor):
+        check_tensor(inputs, "data")
+    on_disk = hasattr(inputs, "dtype") and not hasattr(inputs, "isna")
+    array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs)
+    if isinstance(array, np.ma.MaskedArray):
+        array = as_numpy(array, "data")
     require(
         array.ndim >= 1,
         f"`data` must have examples as its first axis; its shape is {tuple(array.shape)}.",
     )
     return array
+
+
+def _numbers(inputs: Any) -> Array:
+    return as_numpy(inputs.to_numpy() if hasattr(inputs, "to_dicts") else inputs, "data")
 
 
 def _first(inputs: Any) -> Any:
@@ -165,10 +218,17 @@ def _first(inputs: Any) -> Any:
 
 
 def _take(inputs: Any, rows: Ints) -> Any:
+    """These rows, which rise. Files are read by slices or lists, as each of them can."""
     if isinstance(inputs, Mapping):
         return {key: _take(value, rows) for key, value in inputs.items()}
-    consecutive = len(rows) and rows[-1] - rows[0] == len(rows) - 1
-    return inputs[rows[0] : rows[-1] + 1] if consecutive else inputs[rows]
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return inputs[int(rows[0]) : int(rows[-1]) + 1]
+    if isinstance(inputs, np.ndarray | Tensor):
+        return inputs[rows]
+    try:
+        return inputs[rows]
+    except (TypeError, IndexError, NotImplementedError):
+        return np.stack([as_numpy(inputs[int(row)], "data") for row in rows])
 
 
 def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
@@ -213,31 +273,6 @@ def _of_loader(loader: DataLoader[Any]) -> Source | None:
     )
 
 
-_stacked: Callable[[list[Any]], Any] = default_collate
-
-
-def collate(items: list[Any]) -> Any:
-    """A batch of items; lists of tokens that differ in length are padded at the end, and
-    their mask says so.
-    """
-    if items and isinstance(items[0], Mapping) and "input_ids" in items[0]:
-        lengths = {len(item["input_ids"]) for item in items}
-        if len(lengths) > 1:
-            return _stacked([_padded(item, max(lengths)) for item in items])
-        items = [{key: torch.as_tensor(v) for key, v in item.items()} for item in items]
-    return _stacked(items)
-
-
-def _padded(item: Mapping[str, Any], length: int) -> dict[str, Tensor]:
-    own = len(item["input_ids"])
-    item = {"attention_mask": [1] * own, **item}
-    tensors = {key: torch.as_tensor(value) for key, value in item.items()}
-    return {
-        key: nn.functional.pad(tensor, (0, length - own)) if tensor.ndim else tensor
-        for key, tensor in tensors.items()
-    }
-
-
 def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -> Batch:
     """A batch on the model's device and in its precision, labels and mask apart."""
     inputs, labels = _labelled(raw)
@@ -246,8 +281,8 @@ def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -
     n = len(_first(tensors))
     mask = None
     if isinstance(tensors, dict):
-        mask = _mask(tensors)
-        tensors = _accepted(tensors, model)
+        mask = mask_of(tensors)
+        tensors = with_positions(_accepted(tensors, inputs, model), model)
     ids = np.arange(n) if ids is None else ids[:n]
     known = None if labels is None else as_numpy(labels, "labels")
     return Batch(tensors, Rows(ids, mask), known)
@@ -257,18 +292,44 @@ def _labelled(raw: Any) -> tuple[Any, Any]:
     """Inputs and labels of a batch as a loader gives it."""
     labels = None
     if isinstance(raw, tuple | list):
+        require(len(raw) > 0, "`data` gives an empty batch.")
         raw, labels = raw[0], raw[1] if len(raw) >= 2 else None
+        _check_views(raw, labels)
     if isinstance(raw, Mapping):
         found = next((raw[key] for key in LABELS if key in raw), None)
         labels = found if labels is None else labels
-        raw = {key: value for key, value in raw.items() if key not in LABELS}
+        kept = {key: value for key, value in raw.items() if key not in LABELS}
+        raw = Columns(kept, getattr(raw, "left_out", {}))
     return raw, labels
+
+
+def _check_views(inputs: Any, labels: Any) -> None:
+    """Refuse several inputs where one is expected: two views of the examples, or a mask,
+    would be taken for examples or for labels.
+    """
+    several = isinstance(inputs, tuple | list)
+    parts = [x for x in (inputs if several else (inputs, labels)) if _is_array(x)]
+    shapes = [tuple(part.shape) for part in parts]
+    twins = len(shapes) == 2 and len(shapes[0]) >= 2 and shapes[0] == shapes[1]
+    require(
+        not (shapes if several else twins),
+        f"A batch of `data` holds arrays of shape {', '.join(map(str, shapes))}: several "
+        "views or inputs of an example, not inputs and labels. Let the data set give one "
+        "of them, or a mapping by the names that the network's forward takes.",
+    )
 
 
 def _tensors(inputs: Any, place: torch.device, dtype: torch.dtype | None) -> Any:
     if isinstance(inputs, Mapping):
-        named = {str(k): v for k, v in inputs.items() if not isinstance(v, str | list)}
+        named = {str(k): v for k, v in inputs.items() if not _is_text(v)}
+        require(
+            bool(named),
+            f"`data` gives no numbers; it gives {', '.join(map(str, inputs)) or 'nothing'}"
+            f"{_reasons(inputs)}.",
+        )
         return {key: _tensors(value, place, dtype) for key, value in named.items()}
+    if isinstance(inputs, Tensor):
+        check_tensor(inputs, "data")
     tensor = inputs if isinstance(inputs, Tensor) else _tensor(inputs)
     require(
         tensor.ndim >= 1,
@@ -279,35 +340,46 @@ def _tensors(inputs: Any, place: torch.device, dtype: torch.dtype | None) -> Any
     return tensor.to(place, wanted, copy=isinstance(inputs, Tensor))
 
 
+def _is_text(value: Any) -> bool:
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return isinstance(value, str | list) or kind in ("U", "S", "O")
+
+
 def _tensor(inputs: Any) -> Tensor:
     try:
-        return torch.from_numpy(as_numpy(inputs, "data").copy())
+        return torch.from_numpy(np.array(as_numpy(inputs, "data")))
     except TypeError as error:
         raise ManifoldScaleError(
             f"`data` must hold numbers; a batch is {type(inputs).__name__} ({error})."
         ) from error
 
 
-def _mask(tensors: dict[str, Tensor]) -> Tensor | None:
-    """(n x tokens) True for tokens, from the input that says it."""
-    for key, means_padding in MASKS.items():
-        if key in tensors and tensors[key].ndim == 2:
-            return (tensors[key] != 0) ^ means_padding
-    return None
-
-
-def _accepted(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def _accepted(
+    tensors: dict[str, Tensor], given: Mapping[str, Any], model: nn.Module
+) -> dict[str, Tensor]:
     """Those that the network's forward takes; data sets often hold more."""
     parameters = inspect.signature(model.forward).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return tensors
+    lacking = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and name not in tensors
+    ]
     kept = {key: value for key, value in tensors.items() if key in parameters}
+    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     require(
-        bool(kept),
+        not lacking and (bool(kept) or any_name),
         f"`data` gives {', '.join(tensors)}; the network's forward takes "
-        f"{', '.join(parameters)}.",
+        f"{', '.join(parameters)}{_reasons(given)}.",
     )
-    return kept
+    return tensors if any_name else kept
+
+
+def _reasons(given: Mapping[str, Any]) -> str:
+    """Why columns were left out, for the end of a message."""
+    left_out: Mapping[str, str] = getattr(given, "left_out", {})
+    return "".join(f"; {name!r} was left out: {why}" for name, why in left_out.items())
 
 
 def filled(inputs: Any, rows: int = FEWEST_ROWS) -> Any:

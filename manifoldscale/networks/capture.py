@@ -100,12 +100,23 @@ class Capture:
     def _copied(self, tensor: Tensor, reduce: Reduce | None) -> Tensor:
         # Inside a training step a policy's arithmetic must leave no graph.
         with torch.no_grad():
-            kept = tensor.detach()
+            kept = _plain(tensor.detach())
             kept = kept if reduce is None else reduce(kept)
-            shared = kept.device == tensor.device and (
-                kept.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
-            )
-            return kept.clone() if shared else kept
+            return kept.clone() if _shares(kept, tensor) else kept
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """A tensor with a number at every place: sparse and quantised ones have none."""
+    if tensor.is_quantized:
+        return tensor.dequantize()
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _shares(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors lie in the same memory."""
+    if one.device != other.device or other.layout != torch.strided:
+        return False
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def call(network: nn.Module, inputs: Any) -> Any:

@@ -35,7 +35,7 @@ def named_tensors(base: str, value: Any) -> dict[str, Tensor]:
     only tensor, or the only one of real numbers.
     """
     found = dict(tensors(value))
-    real = [path for path, tensor in found.items() if tensor.is_floating_point()]
+    real = [p for p, one in found.items() if one.is_floating_point() or one.is_quantized]
     sole = list(found) if len(found) == 1 else real
     plain = {base: found[sole[0]]} if len(sole) == 1 else {}
     inside = {f"{base}/{path}": tensor for path, tensor in found.items() if path}

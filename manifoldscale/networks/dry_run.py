@@ -70,7 +70,7 @@ class _Record:
             first = self._seen.setdefault((id(tensor), version), name)
             if first != name:
                 self.aliases[name] = first
-            elif tensor.is_floating_point() or name == INPUT:
+            elif tensor.is_floating_point() or tensor.is_quantized or name == INPUT:
                 self.tensors[name] = tensor
                 self.shapes[name] = tuple(tensor.shape)
             else:

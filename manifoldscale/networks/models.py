@@ -148,9 +148,14 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """The model's floating type, None for one without floating parameters."""
-    floating = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
-    return next(floating, None)
+    """The floating type that a model computes in: that of its parameters, else of its
+    buffers; torch's own where its weights are whole numbers, as of a quantised network;
+    None for one without weights.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dtype.is_floating_point:
+            return tensor.dtype
+    return torch.get_default_dtype() if model.state_dict() else None
 
 
 def example_for(model: nn.Module) -> torch.Tensor:

@@ -40,8 +40,12 @@ class Flat:
             start = part.stop
 
     def differentiate(self, losses: Tensor) -> None:
-        """Fill in the gradients of the losses, (members,), each by its own parameters."""
-        found = torch.autograd.grad(losses.sum(), self.leaves)
+        """Fill in the gradients of the losses, (members,), each by its own parameters;
+        zero for those that the losses do not depend on.
+        """
+        found = torch.autograd.grad(
+            losses.sum(), self.leaves, allow_unused=True, materialize_grads=True
+        )
         torch.cat([one.flatten(1) for one in found], 1, out=self.gradients)
 
 

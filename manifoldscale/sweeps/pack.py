@@ -3,10 +3,10 @@
 The weights of E multilayer perceptrons are stacked, (E x in x out), and every layer is
 one batched product; any other module is run under `torch.func.vmap`. Members never meet:
 each product, activation and loss is a member's own, so a member trains as it would alone,
-and one that diverges harms no other.
+and one that diverges harms no other. A module that keeps something from step to step, or
+draws random numbers, cannot be batched so: it is a pack of one.
 """
 
-import copy
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..core.errors import require
+from ..core.random import keyed
+from ..networks.draws import DrawsFrom
 from ..networks.mlp import ACTIVATIONS, MLP
 from .flat import Flat
 
@@ -34,6 +36,9 @@ class Pack(Protocol):
 
     def __call__(self, inputs: Tensor, /) -> Tensor:
         """(E x batch x inputs) to (E x batch x outputs)."""
+
+    def eval(self) -> None:
+        """From now on as when tested: without dropout, with the statistics of training."""
 
     def member(self, index: int) -> nn.Sequential:
         """One member as a module of its own, weights copied."""
@@ -97,8 +102,12 @@ class MLPPack:
                 hidden = self.activation(hidden)
         return hidden
 
+    def eval(self) -> None:
+        """They compute the same when tested."""
+
     def member(self, index: int) -> nn.Sequential:
-        module = self.shape.module().to(self.flat.values.dtype)
+        with DrawsFrom(0):
+            module = self.shape.module().to(self.flat.values.dtype)
         linear = [layer for layer in module if isinstance(layer, nn.Linear)]
         layers = zip(linear, self.scales, self.weights, self.biases, strict=True)
         with torch.no_grad():
@@ -109,13 +118,8 @@ class MLPPack:
 
 
 class ModulePack:
-    """Copies of any module, initialised by the module itself from each seed, run under
-    `torch.func.vmap`.
-
-    Raises
-    ------
-    ManifoldScaleError : a module with batch normalisation, whose statistics would be those
-        of what happens to be in a batch, or without a parameter to train.
+    """Copies of a module, initialised by the module itself from each seed, run under
+    `torch.func.vmap`. Buffers and parameters that are not trained are each member's own.
     """
 
     def __init__(
@@ -125,56 +129,115 @@ class ModulePack:
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
-        modules = [_initialised(shape, seed).to(device, dtype) for seed in seeds]
-        self.module = modules[0]
-        for name, module in self.module.named_modules():
-            require(
-                not isinstance(module, nn.modules.batchnorm._BatchNorm),
-                f"{name!r} is a batch normalisation, which a pack cannot train: use "
-                "LayerNorm or GroupNorm.",
-            )
-        self.names = [n for n, p in self.module.named_parameters() if p.requires_grad]
-        require(bool(self.names), f"{shape} has no parameter to train.")
-        states = [dict(module.named_parameters()) for module in modules]
-        stacked = [
-            torch.stack([state[name].detach() for state in states]) for name in self.names
-        ]
-        self.flat = Flat(stacked)
+        modules = [initialised(shape, seed).to(device, dtype) for seed in seeds]
+        self.shape, self.module = shape, modules[0].train()
+        self.names = _trained(self.module)
+        states = [_state(module) for module in modules]
+        stacked = {
+            name: torch.stack([state[name].detach() for state in states])
+            for name in states[0]
+        }
+        self.flat = Flat([stacked.pop(name) for name in self.names])
+        self.fixed = stacked
 
     def __len__(self) -> int:
         return len(self.flat.values)
 
     def __call__(self, inputs: Tensor, /) -> Tensor:
-        def one(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-            outputs: Tensor = functional_call(self.module, parameters, (x,))
+        def one(state: dict[str, Tensor], x: Tensor) -> Tensor:
+            outputs: Tensor = functional_call(self.module, state, (x,))
             return outputs
 
-        leaves = dict(zip(self.names, self.flat.leaves, strict=True))
-        batched: Tensor = torch.func.vmap(one, randomness="different")(leaves, inputs)
+        batched: Tensor = torch.func.vmap(one)(self._stacked(), inputs)
         return batched
 
+    def eval(self) -> None:
+        self.module.eval()
+
     def member(self, index: int) -> nn.Sequential:
-        module = copy.deepcopy(self.module)
-        parameters = dict(module.named_parameters())
-        with torch.no_grad():
-            for name, leaf in zip(self.names, self.flat.leaves, strict=True):
-                parameters[name].copy_(leaf[index])
-        if not isinstance(module, nn.Sequential):
-            module = nn.Sequential(module)
-        return module.eval()
+        state = {name: value[index] for name, value in self._stacked().items()}
+        return _with_state(self.shape, state, self.flat.values)
+
+    def _stacked(self) -> dict[str, Tensor]:
+        return dict(zip(self.names, self.flat.leaves, strict=True)) | self.fixed
+
+
+class SinglePack:
+    """One module, called as it is: its buffers may change from step to step, and what it
+    draws comes from a stream of its seed.
+    """
+
+    def __init__(
+        self,
+        shape: "ModuleShape",
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> None:
+        self.shape = shape
+        self.module = initialised(shape, seed).to(device, dtype).train()
+        self.names = _trained(self.module)
+        parameters = dict(self.module.named_parameters())
+        self.flat = Flat([parameters[name].detach()[None] for name in self.names])
+        self.draws = DrawsFrom(int(keyed(seed, "masks").integers(2**63)))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __call__(self, inputs: Tensor, /) -> Tensor:
+        with self.draws:
+            outputs: Tensor = functional_call(self.module, self._parameters(), (inputs[0],))
+        return outputs[None]
+
+    def eval(self) -> None:
+        self.module.eval()
+
+    def member(self, index: int) -> nn.Sequential:
+        state = _state(self.module) | self._parameters()
+        return _with_state(self.shape, state, self.flat.values)
+
+    def _parameters(self) -> dict[str, Tensor]:
+        leaves = zip(self.names, self.flat.leaves, strict=True)
+        return {name: leaf[0] for name, leaf in leaves}
 
 
 class ModuleShape(Protocol):
     """What a pack of modules needs of their shape."""
 
     def module(self) -> nn.Module:
-        """A network, its parameters drawn from torch's global generator."""
+        """A network, its parameters drawn as torch draws them."""
 
 
-def _initialised(shape: ModuleShape, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+def initialised(shape: ModuleShape, seed: int) -> nn.Module:
+    """A network of this shape, its random numbers those of the seed alone."""
+    with DrawsFrom(seed):
         return shape.module()
+
+
+def _trained(module: nn.Module) -> list[str]:
+    names = [name for name, p in module.named_parameters() if p.requires_grad]
+    require(bool(names), f"{type(module).__name__} has no parameter to train.")
+    return names
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+def _with_state(
+    shape: ModuleShape, state: dict[str, Tensor], like: Tensor
+) -> nn.Sequential:
+    """A network of this shape with these values, ready to be tested, of the type and on
+    the device of `like`.
+    """
+    made = initialised(shape, 0).to(like.device, like.dtype)
+    own = _state(made)
+    with torch.no_grad():
+        for name, value in state.items():
+            own[name].copy_(value)
+    if not isinstance(made, nn.Sequential):
+        made = nn.Sequential(made)
+    return made.eval()
 
 
 def _normal(streams: Sequence[torch.Generator], rows: int, columns: int) -> Tensor:

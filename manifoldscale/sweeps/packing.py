@@ -11,6 +11,7 @@ from .plan import PackSpec, Plan
 from .students import AnyShape
 from .tasks import Split
 from .train import Training, train
+from .trial import tried
 
 MAX_FLOATS = 2**26  # of the training sets of a pack
 LARGEST = 128  # members
@@ -25,7 +26,7 @@ def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
 
     With `size` None a pack is one combination of width and dataset size, all seeds. Else
     runs of one shape whose batches and budgets are alike share packs of at most `size`
-    members, whatever their dataset sizes.
+    members, whatever their dataset sizes. A student that cannot be batched is alone.
     """
 
     def kind(run: Run) -> tuple[int, ...]:
@@ -38,7 +39,8 @@ def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
     for _, group in grouped:
         members = list(group)
         limit = max(1, MAX_FLOATS // (members[-1][1] * plan.task.inputs))
-        step = min(size or len(members), limit)
+        alone = bool(tried(members[0][0], plan.training.torch_dtype).alone)
+        step = 1 if alone else min(size or len(members), limit)
         specs += [
             PackSpec(part[0][0], tuple(run[1:] for run in part))
             for part in (members[at : at + step] for at in range(0, len(members), step))
@@ -51,7 +53,7 @@ def best_size(shape: AnyShape, training: Training, device: str) -> int:
     a member on this machine, by timing a few steps of each.
     """
     best, before, members = 1, 0.0, 1
-    while members <= LARGEST:
+    while members <= LARGEST and not tried(shape, training.torch_dtype).alone:
         rate = members / _seconds(shape, training, members, device)
         if rate < GAIN * before:
             break

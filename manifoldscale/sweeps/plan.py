@@ -11,7 +11,8 @@ import numpy as np
 from ..core.errors import ManifoldScaleError, require
 from ..core.serialize import dumps, plain
 from ..core.settings import check_fields
-from .students import AnyShape, shape_of
+from ..core.source import foreign_code
+from .students import SETTINGS, AnyShape, check_taken, shape_of
 from .tasks import Task, check_loss
 from .train import Training
 
@@ -49,7 +50,10 @@ class Plan:
         training set, test set and order of batches.
     depth, activation, parametrisation : of the student "mlp".
     student : "mlp"; "cnn", for square images; or "py:module:function", a function of
-        yours that takes (inputs, outputs, width) and returns a torch module.
+        yours that takes (inputs, outputs, width) and returns a torch module. Where it has
+        parameters named depth, activation or parametrisation, it is given these too. Runs
+        are known by its source and that of what its module imports from the same folder
+        or package: an edited student is another one.
     training : optimiser, budget and loss.
     n_test : test examples of a run.
     root_seed : a sweep with another root seed is an independent repetition.
@@ -84,7 +88,9 @@ class Plan:
                 value >= least,
                 f"`{name}` must be an integer of at least {least}; not {value!r}.",
             )
-        self.shape(self.widths[0])  # checks student, activation and parametrisation
+        self._check_settings()
+        if not str(self.student).startswith("py:"):  # whose code is read when it is run
+            self.shape(self.widths[0])  # checks student, activation and parametrisation
         check_loss(self.task, self.training.loss)
         most = self.task.largest(self.n_test)
         require(
@@ -108,10 +114,17 @@ class Plan:
             self.task.inputs,
             self.task.outputs,
             width,
-            self.depth,
-            self.activation,
-            self.parametrisation,
+            {name: getattr(self, name) for name in SETTINGS},
         )
+
+    def _check_settings(self) -> None:
+        """A setting that the student does not take stands at its default. The depth of a
+        function of yours may be said all the same: nothing else knows it.
+        """
+        given = {f.name for f in dc.fields(self) if getattr(self, f.name) != f.default}
+        if str(self.student).startswith("py:"):
+            given -= {"depth"}
+        check_taken(self.student, given & set(SETTINGS))
 
     def vary(self, **axes: Iterable[Any]) -> dict[tuple[Any, ...], "Plan"]:
         """Plans over the product of other axes: fields of the plan, of its task or of its
@@ -124,6 +137,8 @@ class Plan:
         ([(2, 1), (2, 3), (4, 1), (4, 3)], 4, 3)
         """
         values = {name: list(choices) for name, choices in axes.items()}
+        for student in values.get("student", [self.student]):
+            check_taken(student, set(values))
         return {
             chosen: self._with(dict(zip(values, chosen, strict=True)))
             for chosen in itertools.product(*values.values())
@@ -179,7 +194,21 @@ class Plan:
             "n_test": self.n_test,
             "seed": self.seed_of(shape, dataset_size, index),
         }
-        return hashlib.sha256(dumps(described, indent=None).encode()).hexdigest()
+        described |= {name: value for name, value in self.code().items() if value}
+        try:
+            text = dumps(described, indent=None)
+        except TypeError as error:
+            raise ManifoldScaleError(
+                f"`task` {self.task.name!r} cannot be told from others ({error}): the "
+                "fields of a task are numbers, texts, arrays, or dataclasses of these."
+            ) from error
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def code(self) -> dict[str, Any]:
+        """What decides the examples of the task beside its settings: the source of what is
+        not of this package, and the data where they are not those first published.
+        """
+        return {"code": foreign_code(self.task), "data": self.task.data()}
 
 
 def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:

@@ -1,9 +1,11 @@
 """Running a sweep: packs are trained, finished ones are never trained again."""
 
 import dataclasses as dc
+import logging
 import math
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,15 +15,18 @@ from torch import nn
 
 from ..core.errors import is_whole, require
 from ..core.learning_curve import LearningCurve, Run
+from ..core.source import check_unchanged
 from ..core.workers import results
 from ..networks.mlp import absorb
 from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
 from .registry import Registry
-from .students import AnyShape
+from .students import AnyShape, FromFactory, check_loaded
 from .train import Trained, train
+from .trial import EXAMPLES, tried
 
-Records = dict[str, dict[str, Any]]
+Record = dict[str, Any]
+LOG = logging.getLogger(__name__)
 FIELDS = {field.name for field in dc.fields(Run)}
 
 
@@ -53,6 +58,10 @@ def run(
     retry_failed : train runs again that failed.
     progress : called with the number of runs finished since the last call.
 
+    A student of yours is tried on a few examples before the first run, and refused where it
+    cannot work. One whose networks cannot be batched, for dropout or batch normalisation
+    say, is trained one network at a time, which is logged.
+
     Returns
     -------
     LearningCurve with one run for each combination, in the order of the plan; a run that
@@ -60,19 +69,29 @@ def run(
 
     Raises
     ------
-    ManifoldScaleError : a registry that cannot be used, or a worker that died.
+    ManifoldScaleError : a student that cannot be trained, a registry that cannot be used,
+        or a worker that died.
     """
     report = progress or (lambda _: None)
+    check_loaded(plan.student)
+    check_unchanged(type(plan.task), "`task`")
     runs = plan.runs()
     keys = {one: plan.key(*one) for one in runs}
     with Registry(registry) if registry is not None else nullcontext() as stored:
-        records: Records = stored.find(keys.values()) if stored is not None else {}
+        records: dict[str, Record] = (
+            stored.find(keys.values()) if stored is not None else {}
+        )
         if retry_failed:
             records = {key: r for key, r in records.items() if r["failure"] is None}
         report(len(records))
         missing = [one for one in runs if keys[one] not in records]
+        _try_out(plan, missing)
         specs = _specs(plan, missing, pack_size, stored, device)
-        for finished in _trained(plan, specs, executor, device):
+        for spec, made in _trained(plan, specs, executor, device):
+            members = [(spec.shape, *member) for member in spec.members]
+            finished = {
+                keys[one]: record for one, record in zip(members, made, strict=True)
+            }
             if stored is not None:
                 stored.add(finished)
             records.update(finished)
@@ -87,6 +106,12 @@ def run(
     )
 
 
+def failures(curve: LearningCurve) -> dict[str, int]:
+    """How many runs failed, by what they raised, the most frequent first."""
+    last = [one.failure.strip().splitlines()[-1] for one in curve.runs if one.failure]
+    return dict(Counter(last).most_common())
+
+
 def train_one(
     plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
 ) -> nn.Sequential:
@@ -98,6 +123,22 @@ def train_one(
     spec = PackSpec(plan.shape(width), ((dataset_size, seed),))
     network = _train(plan, spec, "cpu").pack.member(0)
     return absorb(network, *plan.task.preparation)
+
+
+def _try_out(plan: Plan, missing: Sequence[tuple[AnyShape, int, int]]) -> None:
+    """Find out before the first run whether and how the student can be trained."""
+    ways = [
+        tried(shape, plan.training.torch_dtype)
+        for shape in dict.fromkeys(shape for shape, _, _ in missing)
+    ]
+    reasons = dict.fromkeys(way.alone for way in ways if way.alone)
+    if reasons:
+        slowest = max(way.seconds for way in ways)
+        LOG.warning(
+            "The networks of the student %r are trained one by one, not in packs: %s. A "
+            "step on %d examples takes up to %.1g s.",
+            plan.student, "; ".join(reasons), EXAMPLES, slowest,
+        )  # fmt: skip
 
 
 def _specs(
@@ -127,12 +168,11 @@ def _specs(
 
 def _trained(
     plan: Plan, specs: list[PackSpec], executor: Executor | None, device: str
-) -> Iterator[Records]:
+) -> Iterator[tuple[PackSpec, list[Record]]]:
     if executor is not None:
         # The most expensive first, so that no worker is left alone with one at the end.
         specs = specs[::-1]
-    for _, records in results(executor, _records, specs, plan, device):
-        yield records
+    yield from results(executor, _records, specs, plan, device, plan.code())
 
 
 def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
@@ -151,23 +191,24 @@ def _train(plan: Plan, spec: PackSpec, device: str) -> Trained:
     )
 
 
-def _records(spec: PackSpec, plan: Plan, device: str) -> Records:
-    """Train a pack; a record for each member, by key. What training raises is the failure
-    of its members, and harms no other pack.
+def _records(
+    spec: PackSpec, plan: Plan, device: str, code: Mapping[str, Any]
+) -> list[Record]:
+    """Train a pack; a record for each member. What training raises is the failure of its
+    members, and harms no other pack.
     """
+    _check_code(spec, plan, code)
     try:
         trained = _train(plan, spec, device)
     except Exception:  # whatever a user's module may raise
         trace = traceback.format_exc()
-        return {
-            plan.key(spec.shape, *member): _record(plan, spec.shape, *member, failure=trace)
-            for member in spec.members
-        }
-    records = {}
+        return [
+            _record(plan, spec.shape, *member, failure=trace) for member in spec.members
+        ]
+    records = []
     for place, member in enumerate(spec.members):
-        failed = math.isnan(trained.test_loss[place])
         record = _record(plan, spec.shape, *member, steps=trained.steps[place])
-        if failed:
+        if math.isnan(trained.test_loss[place]):
             record["failure"] = "the training diverged"
         else:
             record |= {
@@ -176,8 +217,21 @@ def _records(spec: PackSpec, plan: Plan, device: str) -> Records:
                 "train_loss": trained.train_loss[place],
                 "converged": trained.converged(place),
             }
-        records[plan.key(spec.shape, *member)] = record
+        records.append(record)
     return records
+
+
+def _check_code(spec: PackSpec, plan: Plan, code: Mapping[str, Any]) -> None:
+    """Refuse to train, in a worker that was started earlier, code that is not that of the
+    keys.
+    """
+    if isinstance(spec.shape, FromFactory):
+        spec.shape.check_code()
+    require(
+        plan.code() == code,
+        f"`task` {plan.task.name!r} is not the same code or data in a worker as where the "
+        "sweep was started. Start the workers again, and the sweep.",
+    )
 
 
 def _record(
@@ -187,7 +241,7 @@ def _record(
     index: int,
     failure: str | None = None,
     steps: int = 0,
-) -> dict[str, Any]:
+) -> Record:
     seen = steps * plan.training.batch(dataset_size)
     return {
         "task": plan.task.name,
@@ -204,7 +258,7 @@ def _record(
     }
 
 
-def _run(record: dict[str, Any]) -> Run:
+def _run(record: Record) -> Run:
     numbers = {
         name: math.nan if record[name] is None else record[name]
         for name in ("loss", "loss_stderr", "train_loss")

@@ -1,6 +1,8 @@
 """The same task with labels that have nothing to do with their inputs."""
 
 import dataclasses as dc
+from collections.abc import Mapping
+from typing import Any
 
 from ..core.arrays import Floats
 from ..core.random import keyed
@@ -45,6 +47,9 @@ class ShuffledLabels(Task):
     @property
     def has_classes(self) -> bool:
         return self.task.has_classes
+
+    def data(self) -> Mapping[str, Any]:
+        return self.task.data()
 
     @property
     def preparation(self) -> tuple[Floats, float]:

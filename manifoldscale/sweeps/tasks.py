@@ -2,6 +2,8 @@
 
 import abc
 import dataclasses as dc
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +57,12 @@ class Task(abc.ABC):
     def has_classes(self) -> bool:
         """Whether the targets are class probabilities."""
         return False
+
+    def data(self) -> Mapping[str, Any]:
+        """What decides the examples and is no setting of the task: facts of a data set, as
+        its checksum. Runs on other data are other runs.
+        """
+        return {}
 
     def floor(self, loss: str) -> float | None:
         """The irreducible value of a loss, where it is known."""

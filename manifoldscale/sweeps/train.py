@@ -14,8 +14,9 @@ from ..core.settings import check_fields
 from .flat import OPTIMISERS
 from .losses import check_name, example_loss
 from .pack import Pack
-from .students import AnyShape, make_pack
+from .students import AnyShape
 from .tasks import Split
+from .trial import make_pack
 
 INTERPOLATED = 0.1  # a run has converged when its training loss is below this share of
 # its test loss
@@ -121,7 +122,8 @@ def train(
     """Train one network a seed, together.
 
     What a member computes depends on its own examples and seed, up to the rounding of
-    batched products. Training sets may differ in size as long as their batches do not.
+    batched products. Training sets may differ in size as long as their batches do not. The
+    losses, that of the training set too, are those of the network in eval mode.
 
     Parameters
     ----------
@@ -288,6 +290,7 @@ def _evaluated(
     training: Training,
     device: str,
 ) -> Trained:
+    pack.eval()
     dtype, loss = training.torch_dtype, training.loss
     test_inputs = _stacked([one.test_inputs for one in examples], dtype, device)
     test_targets = _stacked([one.test_targets for one in examples], dtype, device)

@@ -123,7 +123,7 @@ def test_an_array_that_gives_nothing_away_says_why() -> None:
 
     with pytest.raises(ManifoldScaleError, match="get"):
         as_numpy(OnDevice(), "X")
-    with pytest.raises(ManifoldScaleError, match="MemoryError"):
+    with pytest.raises(ManifoldScaleError, match="does not fit into memory"):
         as_numpy(TooLarge(), "X")
 
 

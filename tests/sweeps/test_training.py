@@ -41,10 +41,6 @@ def residual_net(inputs: int, outputs: int, width: int) -> nn.Module:
     return Net()
 
 
-def normalised_net(inputs: int, outputs: int, width: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width))
-
-
 def weights_of(module: nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().double().ravel() for p in module.parameters()])
 
@@ -218,12 +214,6 @@ def test_students_by_name() -> None:
     outputs = network(torch.from_numpy(raw).float())
     assert outputs.shape == (50, 10)
     assert (outputs.argmax(1).numpy() == labels).mean() > 0.4
-
-
-def test_batch_normalisation_is_refused() -> None:
-    plan = Plan(TASK, (20,), (4,), seeds=1, student=f"py:{__name__}:normalised_net")
-    failure = run(dc.replace(plan, training=Training(steps=5))).runs[0].failure
-    assert failure is not None and "batch normalisation" in failure
 
 
 def test_pack_sizes(tmp_path: object) -> None:
