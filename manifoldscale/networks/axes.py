@@ -1,14 +1,22 @@
-"""What the axes of a module's tensors mean, as far as its class and the sizes tell."""
+"""What the axes of a tensor mean: by what they do when the inputs are smaller, and by the
+layers of torch beside it. The name of a class tells nothing.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import nn
+from torch.nn.modules import batchnorm, conv, pooling
 
 Shape = tuple[int, ...]
 
 _FIRST = (
-    nn.modules.conv._ConvNd,
-    nn.modules.batchnorm._NormBase,
+    conv._ConvNd,
+    batchnorm._NormBase,
+    pooling._MaxPoolNd,
+    pooling._AvgPoolNd,
+    pooling._AdaptiveMaxPoolNd,
+    pooling._AdaptiveAvgPoolNd,
+    pooling._LPPoolNd,
     nn.GroupNorm,
     nn.Upsample,
     nn.PixelShuffle,
@@ -23,8 +31,7 @@ _LAST = (
     nn.TransformerEncoderLayer,
     nn.TransformerDecoderLayer,
 )
-_CHANNELS_FIRST = {2: "CL", 3: "CHW", 4: "CDHW"}
-_CHANNELS_LAST = {2: "TC", 3: "HWC", 4: "DHWC"}
+_PLACES = {1: "L", 2: "HW", 3: "DHW"}
 
 
 def batch_axis(more: Sequence[int], fewer: Sequence[int] | None, n: int) -> int | None:
@@ -39,20 +46,60 @@ def batch_axis(more: Sequence[int], fewer: Sequence[int] | None, n: int) -> int 
     return None
 
 
-def axis_names(module: nn.Module, ndim: int, batch: int) -> str:
-    """Letters of the axes, in the order of the tensor; "" where the class does not tell."""
-    if ndim <= 2:
-        return _with_batch("C" * (ndim - 1), batch)
-    if isinstance(module, _FIRST) or "Pool" in type(module).__name__:
-        return _with_batch(_CHANNELS_FIRST.get(ndim - 1, ""), batch)
-    if isinstance(module, _LAST):
-        return _with_batch(_CHANNELS_LAST.get(ndim - 1, ""), batch)
+def followers(shape: Sequence[int], smaller: Sequence[int]) -> set[int]:
+    """The axes that are smaller where an axis of the inputs is."""
+    if len(shape) != len(smaller):
+        return set()
+    return {axis for axis, (a, b) in enumerate(zip(shape, smaller, strict=True)) if a != b}
+
+
+def by_response(shape: Shape, batch: int, places: Iterable[int]) -> str:
+    """Letters where all axes but one follow places of the inputs, or hold one place: that
+    one is the features. "" where it is not clear.
+    """
+    rest = [axis for axis in range(len(shape)) if axis != batch]
+    places = set(places) & set(rest)
+    if len(rest) <= 1:
+        return _letters(len(shape), batch, rest[0] if rest else None)
+    fixed = [axis for axis in rest if axis not in places]
+    found = [axis for axis in fixed if shape[axis] > 1] if len(fixed) > 1 else fixed
+    return _letters(len(shape), batch, found[0]) if places and len(found) == 1 else ""
+
+
+def by_layer(module: nn.Module, ndim: int, batch: int) -> str:
+    """Letters where a layer of torch reads or writes the tensor; "" where it does not tell.
+
+    A subclass tells if it computes as torch's own class does: one with a `forward` of its
+    own may turn the axes.
+    """
+    if not _is_of_torch(module):
+        return ""
+    rest = [axis for axis in range(ndim) if axis != batch]
+    if isinstance(module, _FIRST):
+        return _letters(ndim, batch, rest[0])
+    normed = getattr(module, "normalized_shape", (1,))
+    if isinstance(module, _LAST) and len(normed) == 1:
+        return _letters(ndim, batch, rest[-1])
     return ""
 
 
 def unknown_axes(ndim: int, batch: int) -> str:
-    return _with_batch("?" * (ndim - 1), batch)
+    return "".join("N" if axis == batch else "?" for axis in range(ndim))
 
 
-def _with_batch(letters: str, batch: int) -> str:
-    return letters[:batch] + "N" + letters[batch:] if letters or batch == 0 else ""
+def _is_of_torch(module: nn.Module) -> bool:
+    owner = next(kind for kind in type(module).__mro__ if "forward" in vars(kind))
+    return owner.__module__.startswith("torch.nn.modules")
+
+
+def _letters(ndim: int, batch: int, features: int | None) -> str:
+    """Tokens where features come last in a row of them; places of a signal, an image or a
+    volume otherwise.
+    """
+    places = [axis for axis in range(ndim) if axis not in (batch, features)]
+    if len(places) == 1 and features is not None and places[0] < features:
+        names = "T"
+    else:
+        names = _PLACES.get(len(places), "?" * len(places))
+    letters = dict(zip(places, names, strict=True)) | {batch: "N"}
+    return "".join(letters.get(axis, "C") for axis in range(ndim))

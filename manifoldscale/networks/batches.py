@@ -21,8 +21,9 @@ from ..core.errors import ManifoldScaleError, require
 from ..data import Examples
 from ..geometry.cloud import Cloud
 from .collate import Columns, collate
+from .draws import DrawsFrom
 from .models import device_of, dtype_of
-from .padding import mask_of, with_positions
+from .padding import is_left, mask_of, with_positions
 from .points import Rows
 
 LABELS = ("labels", "label", "y")
@@ -43,6 +44,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.rows.ids)
+
+    @property
+    def is_left_padded(self) -> bool:
+        """Whether padding comes before tokens."""
+        return self.rows.mask is not None and is_left(self.rows.mask)
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -125,6 +131,10 @@ def _is_array(data: Any) -> bool:
     )
 
 
+def _holds_arrays(part: Any) -> bool:
+    return _is_array(part) or (isinstance(part, tuple | list) and any(map(_is_array, part)))
+
+
 def _is_like_dataset(data: Any) -> bool:
     """Such as those of Hugging Face."""
     by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
@@ -140,9 +150,9 @@ def _of_list(data: list[Any]) -> Source | None:
     ManifoldScaleError : it may be either.
     """
     first = data[0] if data else None
-    if isinstance(first, tuple | list) and len(first) >= 2 and _is_array(first[0]):
-        x, y = first[0], first[1]
-        if _is_array(y) and y.ndim >= 1 and x.ndim >= 1 and len(y) == len(x):
+    if isinstance(first, tuple | list) and any(map(_holds_arrays, first)):
+        sizes = [part.shape[:1] for part in first[:2] if _is_array(part)]
+        if len(sizes) == 2 and sizes[0] == sizes[1] != ():
             return None  # batches of inputs and labels
         return _of_dataset(cast("Dataset[Any]", data), np.arange(len(data)))
     if isinstance(first, Mapping):
@@ -261,7 +271,7 @@ def _of_loader(loader: DataLoader[Any]) -> Source | None:
     elif isinstance(loader.sampler, RandomSampler) and not loader.sampler.replacement:
         order = list(range(len(loader.dataset)))  # type: ignore[arg-type]
     else:
-        with torch.random.fork_rng(devices=[]):
+        with DrawsFrom(0):
             order = list(loader.sampler)
     return _of_dataset(
         loader.dataset,

@@ -15,7 +15,7 @@ from ..core.errors import require
 from ..core.workers import results
 from . import fingerprint
 from .batches import Source, source_of
-from .points import Project, Several
+from .points import Named, Project, Several
 from .reading import Block, Reading, joined
 from .store import Column, Store, check_room, check_same, create, read_store, refused
 
@@ -162,7 +162,7 @@ def _new_store(work: Work, path: Path, first: Block, settings: dict[str, Any]) -
 def _points_each(reading: Reading) -> int:
     """Points that an example gives, which a store must know before it begins."""
     policy = next(iter(reading.policies.values()))
-    while isinstance(policy, Project):
+    while isinstance(policy, Project | Named):
         policy = policy.points
     if not isinstance(policy, Several):
         return 1

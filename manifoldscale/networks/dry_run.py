@@ -2,21 +2,23 @@
 
 import contextlib
 import dataclasses as dc
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..core.errors import ManifoldScaleError
-from .axes import axis_names, batch_axis, unknown_axes
+from .axes import batch_axis, by_layer, by_response, followers, unknown_axes
 from .capture import call, eval_mode, hook
-from .containers import named_tensors
+from .containers import named_tensors, tensors
+from .draws import DrawsFrom
 from .sites import INPUT, Site, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
 EXAMPLES = 3
+SMALLER = (0.5, 0.75)  # shares of an axis of the inputs that are tried
 
 
 @dc.dataclass(frozen=True)
@@ -32,6 +34,7 @@ class DryRun:
     calls : how often each was called.
     mixed : tensors without an axis of the examples, and their shapes.
     network : the network without its wrappers.
+    is_random : it draws random numbers in eval mode.
     """
 
     sites: tuple[Site, ...]
@@ -40,6 +43,7 @@ class DryRun:
     calls: Mapping[str, int]
     mixed: Mapping[str, tuple[int, ...]]
     network: nn.Module
+    is_random: bool = False
 
     def site(self, name: str) -> Site:
         """The site of a name; under an alias, the site that it is another name of."""
@@ -57,11 +61,16 @@ class _Record:
     shapes: dict[str, tuple[int, ...]] = dc.field(default_factory=dict)
     aliases: dict[str, str] = dc.field(default_factory=dict)
     calls: Counter[str] = dc.field(default_factory=Counter)
+    drawn: bool = False
+    weighed: bool = False  # a module with weights gave something
+    failure: Exception | None = None
     _seen: dict[tuple[int, int], str] = dc.field(default_factory=dict)
 
     def keep(self, site: str, module: nn.Module, value: Any) -> None:
         if ":in" in site and "/" not in site:
             self.calls[module_name(site)] += 1
+        elif site != INPUT and any(True for _ in module.parameters(recurse=False)):
+            self.weighed = True
         for name, tensor in named_tensors(site, value).items():
             self.modules[name] = module
             # An in-place operation keeps the object and counts its version up. What is
@@ -93,12 +102,19 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
     network = unwrapped(model)
     full = _recorded(network, inputs)
     fewer = _recorded(network, _rows(inputs, EXAMPLES - 1))
+    for record in (full, fewer):
+        if record.failure is not None:
+            raise ManifoldScaleError(
+                f"The network does not accept inputs of {described(inputs)}: "
+                f"{record.failure}"
+            ) from record.failure
     axes = {
         name: batch_axis(shape, fewer.shapes.get(name), EXAMPLES)
         for name, shape in full.shapes.items()
     }
     mixed = {name: full.shapes[name] for name, axis in axes.items() if axis is None}
-    found = _sites(full, {n: axis for n, axis in axes.items() if axis is not None})
+    batch = {name: axis for name, axis in axes.items() if axis is not None}
+    found = _sites(full, batch, _places(network, inputs, full))
     known = {site.name for site in found}
     return DryRun(
         sites=found,
@@ -107,6 +123,7 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         calls=dict(full.calls),
         mixed=mixed,
         network=network,
+        is_random=full.drawn,
     )
 
 
@@ -123,17 +140,63 @@ def _recorded(network: nn.Module, inputs: Any) -> _Record:
     record = _Record()
     examples = _rows(inputs, EXAMPLES)
     with contextlib.ExitStack() as undo:
-        undo.enter_context(kept_random_state(network))
         undo.enter_context(hookable(network))
         undo.enter_context(eval_mode(network))
         hook(network, record.keep, undo)
+        stream = undo.enter_context(DrawsFrom(0))
         try:
             call(network, examples)
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
-            raise ManifoldScaleError(
-                f"The network does not accept inputs of {described(inputs)}: {error}"
-            ) from error
+        except Exception as error:
+            record.failure = error
+        record.drawn = stream.drawn
     return record
+
+
+def _places(network: nn.Module, inputs: Any, full: _Record) -> Mapping[str, set[int]]:
+    """The axes of each tensor that follow a place of the inputs: tokens, or the height or
+    width of an image. Inputs that are smaller along a place are taken by the layers with
+    weights, if not by all; along features by none of them.
+    """
+    found: dict[str, set[int]] = {name: set() for name in full.shapes}
+    if all(len(shape) < 3 for shape in full.shapes.values()):
+        return found
+    for axis in range(1, max(tensor.ndim for tensor in _leaves(inputs))):
+        for share in SMALLER:
+            smaller = _cropped(inputs, axis, share)
+            record = _Record() if smaller is None else _recorded(network, smaller)
+            if not record.weighed:
+                continue
+            for name in full.shapes.keys() & record.shapes.keys():
+                found[name] |= followers(full.shapes[name], record.shapes[name])
+            if record.failure is None:
+                break
+    return found
+
+
+def _cropped(inputs: Any, axis: int, share: float) -> Any:
+    """The inputs with a part of one axis, in all tensors that have it; None where that is
+    all of it.
+    """
+    sizes = [tensor.shape[axis] for tensor in _leaves(inputs) if tensor.ndim > axis]
+    size, kept = max(sizes), math.ceil(share * max(sizes))
+
+    def part(tensor: Any) -> Any:
+        is_tensor = isinstance(tensor, Tensor) and tensor.ndim > axis
+        has = is_tensor and tensor.shape[axis] == size
+        return (
+            tensor.narrow(axis, 0, kept) if has and tensor.shape[axis] == size else tensor
+        )
+
+    if kept == size:
+        return None
+    if isinstance(inputs, Mapping):
+        return {key: part(value) for key, value in inputs.items()}
+    return tuple(map(part, inputs)) if isinstance(inputs, tuple) else part(inputs)
+
+
+def _leaves(inputs: Any) -> list[Tensor]:
+    """The tensors of the inputs."""
+    return [tensor for _, tensor in tensors(inputs)]
 
 
 def described(inputs: Any) -> str:
@@ -147,17 +210,10 @@ def described(inputs: Any) -> str:
     return type(inputs).__name__
 
 
-def kept_random_state(network: nn.Module) -> contextlib.AbstractContextManager[None]:
-    """Torch's random states are what they were, whatever the network draws."""
-    places = {p.device for p in network.parameters() if p.device.type == "cuda"}
-    context: contextlib.AbstractContextManager[None] = torch.random.fork_rng(
-        devices=list(places)
-    )
-    return context
-
-
-def _sites(record: _Record, batch: Mapping[str, int]) -> tuple[Site, ...]:
-    names = _axis_names(record, batch)
+def _sites(
+    record: _Record, batch: Mapping[str, int], places: Mapping[str, set[int]]
+) -> tuple[Site, ...]:
+    names = _axis_names(record, batch, places)
     found = []
     for name, axis in batch.items():
         tensor, module = record.tensors[name], record.modules[name]
@@ -174,23 +230,29 @@ def _sites(record: _Record, batch: Mapping[str, int]) -> tuple[Site, ...]:
     return tuple(found)
 
 
-def _axis_names(record: _Record, batch: Mapping[str, int]) -> dict[str, str]:
-    """Letters of each site's axes. A module that does not tell, an activation or a
-    container, has those of the last tensor of its shape, or of the next to read it.
+def _axis_names(
+    record: _Record, batch: Mapping[str, int], places: Mapping[str, set[int]]
+) -> dict[str, str]:
+    """Letters of each site's axes: by what they do, by the layers that write and read the
+    tensor, or those of what its module was given, where that has the same shape.
     """
-    told: dict[str, str] = {}
-    by_shape: dict[tuple[int, ...], str] = {}
+    known: dict[str, str] = {}
     readers = _readers(record)
     for name, axis in batch.items():
         shape = record.shapes[name]
         modules = [record.modules[name], *(record.modules[r] for r in readers[name])]
-        # What the network is given tells nothing; its module is the whole network.
-        letters = [axis_names(module, len(shape), axis) for module in modules]
-        known = next((word for word in letters if word), None) or by_shape.get(shape)
-        told[name] = known or unknown_axes(len(shape), axis)
-        if known:
-            by_shape[shape] = known
-    return told
+        given = record.aliases.get(f"{name}:in", f"{name}:in")
+        same = record.shapes.get(given) == shape and batch.get(given) == axis
+        known[name] = (
+            by_response(shape, axis, places[name])
+            or next(filter(None, (by_layer(m, len(shape), axis) for m in modules)), "")
+            or (known.get(given, "") if same else "")
+            or by_response(shape, axis, [i for i, size in enumerate(shape) if size == 1])
+        )
+    return {
+        name: known[name] or unknown_axes(len(record.shapes[name]), axis)
+        for name, axis in batch.items()
+    }
 
 
 def _readers(record: _Record) -> Mapping[str, Sequence[str]]:

@@ -196,7 +196,7 @@ def blocks(
         for block in blocks(model, data, "fc"):
             moments.update(block.arrays["fc"])
 
-    The hooks are on the model until the iterator ends or is closed. Parameters and errors
+    Between two blocks the model is as it was. Parameters and errors
     are those of `extract`.
     """
     opened = _opened(model, data, sites, points, n, batch_size, device, rng)

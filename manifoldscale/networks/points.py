@@ -8,6 +8,8 @@ Policies are values; each can be written as a word, as the command line does.
     tokens[:k]    every token is a point, or k random tokens of each example
     patches[:k]   every place of a convolutional map is a point, or k random ones
     ...+project:m a random projection of any of these to m features
+    CHW:...       any of these, where what the axes of a site mean is told: one C for the
+                  features, T for tokens, H and W (L, D) for places
 
 Padding is never a point, nor part of one: see the mask of `extract`.
 """
@@ -228,6 +230,33 @@ def _projection(features: int, to: int, seed: int) -> Tensor:
     return matrix.coalesce()
 
 
+@dc.dataclass(frozen=True)
+class Named(Points):
+    """Points of another policy, of a site whose axes are told: "CHW" for channels first,
+    "HWC" for channels last, "TC" for tokens.
+    """
+
+    axes: str
+    points: Points
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        require(
+            self.axes.count("C") == 1 and set(self.axes) <= {"C", *TOKENS, *PLACES},
+            f"`points`: axes are told by one C, for the features, and letters of "
+            f"{TOKENS + PLACES} for tokens and places, as in CHW:mean; not {self.axes!r}.",
+        )
+
+    def fits(self, axes: str) -> bool:
+        return len(axes) == len(self.axes) + 1 and self.points.fits(f"N{self.axes}")
+
+    def __call__(self, values: Tensor, axes: str, rows: Rows) -> Drawn:
+        return self.points(values, f"N{self.axes}", rows)
+
+    def __str__(self) -> str:
+        return f"{self.axes}:{self.points}"
+
+
 def _has_places(axes: str, letters: str = TOKENS + PLACES) -> bool:
     return any(letter in letters for letter in axes)
 
@@ -269,6 +298,12 @@ WORDS = ("auto", "flatten", "mean", "cls", "last", "tokens", "patches")
 
 def points_from(word: str, seed: int = 0) -> Points | None:
     """The policy that a word means; None for "auto"."""
+    axes, colon, rest = word.partition(":")
+    if colon and axes.isupper():
+        named = points_from(rest, seed)
+        require(named is not None, f"`points`: {word!r} names axes for no policy.")
+        assert named is not None
+        return Named(axes, named)
     base, *more = word.split("+")
     policy = _base(base, word, seed)
     for part in more:

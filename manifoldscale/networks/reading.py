@@ -3,6 +3,7 @@
 import dataclasses as dc
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.random import hashed
 from .batches import FEWEST_ROWS, Batch, filled
 from .capture import Capture, Reduce
-from .dry_run import EXAMPLES, DryRun, dry_run, kept_random_state
+from .draws import DrawsFrom
+from .dry_run import EXAMPLES, DryRun, dry_run
+from .padding import check_left
 from .patterns import Patterns, matches, select
-from .points import Points, automatic, points_from
+from .points import Named, Points, automatic, points_from
 from .sites import Site
 from .wrappers import unwrapped
 
@@ -53,32 +56,35 @@ class Reading:
     sites : those that are read.
     policies : site to policy.
     seed : of what a network draws in eval mode.
+    is_random : whether it draws anything.
     """
 
     network: nn.Module
     sites: tuple[Site, ...]
     policies: Mapping[str, Points]
     seed: int = 0
+    is_random: bool = False
 
     def blocks(self, batches: Iterable[Batch]) -> Iterator[Block]:
-        """The rows of each batch. One thread at a time: the hooks are on the model."""
+        """The rows of each batch. Between two batches the model is as it was."""
         current = _Current(self)
+        reduces = current.reduces()
         stop = not any(hasattr(module, "_hf_hook") for module in self.network.modules())
-        with _ONE_AT_A_TIME, Capture(self.network, current.reduces(), stop=stop) as capture:
-            for batch in batches:
-                current.begin(batch)
-                with kept_random_state(self.network):
-                    _seed(int(hashed(self.seed, batch.rows.ids[0])) >> 1)
-                    capture.run(filled(batch.inputs))
-                yield current.block(capture.tensors)
-
-
-def _seed(seed: int) -> None:
-    """As torch.manual_seed, which without a GPU in use keeps a note of every call."""
-    torch.default_generator.manual_seed(seed)
-    cuda: Any = torch.cuda
-    if cuda.is_initialized():
-        cuda.manual_seed_all(seed)
+        padding_is_known = False
+        for batch in batches:
+            current.begin(batch)
+            with ExitStack() as undo:
+                # Hooks and the switches that let them be called belong to all threads.
+                undo.enter_context(_ONE_AT_A_TIME)
+                if not padding_is_known and batch.is_left_padded:
+                    check_left(self.network, batch.inputs)
+                    padding_is_known = True
+                capture = undo.enter_context(Capture(self.network, reduces, stop=stop))
+                if self.is_random:
+                    seed = int(hashed(self.seed, batch.rows.ids[0])) >> 1
+                    undo.enter_context(DrawsFrom(seed))
+                capture.run(filled(batch.inputs))
+            yield current.block(capture.tensors)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -217,6 +223,7 @@ def plan_reading(
         sites=tuple(run.site(name) for name in names),
         policies=_policies(run, names, points, seed),
         seed=seed,
+        is_random=run.is_random,
     )
 
 
@@ -239,8 +246,26 @@ def _policies(
             found[name] = policy or automatic(site)
             require(
                 found[name].fits(site.axes),
-                f"Site {name!r} has axes {site.axes}: points={str(policy)!r} needs "
-                f"{'tokens (T)' if 'T' not in site.axes else 'places'}. Give it to other "
-                "sites only, as in points={'blocks.*': 'tokens'}, or name fewer sites.",
+                _misfit(site, policy),
             )
     return found
+
+
+def _misfit(site: Site, policy: Points | None) -> str:
+    """Why a site has no points of a policy, and what would work."""
+    if isinstance(policy, Named):
+        return (
+            f"Site {site.name!r} has axes {site.axes}, the examples (N) among them: "
+            f"points={str(policy)!r} names {len(policy.axes)}."
+        )
+    if "?" in site.axes:
+        return (
+            f"Site {site.name!r} has shape {site.shape}, and which axis holds the features "
+            f"is not known: name them all, as in points={{{site.name!r}: 'CHW:{policy}'}} "
+            "for channels first, 'HWC' for channels last, 'TC' for tokens."
+        )
+    return (
+        f"Site {site.name!r} has axes {site.axes}: points={str(policy)!r} needs "
+        f"{'tokens (T)' if 'T' not in site.axes else 'places'}. Give it to other sites "
+        "only, as in points={'blocks.*': 'tokens'}, or name fewer sites."
+    )

@@ -1,0 +1,292 @@
+"""Data as users hold them: every example is one, and what is not read is said."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+import manifoldscale as ms
+from manifoldscale.core.errors import ManifoldScaleError
+from manifoldscale.networks.extract import blocks
+
+X = torch.linspace(-1, 1, 240).reshape(40, 6)
+NET = nn.Sequential(nn.Linear(6, 4), nn.ReLU())
+
+
+def read(data: Any, net: nn.Module = NET, site: str = "0", **more: Any) -> Any:
+    return ms.extract(net, data, site, **more)
+
+
+def right(net: nn.Module = NET, x: torch.Tensor = X) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(net[0](x))  # type: ignore[index]
+
+
+class Items(Dataset[Any]):
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, row: int) -> Any:
+        return self.items[row]
+
+
+VIEWS = [((x, x + 1), i % 3) for i, x in enumerate(X)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DataLoader(Items(VIEWS), batch_size=10),
+        DataLoader(Items([([x, x], 0, "name") for x in X]), batch_size=10),
+        DataLoader(Items([[[x, x]] for x in X]), batch_size=10),
+        DataLoader(Items([(x, x + 1) for x in X]), batch_size=10),
+        DataLoader(Items([(x, x > 0, 1) for x in X]), batch_size=10),
+        Items(VIEWS),
+        VIEWS,
+        [([X, X], torch.arange(40))],
+    ],
+)
+def test_several_inputs_are_neither_examples_nor_labels(data: Any) -> None:
+    with pytest.raises(ManifoldScaleError, match="several views or inputs"):
+        read(data)
+
+
+def test_lists_of_batches_are_told_from_lists_of_examples() -> None:
+    y = torch.arange(40) % 3
+    loader = DataLoader(TensorDataset(X, y), batch_size=10)
+    for data in (list(loader), iter(loader), [{"input": x} for x, _ in loader], loader):
+        model = Takes() if isinstance(data, list) and isinstance(data[0], dict) else NET
+        site = "0" if model is NET else "fc"
+        found = read(data, model, site)
+        assert len(found[site]) == 40
+        if found.labels is not None:
+            np.testing.assert_array_equal(found.labels, y)
+    examples = [(x, int(label)) for x, label in zip(X, y, strict=True)]
+    np.testing.assert_allclose(read(examples)["0"].points, right(), atol=1e-6)
+    np.testing.assert_array_equal(read(examples).labels, y)
+    np.testing.assert_allclose(read(X.tolist())["0"].points, right(), atol=1e-6)
+    np.testing.assert_allclose(read(list(X))["0"].points, right(), atol=1e-6)
+    with pytest.raises(ManifoldScaleError, match=r"torch.stack.*torch.cat"):
+        read(list(X.reshape(4, 10, 6)))
+
+
+class Takes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self.fc(input)
+
+
+class OnDisk:
+    """Reads rows by slices or rising lists, as h5py does; the whole does not fit."""
+
+    ndim, dtype = 2, np.dtype("f4")
+
+    def __init__(self, lists: bool = True) -> None:
+        self.shape, self.lists, self.read = (10**6, 6), lists, 0
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if isinstance(key, np.ndarray) and not self.lists:
+            raise TypeError("no lists")
+        rows = np.arange(*key.indices(10**6)) if isinstance(key, slice) else np.asarray(key)
+        assert rows.ndim == 0 or (np.diff(rows) > 0).all()
+        self.read += rows.size
+        return np.asarray(rows[..., None] + np.arange(6.0), "f4")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("lists", [True, False])
+@pytest.mark.parametrize("store", [True, False])
+def test_arrays_on_a_disk_are_read_row_by_row(
+    lists: bool, store: bool, tmp_path: Any
+) -> None:
+    data = OnDisk(lists)
+    found = read(data, site="@input", n=100, store=tmp_path / "s" if store else None)
+    cloud = found["@input"]
+    np.testing.assert_array_equal(cloud.points[:, 0], cloud.ids)
+    assert data.read < 1000
+
+
+def test_a_data_set_with_a_shape_is_one() -> None:
+    class Shaped(Items):
+        shape = (40, 6)
+
+    data = Shaped([(x, i % 2) for i, x in enumerate(X)])
+    np.testing.assert_allclose(read(data)["0"].points, right(), atol=1e-6)
+    with pytest.raises(ManifoldScaleError, match=r"data\['train'\]"):
+        read({"train": data, "test": data})
+
+
+class Rows(IterableDataset[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        yield from ((x, i % 2) for i, x in enumerate(X))
+
+
+def test_an_iterable_data_set_gives_rows() -> None:
+    found = read(Rows())
+    np.testing.assert_allclose(found["0"].points, right(), atol=1e-6)
+    np.testing.assert_array_equal(found.labels, np.arange(40) % 2)
+
+
+class Words(nn.Module):
+    """A causal network with learned positions, counted from the first token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.place = nn.Embedding(30, 8), nn.Embedding(12, 8)
+        self.mix = nn.Linear(8, 8)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        return self.placed(input_ids, torch.arange(input_ids.shape[1])[None])
+
+    def placed(self, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        return self.mix(self.embed(ids) + self.place(places))
+
+
+class Placed(Words):
+    """The same, which can be told the positions."""
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        count = torch.arange(input_ids.shape[1])[None]
+        return self.placed(input_ids, count if position_ids is None else position_ids)
+
+
+def left(texts: list[list[int]]) -> dict[str, np.ndarray]:
+    length = max(map(len, texts))
+    ids, mask = np.zeros((2, len(texts), length), np.int64)
+    for row, text in enumerate(texts):
+        ids[row, length - len(text) :], mask[row, length - len(text) :] = text, 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+TEXTS = [[3, 4, 5, 6, 7, 8, 9], [1, 2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("points", ["mean", "last", "cls"])
+def test_positions_follow_the_mask(points: str) -> None:
+    net = Placed()
+    found = read(left(TEXTS), net, "mix", points=points)["mix"].points
+    for row, text in enumerate(TEXTS):
+        with torch.no_grad():
+            alone = net(torch.tensor([text]))[0]
+        place = {"last": alone[-1], "cls": alone[0]}.get(points, alone.mean(0))
+        np.testing.assert_allclose(found[row], place, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_padding_on_the_left_that_shifts_positions_is_refused(batch_size: int) -> None:
+    # Padding comes in the first batch, or only later.
+    with pytest.raises(ManifoldScaleError, match="padded on the left"):
+        read(left(TEXTS), Words(), "mix", points="mean", batch_size=batch_size)
+
+
+def test_columns_of_any_kind_beside_what_the_network_takes() -> None:
+    rows = [
+        {
+            "input_ids": text,
+            "text": "a b c",
+            "empty": None,
+            "boxes": [[0, 0, 1, 1]] * len(text),
+            "ragged": [1] * (row + 9),
+            "label": "ab"[row % 2],
+        }
+        for row, text in enumerate(TEXTS)
+    ]
+    net = Words()
+    found = read(Items(rows), net, "mix", points="mean")
+    assert found.labels.tolist() == ["a", "b", "a"]
+    for row, text in enumerate(TEXTS):
+        with torch.no_grad():
+            alone = net(torch.tensor([text]))[0].mean(0)
+        np.testing.assert_allclose(found["mix"].points[row], alone, atol=1e-6)
+
+
+def test_what_the_network_lacks_is_named_with_the_reason() -> None:
+    class Needs(Words):
+        def forward(self, input_ids: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(input_ids)
+
+    rows = Items([{"input_ids": [1, 2], "boxes": None}, {"input_ids": [3, 4]}])
+    with pytest.raises(ManifoldScaleError, match=r"'boxes' was left out: it is empty in 2"):
+        read(rows, Needs(), "mix")
+
+
+def test_examples_of_several_shapes_are_one_clear_error() -> None:
+    for items in ([(X[0], 0), (X[0, :3], 1)], [(None, 0)], [(object(), 0)]):
+        with pytest.raises(ManifoldScaleError, match="do not fit in one batch"):
+            read(Items(items))
+
+
+def test_two_networks_are_read_side_by_side() -> None:
+    one, other = NET, nn.Sequential(nn.Linear(6, 3))
+    pairs = zip(
+        blocks(one, X, "0", batch_size=8),
+        blocks(other, X, "0", batch_size=8),
+        blocks(one, X, "0", batch_size=8),
+        strict=True,
+    )
+    parts = [[block.arrays["0"] for block in pair] for pair in pairs]
+    for column, net in enumerate((one, other, one)):
+        found = np.concatenate([part[column] for part in parts])
+        np.testing.assert_allclose(found, right(net), atol=1e-6)
+
+
+def test_a_network_that_draws_is_read_by_threads_as_alone() -> None:
+    class Noisy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + torch.randn_like(x)
+
+    alone = [read(X, Noisy(), "Noisy", rng=seed)["Noisy"].points for seed in range(4)]
+    found: dict[int, np.ndarray] = {}
+
+    def work(seed: int) -> None:
+        found[seed] = read(X, Noisy(), "Noisy", rng=seed)["Noisy"].points
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    before = torch.get_rng_state()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torch.equal(before, torch.get_rng_state())
+    for seed, points in enumerate(alone):
+        np.testing.assert_array_equal(found[seed], points)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_networks_whose_weights_are_whole_numbers_compute_in_float32() -> None:
+    quantised = torch.ao.quantization.quantize_dynamic(NET, {nn.Linear})
+    with torch.no_grad():
+        want = quantised[0](X).numpy()
+    found = read(X.double().numpy(), quantised)["0"].points
+    np.testing.assert_allclose(found, want, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_sparse_outputs_are_read_at_every_place() -> None:
+    class Sparse(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.relu().to_sparse()
+
+    np.testing.assert_array_equal(read(X, Sparse(), "Sparse")["Sparse"].points, X.relu())
