@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..core.arrays import Array, Ints
@@ -17,7 +16,16 @@ from . import fingerprint
 from .batches import Source, source_of
 from .points import Named, Project, Several
 from .reading import Block, Reading, joined
-from .store import Column, Store, check_room, check_same, create, read_store, refused
+from .store import (
+    Column,
+    Store,
+    check_room,
+    check_same,
+    create,
+    read_store,
+    refused,
+    stored_labels,
+)
 
 CHUNK_BYTES = 1 << 25  # of all sites together: what a process that is killed loses
 
@@ -130,6 +138,7 @@ def _store_for(work: Work, path: Path, first: Block) -> tuple[Work, Store]:
         "order": fingerprint.of(work.rows),
         "seed": work.reading.seed,
         "weights": fingerprint.of_weights(work.reading.network),
+        "code": fingerprint.of_code(work.reading.network),
         "data": fingerprint.of_data(work.source),
     }
     if not (path / "zarr.json").is_file():
@@ -182,10 +191,5 @@ def _columns(block: Block) -> dict[str, Array]:
     )
     columns: dict[str, Array] = {**block.arrays, "ids": block.ids}
     if block.labels is not None:
-        kind = block.labels.dtype.kind
-        require(
-            kind in "biuf",
-            f"`store` keeps labels that are numbers; these are {block.labels.dtype}.",
-        )
-        columns["labels"] = block.labels.astype(np.float64 if kind == "f" else np.int64)
+        columns["labels"] = stored_labels(block.labels)
     return columns

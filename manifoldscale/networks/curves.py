@@ -1,6 +1,5 @@
 """A curve pushed through the layers of a network: its length, curvature and turning."""
 
-import copy
 import dataclasses as dc
 import fnmatch
 import math
@@ -19,12 +18,18 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import number
 from ..core.result import Result
+from ..core.settings import whole
 from ..core.style import drawing, name_places, plain_log_axis
+from ..core.weights import check_weights
 from .containers import named_tensors
+from .initialise import at_initialisation, copied
+from .wrappers import root_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+EXAMPLES = 3  # of a pass that finds the sites
+DERIVING = "parametrizations."  # of modules that make weights
 STRIDES = (1, 2, 4, 8, 16)  # steps between the points whose circle is measured
 ROUGH = (
     -0.25
@@ -206,8 +211,9 @@ def through_layers(
     ManifoldScaleError : a pattern that matches nothing, a curve of the wrong shape.
     """
     require(isinstance(curve, Curve), f"`curve` must be a `Curve`; not {curve!r}.")
-    require(n >= 4 * STRIDES[-1], f"`n` must be at least {4 * STRIDES[-1]}; not {n}.")
-    result = _measure(copy.deepcopy(model), curve, sites, n)
+    n, rng = whole("n", n, 4 * STRIDES[-1]), whole("rng", rng, 0)
+    check_weights(model)
+    result = _measure(copied(model), curve, sites, n)
     if expected is not None:
         result = dc.replace(
             result,
@@ -216,9 +222,10 @@ def through_layers(
         )
     if not initial:
         return result
-    fresh = _reinitialised(model, rng)
-    if fresh is None:
-        note = Caveat.NOT_ESTIMATED("at initialisation: a module has no reset_parameters")
+    try:
+        fresh = at_initialisation(model, rng)
+    except ManifoldScaleError as error:
+        note = Caveat.NOT_ESTIMATED(f"at initialisation: {error}")
         return dc.replace(result, caveats=(*result.caveats, note))
     return dc.replace(result, initial=_measure(fresh, curve, sites, n))
 
@@ -229,7 +236,7 @@ def _measure(
     model.double().eval().requires_grad_(False)
     width = (curve.stop - curve.start) / n
     at = curve.start + width * (torch.arange(n, dtype=torch.float64) + 0.5)
-    names = _names(model, curve.function(at[:1]), sites)
+    names = _names(model, curve.function(at[:EXAMPLES]), sites)
     ones = torch.ones_like(at)
 
     def outputs(s: Tensor) -> tuple[Tensor, ...]:
@@ -310,12 +317,14 @@ def _is_rough(circles: Floats, kappa: Floats, length: Floats) -> Any:
     """
     small = np.maximum(circles[:, :3], 1e-300)
     slope = np.log(small[:, 2] / small[:, 0]) / math.log(STRIDES[2] / STRIDES[0])
-    bent = circles[:, 0] > np.maximum(APART * kappa, ROUNDING / length)
+    bent = circles[:, 0] > np.maximum(APART * kappa, ROUNDING / np.maximum(length, 1e-300))
     return (slope < ROUGH) & bent
 
 
 def _names(model: nn.Module, example: Tensor, sites: str | Sequence[str]) -> list[str]:
-    """The chosen modules that the forward pass calls and that give one tensor."""
+    """The chosen modules that the forward pass calls and that give one point an example;
+    those that make weights of others give none.
+    """
     modules = _modules(model)
     parts = [name for name, module in modules.items() if not list(module.children())]
     available = parts if sites == "*" else list(modules)
@@ -327,12 +336,14 @@ def _names(model: nn.Module, example: Tensor, sites: str | Sequence[str]) -> lis
                 f"The network cannot take a point of the curve, of shape "
                 f"{tuple(example.shape)}: {error}"
             ) from error
-    return _matching(sites, [name for name, value in found.items() if value.ndim > 1])
+    given = [name for name, value in found.items() if value.ndim > 1]
+    points = [n for n in given if len(found[n]) == EXAMPLES and DERIVING not in n]
+    return _matching(sites, points)
 
 
 def _modules(model: nn.Module) -> dict[str, nn.Module]:
     """Every module by its first name; the whole network under its class name."""
-    return {name or type(model).__name__: module for name, module in model.named_modules()}
+    return {name or root_name(model): module for name, module in model.named_modules()}
 
 
 def _matching(patterns: str | Sequence[str], available: list[str]) -> list[str]:
@@ -364,20 +375,6 @@ def _recorded(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tens
             if name in set(names):
                 undo.callback(module.register_forward_hook(keep(name)).remove)
         yield found
-
-
-def _reinitialised(model: nn.Module, seed: int) -> nn.Module | None:
-    """A copy with new weights; None where a module cannot draw its own."""
-    fresh = copy.deepcopy(model)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in fresh.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if reset is None and list(module.parameters(recurse=False)):
-                return None
-            if reset is not None:
-                reset()
-    return fresh
 
 
 def _outer(values: Tensor, x: Tensor) -> Tensor:

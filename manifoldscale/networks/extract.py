@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from torch.jit import ScriptModule
 
 from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import nested_rows
 from ..core.settings import whole
+from ..core.weights import check_weights
 from ..geometry.cloud import Cloud
 from .batches import Batch, Source, source_of, stream
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
+from .models import Scripted
 from .patterns import Patterns
 from .points import Points, points_from
 from .reading import Block, PointsChoice, Reading, joined, look, plan_reading
 from .sites import Site
-from .store import StoredArray, read_store
+from .store import StoredArray, read_labels, read_store
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -75,24 +78,25 @@ class Representations(Mapping[str, Cloud]):
 def sites(model: nn.Module, example: Any) -> tuple[Site, ...]:
     """The sites of a network, in the order of its forward pass.
 
-    >>> from torch import nn
-    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
-    >>> [site.name for site in sites(net, np.zeros((1, 4)))]
-    ['@input', '0', '1']
+        >>> from torch import nn
+    from torch.jit import ScriptModule
+        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+        >>> [site.name for site in sites(net, np.zeros((1, 4)))]
+        ['@input', '0', '1']
 
-    Every tensor is listed once, under its first name. The input of a module
-    (`module:in`) is a site of its own where no module gave it, as after a functional
-    activation; of several tensors in a tuple or mapping each is one (`module/0`).
+        Every tensor is listed once, under its first name. The input of a module
+        (`module:in`) is a site of its own where no module gave it, as after a functional
+        activation; of several tensors in a tuple or mapping each is one (`module/0`).
 
-    Parameters
-    ----------
-    example : one or a few examples, the first axis the batch; as the data of `extract`.
+        Parameters
+        ----------
+        example : one or a few examples, the first axis the batch; as the data of `extract`.
     """
+    model = _usable(model)
     return look(model, _first_batch(model, example, "example")).sites
 
 
 def _first_batch(model: nn.Module, data: Any, name: str) -> Batch:
-    check_model(model)
     source = source_of(data)
     if source is None:
         batches = stream(data, model, None)
@@ -228,7 +232,7 @@ def _opened(
     device: str | None,
     rng: int,
 ) -> _Opened:
-    check_model(model)
+    model = _usable(model)
     batch_size, rng = whole("batch_size", batch_size), whole("rng", rng, 0)
     n = None if n is None else whole("n", n)
     source = source_of(data)
@@ -282,7 +286,7 @@ def open_store(path: str | Path) -> Representations:
     return Representations(
         sites=found,
         arrays=columns,  # type: ignore[arg-type]
-        labels=None if labels is None or not complete else np.asarray(labels),
+        labels=None if labels is None or not complete else read_labels(np.asarray(labels)),
         ids=np.asarray(ids) if complete else None,
         groups=np.asarray(ids) if stored.about["grouped"] and complete else None,
         policies={site: policy for site, policy in policies.items() if policy},
@@ -299,8 +303,12 @@ def _counted(
             progress(len(batch))
 
 
-def check_model(model: Any) -> None:
+def _usable(model: Any) -> nn.Module:
+    """The model, of which a TorchScript program has no modules to hook but itself."""
     require(
         isinstance(model, nn.Module),
         f"`model` must be a torch.nn.Module; not {type(model).__name__}.",
     )
+    check_weights(model)
+    found: nn.Module = Scripted(model) if isinstance(model, ScriptModule) else model
+    return found

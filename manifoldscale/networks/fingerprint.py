@@ -1,6 +1,8 @@
 """Fingerprints: whether a run that resumes is the run that began."""
 
 import hashlib
+import re
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.source import source_hash
 from .batches import Source
 
 SAMPLED = 64  # examples that stand for a data set
@@ -22,11 +25,22 @@ def of(value: Any) -> str:
 
 def of_weights(network: nn.Module) -> str:
     """Of architecture, weights and buffers."""
-    digest = hashlib.blake2b(str(network).encode(), digest_size=16)
+    digest = hashlib.blake2b(_without_addresses(str(network)), digest_size=16)
     for name, value in sorted(network.state_dict().items()):
         _add(digest, name)
         _add(digest, value)
     return digest.hexdigest()
+
+
+def of_code(network: nn.Module) -> str:
+    """Of the source of its modules, and of functions that were put in their place; torch's
+    own left out.
+    """
+    kinds = {type(module) for module in network.modules()}
+    put = (value for module in network.modules() for value in vars(module).values())
+    functions = [value for value in put if isinstance(value, types.FunctionType)]
+    own = [one for one in (*kinds, *functions) if not one.__module__.startswith("torch.")]
+    return of(sorted({source_hash(one) for one in own}))
 
 
 def of_data(source: Source) -> str:
@@ -50,9 +64,17 @@ def _add(digest: Any, value: Any) -> None:
     elif isinstance(value, Tensor):
         plain = value.detach().cpu().contiguous()
         digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
+        if plain.is_quantized:
+            _add(digest, (str(plain.qscheme()), plain.dequantize()))
+            return
         digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(value, np.ndarray):
         digest.update(f"{value.dtype}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     else:
-        digest.update(repr(value).encode())
+        digest.update(_without_addresses(repr(value)))
+
+
+def _without_addresses(text: str) -> bytes:
+    """What a thing prints, but for where it lies in the memory of this process."""
+    return re.sub(r"\bat 0x[0-9a-fA-F]+", "", text).encode()

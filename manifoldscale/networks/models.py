@@ -1,5 +1,6 @@
 """Models by name: checkpoints, factories of the user, timm, transformers, scripts."""
 
+import contextlib
 import dataclasses as dc
 import json
 import warnings
@@ -34,15 +35,23 @@ def load_mlp(path: str | Path) -> nn.Module:
         with safetensors.safe_open(str(path), framework="pt") as stored:
             metadata = stored.metadata() or {}
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
-    except safetensors.SafetensorError as error:
-        raise ManifoldScaleError(f"{path} is not a safetensors file: {error}.") from error
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ManifoldScaleError(
+            f"{path} is not a safetensors file, or is damaged: {error}."
+        ) from error
     if SHAPE not in metadata:
         raise ManifoldScaleError(
             f"{path} was not written by `manifoldscale study`. Load its weights in a "
             "function of your own and name it as py:module:factory."
         )
-    module = MLP(**json.loads(metadata[SHAPE])).module()
-    module.to(next(iter(weights.values())).dtype).load_state_dict(weights)
+    try:
+        module = MLP(**json.loads(metadata[SHAPE])).module()
+        module.to(next(iter(weights.values())).dtype).load_state_dict(weights)
+    except (ValueError, TypeError, RuntimeError, StopIteration) as error:
+        raise ManifoldScaleError(
+            f"{path} is damaged: its weights are not those of the shape that it says "
+            f"({error})."
+        ) from error
     return module.eval()
 
 
@@ -104,20 +113,40 @@ def _from_timm(name: str) -> nn.Module:
 
 
 def _from_hugging_face(name: str) -> nn.Module:
+    """A transformer with all of its weights. A pooler that the folder does not hold, as
+    that of a language model, is left out of the network: it would be drawn at random.
+    """
+    model, lacking = _loaded_from_folder(name)
+    if lacking and all("pooler." in weight for weight in lacking):
+        with contextlib.suppress(ManifoldScaleError):  # one that always has a pooler
+            model, lacking = _loaded_from_folder(name, add_pooling_layer=False)
+    shown = ", ".join(map(repr, lacking[:4])) + (" and more" if len(lacking) > 4 else "")
+    if lacking:
+        raise ManifoldScaleError(
+            f"hf:{name} lacks {len(lacking)} weights of {type(model).__name__} ({shown}), "
+            "which would be drawn at random. Load it in a function of yours, "
+            "py:module:factory, as the class that it was saved as."
+        )
+    return model
+
+
+def _loaded_from_folder(name: str, **more: Any) -> tuple[nn.Module, list[str]]:
+    """The model, and the weights of it that the folder does not hold."""
     transformers = optional("transformers", "models")
     try:
         # No code of the repository, no pickles; a folder needs no network.
-        model: nn.Module = transformers.AutoModel.from_pretrained(
+        model, info = transformers.AutoModel.from_pretrained(
             name,
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=Path(name).is_dir(),
+            output_loading_info=True,
+            **more,
         )
-    except (OSError, ValueError) as error:
-        raise ManifoldScaleError(
-            f"hf:{name} cannot be loaded: {str(error).splitlines()[0]}"
-        ) from error
-    return model
+    except Exception as error:  # of JSON, safetensors, or the model's own
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ManifoldScaleError(f"hf:{name} cannot be loaded: {said}") from error
+    return model, sorted(info["missing_keys"])
 
 
 def _from_script(path: str) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import nn
 from ..core.errors import ManifoldScaleError, nearest
 from .dry_run import DryRun
 from .sites import module_name, normal_name
-from .wrappers import modules_by_name
+from .wrappers import modules_by_name, root_name
 
 Patterns = str | Sequence[str]
 
@@ -86,7 +86,7 @@ def _penultimate(run: DryRun) -> Iterator[str]:
 
 
 def _logits(run: DryRun) -> Iterator[str]:
-    root = type(run.network).__name__
+    root = root_name(run.network)
     yield from (root, f"{root}/logits")
 
 

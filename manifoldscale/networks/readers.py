@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
+import safetensors.torch
 
 from ..core.arrays import Array, as_numpy
 from ..core.errors import ManifoldScaleError, require
@@ -69,13 +69,14 @@ def _arrays(file: Path) -> dict[str, Array]:
             with np.load(file, allow_pickle=False) as stored:
                 return dict(stored)
         if file.suffix == ".safetensors":
-            return dict(safetensors.numpy.load_file(str(file)))
+            stored = safetensors.torch.load_file(str(file))
+            return {name: as_numpy(value, name) for name, value in stored.items()}
         optional("pyarrow", "parquet")
         import pandas as pd
 
         table = pd.read_parquet(file)
-        known = {name: table.pop(name).to_numpy() for name in TABLES if name in table}
-        return {file.stem: table.to_numpy(), **known}
+        known = {n: as_numpy(table.pop(n), n) for n in TABLES if n in table}
+        return {file.stem: _features(table, file), **known}
     except (ValueError, OSError, EOFError, safetensors.SafetensorError) as error:
         if isinstance(error, ManifoldScaleError):
             raise
@@ -83,6 +84,20 @@ def _arrays(file: Path) -> dict[str, Array]:
             f"{file} cannot be read as numeric arrays ({error}); Python objects are never "
             "loaded."
         ) from error
+
+
+def _features(table: Any, file: Path) -> Array:
+    """The columns of a table as one array; a column of lists is several features."""
+    lists = [name for name in table if table[name].map(np.ndim).eq(1).any()]
+    if not lists:
+        return as_numpy(table, file.name)
+    parts = [
+        np.stack([as_numpy(row, f"{file.name}[{name!r}]") for row in table[name]])
+        if name in lists
+        else as_numpy(table[[name]], f"{file.name}[{name!r}]")
+        for name in table
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def _mean_trial(responses: Array, axis: int) -> Array:

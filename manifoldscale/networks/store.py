@@ -16,6 +16,7 @@ import json
 import math
 import os
 import shutil
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,8 @@ from ..core.serialize import plain
 
 FORMAT = 1
 JOURNAL = "@journal"  # no module is called so
-DTYPES = ("float32", "float64", "int64")
+DTYPES = ("float32", "float64", "int64", "uint8")
+TEXT_BYTES = 64  # of a label
 
 
 @dc.dataclass(frozen=True)
@@ -341,7 +343,42 @@ def check_same(store: Store, settings: Mapping[str, Any]) -> None:
 
 def folder_name(name: str) -> str:
     """A site as a file system and Zarr can name it; what is readable stays so."""
+    if set(name) == {"."}:  # the folder itself, and the one above
+        return "%2E" * len(name)
     return quote(name, safe="@#+")
+
+
+def stored_labels(labels: Array) -> Array:
+    """Labels as a store keeps them: numbers, or texts as bytes of UTF-8 in a row each.
+
+    Raises
+    ------
+    ManifoldScaleError : a text is too long, or they are neither.
+    """
+    kind = labels.dtype.kind
+    if kind in "biuf":
+        return labels.astype(np.float64 if kind == "f" else np.int64)
+    texts = all(isinstance(label, str) for label in labels.ravel().tolist())
+    require(
+        texts and labels.ndim == 1,
+        f"`store` keeps labels that are numbers or texts, one each; these are of "
+        f"{labels.dtype} and shape {labels.shape}.",
+    )
+    rows = [label.encode() for label in labels.tolist()]
+    longest = max(map(len, rows), default=0)
+    require(
+        longest <= TEXT_BYTES,
+        f"`store` keeps labels of {TEXT_BYTES} bytes at most; one has {longest}.",
+    )
+    padded = b"".join(row.ljust(TEXT_BYTES, b"\0") for row in rows)
+    return np.frombuffer(padded, np.uint8).reshape(len(rows), TEXT_BYTES)
+
+
+def read_labels(stored: Array) -> Array:
+    """What `stored_labels` made, as labels."""
+    if stored.dtype != np.uint8:
+        return stored
+    return np.array([row.tobytes().rstrip(b"\0").decode() for row in stored], dtype=np.str_)
 
 
 @contextmanager
@@ -369,7 +406,7 @@ def _array(store: Store, column: Column, name: str) -> dict[str, Any]:
             "configuration": {"chunk_shape": [store.chunk_rows, *column.shape]},
         },
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": 0 if column.dtype == "int64" else "NaN",
+        "fill_value": "NaN" if column.dtype.startswith("float") else 0,
         "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
         "dimension_names": ["point", *features],
         "attributes": {},
@@ -383,7 +420,9 @@ def _write_json(path: Path, value: Any) -> None:
 def _write_whole(path: Path, contents: Any) -> None:
     """A file that is there whole or not at all, whatever happens."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Threads of one process write too, and each must find its own file.
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    partial = path.with_name(f".{path.name}.{writer}.partial")
     try:
         with partial.open("wb") as file:
             file.write(memoryview(contents).cast("B") if len(contents) else b"")

@@ -22,10 +22,19 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
+def root_name(model: nn.Module) -> str:
+    """What the whole network is called: its class, or `@network` where a part has that
+    name.
+    """
+    name = type(model).__name__
+    return "@network" if any(part == name for part, _ in model.named_modules()) else name
+
+
 def modules_by_name(model: nn.Module) -> dict[str, nn.Module]:
     """Every module by its first name, the names of wrappers left out; the whole network
     under its class name. Modules that cannot be hooked (TorchScript) are left out.
     """
+    root = root_name(model)
     found: dict[str, nn.Module] = {}
     skipped = {""}  # names of the parallel wrappers so far
     for name, module in model.named_modules():
@@ -34,7 +43,7 @@ def modules_by_name(model: nn.Module) -> dict[str, nn.Module]:
         if type(module).__name__ in PARALLEL:
             skipped.add(name)
         # A wrapper comes before what it wraps, which takes its name.
-        found[_plain_name(name, skipped) or type(model).__name__] = module
+        found[_plain_name(name, skipped) or root] = module
     return found
 
 

@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..core.errors import ManifoldScaleError, one_of, require
+from ..core.weights import check_weights
 from .ntk_mlp import NTKLinear, Pointwise
 
 NUMBERS = 1 << 26  # float64 numbers in the factors of a block: 512 MiB; two are held
@@ -324,6 +325,7 @@ def _device(model: nn.Module) -> torch.device:
 
 
 def _check(model: nn.Module) -> None:
+    check_weights(model)
     require(
         any(parameter.requires_grad for parameter in model.parameters()),
         f"{type(model).__name__} has no trainable parameter: there is no tangent kernel.",

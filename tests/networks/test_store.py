@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +16,7 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.networks import chunks, store as stores
 from manifoldscale.networks.extract import open_store
-from manifoldscale.networks.store import read_store
+from manifoldscale.networks.store import folder_name, read_store
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +216,66 @@ def test_two_writers_of_one_name(tmp_path: Path, data: tuple) -> None:
         pytest.raises(ms.ManifoldScaleError, match="another process is writing"),
     ):
         ms.extract(net(), data, "2", store=tmp_path / "s")
+
+
+def test_labels_that_are_texts_are_kept(tmp_path: Path) -> None:
+    x, labels = np.eye(5, dtype=np.float32), np.array(["a", "b", "", "ünï", "a"])
+    for _ in range(2):
+        reps = ms.extract(nn.Identity(), (x, labels), "@input", store=tmp_path / "s")
+        assert reps.labels.tolist() == labels.tolist()
+    with pytest.raises(ms.ManifoldScaleError, match="64 bytes at most; one has 99"):
+        long = np.array(["x" * 99] * 5)
+        ms.extract(nn.Identity(), (x, long), "@input", store=tmp_path / "long")
+
+
+def test_no_site_lies_outside_the_store() -> None:
+    names = [folder_name(name) for name in ("..", ".", "...", "a/b", "..:in")]
+    assert len(set(names)) == 5
+    assert not any(set(name) <= {"."} or "/" in name for name in names)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import torch
+from torch import nn
+import manifoldscale as ms
+{definition}
+torch.manual_seed(0)
+reps = ms.extract(Net(4, 3), np.ones((20, 4), "f4"), "Net", store="s")
+print(float(reps["Net"].points.sum()))
+"""
+DEFINITIONS = {
+    "plain": "class Net(nn.Linear):\n    pass",
+    "an object in its state": (
+        "class State:\n    pass\n"
+        "class Net(nn.Linear):\n"
+        "    def get_extra_state(self): return {'state': State()}\n"
+        "    def set_extra_state(self, state): pass"
+    ),
+    "a function in its print": (
+        "def act(x): return x\n"
+        "class Net(nn.Linear):\n"
+        "    def extra_repr(self): return f'act={act}'"
+    ),
+}
+
+
+def in_a_process(definition: str, place: Path) -> subprocess.CompletedProcess[str]:
+    (place / "script.py").write_text(SCRIPT.format(definition=definition))
+    command = [sys.executable, "-W", "ignore", "script.py"]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_another_process_goes_on(name: str, tmp_path: Path) -> None:
+    first, second = (in_a_process(DEFINITIONS[name], tmp_path) for _ in range(2))
+    assert first.returncode == second.returncode == 0, second.stderr
+    assert first.stdout == second.stdout
+
+
+def test_an_edited_forward_is_another_network(tmp_path: Path) -> None:
+    forward = "class Net(nn.Linear):\n    def forward(self, x): return super().forward(x)"
+    assert in_a_process(forward, tmp_path).returncode == 0
+    edited = in_a_process(f"{forward} * 2", tmp_path)
+    assert edited.returncode == 1 and "begun differently: code was" in edited.stderr
