@@ -10,24 +10,25 @@ import numpy as np
 
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, require
-from ..core.extras import optional
 from ..core.random import Rng, generator
 from .cards import load
+from .images import load_images
 from .python import from_python
 from .saved import is_saved, load_saved
-from .stack import stacked
-
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+from .text import load_text
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Examples:
     """Inputs of a network as they came, by name where it takes names, with labels where
     there are some.
+
+    read : what was read, and what was not, for the one who named it.
     """
 
     inputs: Any
     labels: Array | None = None
+    read: str = ""
 
     def sample(self, n: int, rng: Rng = 0) -> "Examples":
         """At most `n` of the examples, drawn at random, in their order."""
@@ -36,8 +37,9 @@ class Examples:
         rows = np.sort(generator(rng).choice(len(self), n, replace=False))
         labels = None if self.labels is None else np.asarray(self.labels)[rows]
         if isinstance(self.inputs, Mapping):
-            return Examples({k: v[rows] for k, v in self.inputs.items()}, labels)
-        return Examples(self.inputs[rows], labels)
+            inputs = {k: v[rows] for k, v in self.inputs.items()}
+            return Examples(inputs, labels, self.read)
+        return Examples(self.inputs[rows], labels, self.read)
 
     def __len__(self) -> int:
         named = isinstance(self.inputs, Mapping)
@@ -54,14 +56,15 @@ def load_examples(spec: str) -> Examples:
     images, one folder a class.
     """
     if spec.startswith("text:"):
-        return _from_text(spec)
+        tokens, read = load_text(spec)
+        return Examples(tokens, read=read)
     if spec.startswith("py:"):
         return _from_loader_of_user(spec)
     path = Path(spec)
     if is_saved(path):
         return Examples(*load_saved(path))
     if path.is_dir():
-        return _from_images(path)
+        return Examples(*load_images(path))
     if path.suffix in (".npy", ".npz"):
         return _from_numpy(path)
     dataset = load(spec)
@@ -71,10 +74,11 @@ def load_examples(spec: str) -> Examples:
 def _from_loader_of_user(spec: str) -> Examples:
     found = from_python(spec, name="DATA")
     pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
-    if not hasattr(pair[0], "shape"):
+    inputs = pair[0].values() if isinstance(pair[0], Mapping) else [pair[0]]
+    if not inputs or not all(hasattr(part, "shape") for part in inputs):
         raise ManifoldScaleError(
-            f"DATA {spec!r} must return an array or tensor of inputs, or (inputs, labels); "
-            f"it returned {type(found).__name__}."
+            f"DATA {spec!r} must return an array or tensor of inputs, a mapping of them, "
+            f"or (inputs, labels); it returned {type(found).__name__}."
         )
     return Examples(*pair)
 
@@ -90,63 +94,14 @@ def _from_numpy(path: Path) -> Examples:
             f"{path} cannot be read as numeric arrays ({error}); Python objects are never "
             "loaded."
         ) from error
-    inputs = next((arrays[n] for n in ("X", "inputs", "images") if n in arrays), None)
-    labels = next((arrays[n] for n in ("y", "labels") if n in arrays), None)
-    if inputs is None:
-        raise ManifoldScaleError(
-            f"{path} needs an array named X, inputs or images; it has {', '.join(arrays)}."
-        )
-    if inputs.ndim == 0:
-        raise ManifoldScaleError(f"{path} holds a single number, not examples.")
-    return Examples(inputs, labels)
-
-
-def _from_text(spec: str) -> Examples:
-    """Lines as tokens, padded, with the mask that says so."""
-    name, at, tokenizer = spec.removeprefix("text:").rpartition("@")
-    if not at or not Path(name).is_file():
-        raise ManifoldScaleError(
-            f"DATA {spec!r} is not of the form text:FILE@TOKENIZER with a file that "
-            "exists; TOKENIZER is the folder or name of a transformer."
-        )
-    transformers = optional("transformers", "models")
-    lines = [line for line in Path(name).read_text("utf-8").splitlines() if line.strip()]
-    try:
-        encode = transformers.AutoTokenizer.from_pretrained(
-            tokenizer, local_files_only=Path(tokenizer).is_dir(), trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise ManifoldScaleError(f"{tokenizer} holds no tokenizer: {error}") from error
-    found = encode(lines, padding=True, truncation=True, return_tensors="np")
-    return Examples({key: np.asarray(value) for key, value in found.items()})
-
-
-def _from_images(path: Path) -> Examples:
-    """(images x channels x height x width) in [0, 1]; folders are classes."""
-    image = optional("PIL.Image", "images")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES)
-    if not files:
-        raise ManifoldScaleError(f"{path} holds no images ({', '.join(IMAGES)}).")
-    arrays = [_pixels(image, file) for file in files]
-    classes = np.unique([str(file.parent) for file in files], return_inverse=True)[1]
-    images = stacked(arrays, str(path), "images")
-    return Examples(images, classes if classes.max() > 0 else None)
-
-
-def _pixels(image: Any, file: Path) -> Array:
-    """(channels x height x width) in [0, 1]."""
-    try:
-        with image.open(file) as opened:
-            mode = str(opened.mode)
-            deep, grey = mode.startswith("I;16"), mode in ("1", "L")
-            kept = opened if deep else opened.convert("L" if grey else "RGB")
-            array = np.asarray(kept, dtype=np.float32)
-    except OSError as error:  # Pillow's own errors are of this kind
-        raise ManifoldScaleError(f"{file} cannot be read as an image: {error}") from error
+    names = [n for n in ("X", "inputs", "images") if n in arrays][:1]
     require(
-        mode not in ("I", "F"),
-        f"{file} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
-        "bits, or name a function of yours, py:module:loader.",
+        bool(names),
+        f"{path} needs an array named X, inputs or images; it has {', '.join(arrays)}.",
     )
-    most = np.float32(65535 if deep else 255)  # Pillow cuts 16 bits off at 255
-    return np.moveaxis(np.atleast_3d(array), -1, 0) / most
+    names += [n for n in ("y", "labels") if n in arrays][:1]
+    inputs, *labels = (arrays.pop(name) for name in names)
+    require(inputs.ndim > 0, f"{path} holds a single number, not examples.")
+    rest = f"; not read: {', '.join(arrays)}" if arrays else ""
+    read = f"{', '.join(names)}{rest}" if path.suffix == ".npz" else ""
+    return Examples(inputs, labels[0] if labels else None, read)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
+from ..core.arrays import Array, as_numpy
 from ..core.errors import ManifoldScaleError
 from ..core.extras import optional
-from .stack import channels_first, stacked
+from .stack import channels_first, of_one_kind, stacked
 
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 LABELS = ("label", "labels", "y")
@@ -19,8 +19,9 @@ def is_saved(path: Path) -> bool:
     return any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
-def load_saved(path: Path) -> tuple[Any, Array | None]:
-    """(inputs, labels) of a saved data set; inputs by name where they are tokens.
+def load_saved(path: Path) -> tuple[Any, Array | None, str]:
+    """(inputs, labels, what was read) of a saved data set; inputs by name where they are
+    tokens.
 
     Beside its labels it must have tokens, or one column of images or of arrays.
 
@@ -42,9 +43,11 @@ def load_saved(path: Path) -> tuple[Any, Array | None]:
         raise ManifoldScaleError(f"{path} cannot be read: {error}") from error
     names = list(table.column_names)
     label = next((name for name in LABELS if name in names), None)
-    labels = None if label is None else np.asarray(table[label][:])
+    labels = None if label is None else as_numpy(table[label][:], label)
     if TOKENS[0] in names:
-        return {name: _array(table, name, path) for name in TOKENS if name in names}, labels
+        tokens = {name: _array(table, name, path) for name in TOKENS if name in names}
+        others = [name for name in names if name not in (*tokens, label)]
+        return tokens, labels, f"{', '.join(tokens)}{_not_read(others)}"
     rest = [name for name in names if name != label and _is_array(table[0][name])]
     if len(rest) != 1:
         raise ManifoldScaleError(
@@ -52,9 +55,16 @@ def load_saved(path: Path) -> tuple[Any, Array | None]:
             f"{', '.join(rest) or 'none'} among {', '.join(names)}. Remove the others, or "
             "name a function of yours, py:module:loader."
         )
-    inputs = _array(table, rest[0], path)
-    is_image = type(table.features[rest[0]]).__name__ == "Image"
-    return (channels_first(inputs, str(path)) if is_image else inputs), labels
+    others = [name for name in names if name not in (label, rest[0])]
+    read = f"{rest[0]}{f', {label}' if label else ''}{_not_read(others)}"
+    if type(table.features[rest[0]]).__name__ == "Image":
+        images = [channels_first(np.asarray(x)[None], str(path))[0] for x in table[rest[0]]]
+        return stacked(of_one_kind(images), str(path), "images"), labels, read
+    return _array(table, rest[0], path), labels, read
+
+
+def _not_read(names: list[str]) -> str:
+    return f"; not read: {', '.join(names)}" if names else ""
 
 
 def _is_array(value: Any) -> bool:

@@ -21,6 +21,18 @@ def stacked(arrays: Sequence[Array], holder: str, things: str) -> Array:
     return np.stack(arrays)
 
 
+def of_one_kind(images: Sequence[Array]) -> list[Array]:
+    """Images (channels x height x width) with as many channels each: grey ones among
+    coloured ones have three that are equal, and transparency is left out.
+    """
+    channels = {len(image) for image in images}
+    if len(channels) <= 1:
+        return list(images)
+    most = 3 if max(channels) >= 3 else 1
+    opaque = [image[:-1] if len(image) in (2, 4) else image for image in images]
+    return [np.broadcast_to(one, (most, *one.shape[1:])) for one in opaque]
+
+
 def channels_first(images: Array, holder: str) -> Array:
     """(images x height x width), perhaps with channels last, of 8 or 16 bits, as
     (images x channels x height x width) in [0, 1].

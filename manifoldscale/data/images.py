@@ -1,0 +1,93 @@
+"""Folders of images, one folder a class."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..core.errors import ManifoldScaleError, require
+from ..core.extras import optional
+from .stack import of_one_kind, stacked
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "eval"}
+GREY = ("1", "L", "LA", "La")
+SHOWN = 6  # classes that are named
+
+
+def load_images(path: Path) -> tuple[Array, Array | None, str]:
+    """(images x channels x height x width) in [0, 1], the class of each, and what was read.
+    The folders inside are classes, whatever is nested in them; grey images among coloured
+    ones have three equal channels. What is hidden is no image: `.thumbnails`, `__MACOSX`.
+
+    Raises
+    ------
+    ManifoldScaleError : there are none; they differ in size; the folders are the splits of
+        a data set; images lie beside folders of them.
+    """
+    image = optional("PIL.Image", "images")
+    found = [p for p in sorted(path.rglob("*")) if p.is_file() and not _is_hidden(p, path)]
+    files = [file for file in found if file.suffix.lower() in IMAGES]
+    if not files:
+        raise ManifoldScaleError(f"{path} holds no images ({', '.join(IMAGES)}).")
+    names = [_class(file, path) for file in files]
+    classes, codes = np.unique(names, return_inverse=True)
+    _check_classes(path, classes.tolist())
+    arrays = of_one_kind([_pixels(image, file) for file in files])
+    others = Counter(p.suffix for p in found if p.suffix.lower() not in IMAGES)
+    about = _about(classes.tolist(), others)
+    labels = codes if len(classes) > 1 else None
+    return stacked(arrays, str(path), "images"), labels, f"{len(files):,} images, {about}"
+
+
+def _is_hidden(file: Path, root: Path) -> bool:
+    """Left by a desktop, an archive or an editor: `._x.png`, `.ipynb_checkpoints/x.png`."""
+    return any(part.startswith((".", "__")) for part in file.relative_to(root).parts)
+
+
+def _class(file: Path, root: Path) -> str:
+    """The folder in the root that holds the file; "" for the root itself."""
+    parts = file.relative_to(root).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _check_classes(path: Path, classes: list[str]) -> None:
+    require(
+        "" not in classes or len(classes) == 1,
+        f"{path} holds images beside the folders {', '.join(filter(None, classes))}: are "
+        "these classes? Move the images into a folder of their own, or away.",
+    )
+    splits = [name for name in classes if name.lower() in SPLITS]
+    require(
+        not (splits and set(map(str.lower, classes)) <= SPLITS),
+        f"{path} holds the splits {', '.join(splits)}, no classes: choose one, as "
+        f"{path / (splits or ['train'])[0]}.",
+    )
+
+
+def _about(classes: list[str], others: Counter[str]) -> str:
+    shown = ", ".join(classes[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
+    told = f"{len(classes)} classes by folder: {shown}" if classes != [""] else "no classes"
+    endings = ", ".join(f"{n} {ending or 'without ending'}" for ending, n in others.items())
+    return f"{told}; not read: {endings} files" if others else told
+
+
+def _pixels(image: Any, file: Path) -> Array:
+    """(channels x height x width) in [0, 1]."""
+    try:
+        with image.open(file) as opened:
+            mode = str(opened.mode)
+            deep = mode.startswith("I;16")
+            kept = opened if deep else opened.convert("L" if mode in GREY else "RGB")
+            array = np.asarray(kept, dtype=np.float32)
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises
+        raise ManifoldScaleError(f"{file} cannot be read as an image: {error}") from error
+    require(
+        mode not in ("I", "F"),
+        f"{file} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
+        "bits, or name a function of yours, py:module:loader.",
+    )
+    most = np.float32(65535 if deep else 255)  # Pillow cuts 16 bits off at 255
+    return np.moveaxis(np.atleast_3d(array), -1, 0) / most
