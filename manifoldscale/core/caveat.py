@@ -281,6 +281,11 @@ class Caveat(enum.Enum):
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"
     )
+    BELOW_ROUNDING = (
+        "rates of modes are lost in the rounding of the kernel and taken as zero: right "
+        "for a kernel of finite rank and for repeated points; a smooth kernel learns "
+        "these modes late, and what is given for that time is of no use: stop earlier"
+    )
     FINITE_RANK = (
         "the kernel has no more modes than there are examples, and no ridge: all modes are "
         "learned, and a target beyond them never is"
