@@ -75,6 +75,10 @@ class Skdim(Method[Dimension]):
 
     @property
     def n_neighbors(self) -> int:
+        return 2  # which tell near-copies; scikit-dimension searches for itself
+
+    @property
+    def min_neighbors(self) -> int:
         return 0
 
     def __call__(self, near: Neighbors, /) -> Dimension:
