@@ -130,6 +130,12 @@ class Capacity(Method[ClassGeometry]):
     (Amelunxen et al. 2014, Information and Inference 3:224). Linearly independent points
     have capacity 2.
 
+    The read-out has a bias, unless the origin counts (`centre`). Then each point has a
+    further coordinate, a large constant: the bias is one of the P / capacity dimensions, a
+    dichotomy of one sign needs no other, and any other one is a matter of the differences
+    between points of opposite signs. For few classes that is a large part: of two classes
+    half of the dichotomies are of one sign.
+
     Radius and dimension are those of the anchors, where the projection touches a class, as
     in the paper of 2018: R^2 = E |anchor - centre|^2 / |centre|^2 and
     D = E (t . (anchor - centre))^2 / |anchor - centre|^2.
@@ -147,7 +153,8 @@ class Capacity(Method[ClassGeometry]):
     ----------
     exemplars : points a class, at most; of more, that many are drawn.
     probes : pairs of random directions.
-    centre : subtract the mean of all examples first, as a read-out with a bias can.
+    centre : the read-out has a bias, and where the origin lies does not count; radius and
+        correlation of the centres are about the mean of the classes.
     seed : of probes and draws.
 
     Raises
@@ -178,7 +185,8 @@ class Capacity(Method[ClassGeometry]):
             parts = [part - mean for part in parts]
         parts = _within_span(parts)
         dims = parts[0].shape[1]
-        probes = Probes.drawn(self.probes, dims, len(parts), keyed(self.seed, "probes"))
+        stream = keyed(self.seed, "probes")
+        probes = Probes.drawn(self.probes, dims, len(parts), self.centre, stream)
         found = anchored(parts, probes)
         left_out = self._left_out(parts, probes)
         loads = found.load.mean(axis=0)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.arrays import Floats, Ints
-from ..core.errors import ManifoldScaleError
+
+EQUAL = 1e4  # weight of the condition on the sums, against columns of length 1
+OPTIMAL = 1e-6
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -21,19 +23,24 @@ class Probes:
     ----------
     directions : (probes x dimensions) of length 1; the second half are minus the first.
     signs : (probes x classes) of +1 and -1.
+    bias : whether the read-out has one. It parts all dichotomies of one sign, which are
+        then not among the signs.
     """
 
     directions: Floats
     signs: Floats
+    bias: bool
 
     @classmethod
     def drawn(
-        cls, pairs: int, dims: int, classes: int, rng: np.random.Generator
+        cls, pairs: int, dims: int, classes: int, bias: bool, rng: np.random.Generator
     ) -> "Probes":
         u = rng.standard_normal((pairs, dims))
         u /= np.linalg.norm(u, axis=1)[:, None]
         signs = rng.choice([-1.0, 1.0], (pairs, classes))
-        return cls(np.concatenate([u, -u]), np.concatenate([signs, signs]))
+        while bias and (one := np.abs(signs.sum(axis=1)) == classes).any():
+            signs[one] = rng.choice([-1.0, 1.0], (int(one.sum()), classes))
+        return cls(np.concatenate([u, -u]), np.concatenate([signs, signs]), bias)
 
     def paired(self, values: Floats) -> Floats:
         """Means over the pairs of values for each probe."""
@@ -69,12 +76,14 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
     squares; it touches class c at its anchor, the mean of the x_i weighted by lambda. A
     class without weight has the exemplar farthest along y t.
 
+    With a bias, which may be anything, the cone is that of all differences of points of
+    opposite signs: the lambda of both signs have equal sums. The bias itself is one
+    dimension of the read-out, and all that a dichotomy of one sign needs: a half line.
+
     Parameters
     ----------
     points : (exemplars x dimensions) for each class.
     """
-    from scipy.optimize import nnls
-
     classes = np.repeat(np.arange(len(points)), [len(one) for one in points])
     everything = np.concatenate(points)
     # Lengths of columns change the weights, not the cone; of one size they solve faster.
@@ -83,21 +92,47 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
     rows = []
     for u, y in zip(probes.directions, probes.signs, strict=True):
         signs = y[classes] / norms
-        try:
-            weights, residual = nnls((everything * signs[:, None]).T, u)
-        except RuntimeError as error:
-            raise ManifoldScaleError(
-                f"Non-negative least squares did not converge on {len(everything):,} "
-                f"exemplars ({error}): use fewer `exemplars`."
-            ) from error
+        columns = (everything * signs[:, None]).T
+        if probes.bias:
+            columns = np.vstack([columns, EQUAL * signs / np.abs(signs).max()])
+        weights, residual = _projected(columns, np.append(u, [0.0] * probes.bias))
         # In norms of the points as given, for the mean of the anchor.
         rows.append(_of_probe(points, classes, weights / norms, u, y, residual))
     load, radius2, spread, full = (np.array(part) for part in zip(*rows, strict=True))
     dims = probes.directions.shape[1]
+    load = dims * load
+    if probes.bias:
+        one_sign = 2.0 ** (1 - len(points))
+        load = (1 - one_sign) * (load + 1 / len(points)) + one_sign / (2 * len(points))
     pair = probes.paired
     return Anchored(
-        pair(dims * load), pair(radius2), pair(dims * spread), pair(full.astype(float))
+        pair(load), pair(radius2), pair(dims * spread), pair(full.astype(float))
     )
+
+
+def _projected(columns: Floats, u: Floats) -> tuple[Floats, float]:
+    """Weights of at least zero with which the columns come nearest to u, and the distance
+    that is left.
+
+    Some releases of SciPy give up on problems of this size, or stop short of the optimum.
+    What they find is checked, and else found by another, slower route.
+    """
+    from scipy.optimize import lsq_linear, nnls
+
+    try:
+        weights, residual = nnls(columns, u, maxiter=30 * columns.shape[1])
+        if _is_optimal(columns, u, weights):
+            return weights, float(residual)
+    except RuntimeError:
+        pass
+    weights = lsq_linear(columns, u, (0, np.inf), method="bvls", tol=1e-14).x
+    return weights, float(np.linalg.norm(columns @ weights - u))
+
+
+def _is_optimal(columns: Floats, u: Floats, weights: Floats) -> bool:
+    """Whether no column would bring the sum nearer to u, but for rounding."""
+    left = (u - columns @ weights) @ columns
+    return bool((left <= OPTIMAL * np.linalg.norm(columns, axis=0)).all())
 
 
 def _of_probe(

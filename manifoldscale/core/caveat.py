@@ -18,6 +18,17 @@ class Caveat(enum.Enum):
         "points nearer to an earlier one than the tolerance were merged into it: the "
         "dimension is that of scales above the tolerance"
     )
+    NEAR_COPIES = (
+        "pairs of points lie nearer to each other than any density of one dimension or "
+        "more puts them, as a picture that is there twice, or frames of a film; a few per "
+        "cent mislead an estimate at small ranks: remove them, or merge them by "
+        "`duplicates='merge'` with a `tolerance` above their distance"
+    )
+    POOR_FIT = (
+        "the ratios of distances do not follow one dimension in a locally constant "
+        "density, and the interval holds for such only; `Local(MLE())` tells whether there "
+        "are parts of several dimensions"
+    )
     MISSED_NEIGHBORS = (
         "the approximate search missed neighbours: a missed neighbour stretches the "
         "distances, and dimensions from their ratios are off; use search='exact'"
@@ -280,6 +291,11 @@ class Caveat(enum.Enum):
     BELOW_BOUND = (
         "the exponent lies below the bound: a condition of the theory is not met, or "
         "the dimension of this layer is not the one that the target depends on"
+    )
+    BELOW_ROUNDING = (
+        "rates of modes are lost in the rounding of the kernel and taken as zero: right "
+        "for a kernel of finite rank and for repeated points; a smooth kernel learns "
+        "these modes late, and what is given for that time is of no use: stop earlier"
     )
     FINITE_RANK = (
         "the kernel has no more modes than there are examples, and no ridge: all modes are "

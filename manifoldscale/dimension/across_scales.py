@@ -20,7 +20,7 @@ from ..geometry.cloud import Cloud
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .exponential import rate_interval
-from .gride import Gride
+from .gride import Gride, with_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +206,7 @@ def pooled_over_parts(
         beyond = [_beyond(dim) for dim in found]
         low, high = (float(np.median([ends[side] for ends in beyond])) for side in (0, 1))
         interval = Interval(spread.low * low, spread.high * high)
-    return dc.replace(
+    pooled = dc.replace(
         first,
         value=value,
         interval=interval,
@@ -214,8 +214,8 @@ def pooled_over_parts(
         raw=1 / float(np.mean([1 / dim.raw for dim in found])),
         scale=float(np.mean([dim.scale for dim in found])),
         n_queries=sum(dim.n_queries for dim in found),
-        gof_p=math.nan,
     )
+    return with_fit(pooled, math.nan)
 
 
 def _on_part(method: Method[Dimension], cloud: Cloud) -> Dimension:
@@ -239,8 +239,12 @@ def summarise(
     plateau = find_plateau(curve)
     trend = find_trend(curve, plateau)
     chosen = curve[0] if plateau is None else _on_plateau(curve[slice_of(plateau)])
-    notes = list(chosen.caveats) + _notes(trend, curve, examples, plateau)
-    chosen = dc.replace(chosen, method=method, caveats=tuple(notes), gof_p=curve[0].gof_p)
+    chosen = with_fit(chosen, curve[0].gof_p)
+    notes = _notes(trend, curve, examples, plateau)
+    if not any(note.caveat is Caveat.NEAR_COPIES for note in chosen.caveats):
+        notes += [n for n in curve[0].caveats if n.caveat is Caveat.NEAR_COPIES]
+    notes = [*chosen.caveats, *notes]
+    chosen = dc.replace(chosen, method=method, caveats=tuple(notes))
     return _curve(chosen, curve, examples, plateau, trend)
 
 

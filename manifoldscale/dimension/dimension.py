@@ -11,6 +11,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
+from . import near_copies
 from .evenness import evenness
 
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
@@ -94,6 +95,7 @@ def pooled_dimension(
 def _remarks(near: Neighbors, value: float, interval: Interval) -> list[Remark]:
     remarks = evenness(near, interval)
     even = bool(remarks)
+    remarks += near_copies.remarks(near)
     if near.n_duplicates:
         total = near.n_points + near.n_duplicates
         remarks.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))

@@ -8,8 +8,11 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from ..core.arrays import Floats, Ints
+from ..core.caveat import Caveat
 from ..core.errors import require
+from ..core.interval import number
 from ..core.method import Method
+from ..core.random import keyed
 from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension
@@ -17,6 +20,7 @@ from .exponential import Rate, rate_dimension
 
 GOF_SIZES = (400, 200, 100, 50, 25, 12)  # numbers of queries, so that nulls are reused
 GOF_DRAWS = 200
+POOR = 0.01  # p-value: 8 of 621 samples of clean manifolds are below
 
 
 @dc.dataclass(frozen=True)
@@ -68,7 +72,15 @@ class Gride(Method[Dimension]):
     def __call__(self, near: Neighbors, /) -> Dimension:
         logs = log_ratios(near, self.n1, self.last)
         dim = rate_dimension(self, near, fit_beta(logs, self.n1, self.last))
-        return dc.replace(dim, gof_p=goodness_of_fit(near, logs, self.n1, self.last))
+        return with_fit(dim, goodness_of_fit(near, logs, self.n1, self.last))
+
+
+def with_fit(dim: Dimension, p: float) -> Dimension:
+    """The estimate with the p-value of its fit, and a caveat where that is small."""
+    kept = tuple(note for note in dim.caveats if note.caveat is not Caveat.POOR_FIT)
+    if p < POOR:
+        kept += (Caveat.POOR_FIT(f"p = {number(p, 2)}"),)
+    return dc.replace(dim, gof_p=p, caveats=kept)
 
 
 def log_ratios(near: Neighbors, n1: int, n2: int) -> Floats:
@@ -153,11 +165,12 @@ def _null_distances(n: int, n1: int, n2: int) -> Floats:
 
 def separate(near: Neighbors, count: int) -> Ints:
     """Positions of up to `count` queries whose neighbourhoods share no point, taken
-    greedily in order.
+    greedily in an order that has nothing to do with theirs: rows may be sorted by class.
     """
     used = np.zeros(near.n_rows, dtype=bool)
     apart: list[int] = []
-    for i, (query, members) in enumerate(zip(near.queries, near.indices, strict=True)):
+    for i in keyed(0, "separate").permutation(near.n_queries):
+        query, members = near.queries[i], near.indices[i]
         if not used[query] and not used[members].any():
             used[query] = True
             used[members] = True

@@ -8,6 +8,7 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points as raw_points, scaled_points, unit as unit
+from . import near_copies
 from .dimension import Dimension, checked
 
 FEW = 100
@@ -53,6 +54,7 @@ def dimension_of_points(
     """A `Dimension` of a method that uses points rather than neighbour distances."""
     n = near.n_points if n_points is None else n_points
     notes = [Caveat.FEW_POINTS(f"{n} points")] if n < FEW else []
+    notes += near_copies.remarks(near)
     if near.n_duplicates and n == near.n_points:
         total = near.n_points + near.n_duplicates
         notes.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))

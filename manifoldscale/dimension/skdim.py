@@ -77,6 +77,10 @@ class Skdim(Method[Dimension]):
 
     @property
     def n_neighbors(self) -> int:
+        return 2  # which tell near-copies; scikit-dimension searches for itself
+
+    @property
+    def min_neighbors(self) -> int:
         return 0
 
     def __call__(self, near: Neighbors, /) -> Dimension:
@@ -114,7 +118,7 @@ class Skdim(Method[Dimension]):
 
     def _fit(self, points: Floats) -> float:
         estimator, to_fit = self._made()
-        with _quiet(self.seed):
+        with _quiet():
             try:
                 value = float(estimator.fit(points, **to_fit).dimension_)
             except Exception as error:
@@ -167,15 +171,8 @@ def _estimator(name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet(seed: int) -> Iterator[None]:
-    """No warnings of numba and numpy; numpy's global generator, which some estimators
-    draw from, is seeded here and put back.
-    """
-    before = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
+def _quiet() -> Iterator[None]:
+    """No warnings of numba and numpy."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield

@@ -137,7 +137,10 @@ class Neighbors:
 
         Parameters
         ----------
-        matrix : (points x points) distances, symmetric, with a diagonal of zeros.
+        matrix : (points x points) distances, symmetric, with a diagonal of zeros, but for
+            rounding. Distances, not their squares, and not 1 - cosine, which is half the
+            square of a distance: take the square root first. Where triangles show it,
+            that is an error.
         k : neighbours a point; 64, or as many as there are.
         duplicates, tolerance : as for `cloud.neighbors`; points at distance zero are
             duplicates, and the spread is that of points with these distances.
@@ -158,8 +161,9 @@ class Neighbors:
         graph : a sparse square matrix of distances as from scikit-learn's
             `kneighbors_graph(mode="distance")`, or (distances, indices) or (indices,
             distances), (points x k) each, as from `NearestNeighbors.kneighbors`,
-            pynndescent and UMAP. A point may be in its own row or not. Every row is cut
-            to the length of the shortest.
+            pynndescent and UMAP (whose third, the index, is not needed). A point may be in
+            its own row or not. Every row is cut to the length of the shortest. Distances,
+            not their squares, and not 1 - cosine: take the square root first.
         duplicates : "drop", of points at distance zero the first takes part; "error".
 
         Raises

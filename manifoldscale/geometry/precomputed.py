@@ -1,7 +1,7 @@
 """Neighbour tables from distances that were computed elsewhere."""
 
 import dataclasses as dc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,17 @@ from ..core.errors import ManifoldScaleError, is_whole, one_of, require
 from .duplicates import POLICIES
 
 DEFAULT_K = 64
-ASYMMETRY = 1e-6  # of the largest distance: what rounding leaves
+EXACT = 1e-6  # of the largest distance: what rounding leaves in float64
+ROUNDED = 2e-3  # what it leaves where float32 took the root of a difference of squares
+QUIET = 0.2  # of the median nearest distance: noise that moves that by 2 % at most
 BLOCK = 1 << 20  # numbers looked at together
+
+
+CHECKED = 500  # points whose triangles are looked at
+FEWEST = 30  # triangles that can tell
+LONGER, BROKEN = 1.01, 0.02  # a side, and the share of triangles: more is no rounding
+
+Lookup = Callable[[Ints, Ints], Floats]
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -70,22 +79,51 @@ def _checked_matrix(matrix: Any) -> Floats:
     )
     distances = array.astype(np.float64, copy=False)
     largest = float(distances.max())
+    noise = _check_diagonal(distances, largest)
+    allowed = max(EXACT * largest, noise, _rounding(array.dtype) * largest)
+    least = 0.0
     for start, block in _blocks(distances):
         column = distances[:, start : start + len(block)].T
-        require(float(block.min()) >= 0, "`matrix` holds negative distances.")
+        least = min(least, float(block.min()))
+        require(least >= -allowed, "`matrix` holds negative distances.")
         gap = float(np.abs(block - column).max())
         require(
-            gap <= ASYMMETRY * largest,
+            gap <= 2 * allowed,
             f"`matrix` is not symmetric: d(i, j) and d(j, i) differ by up to {gap:.3g}. If "
             "that is meant, pass `(matrix + matrix.T) / 2`.",
         )
-    own = float(np.diag(distances).max())
-    require(
-        own <= ASYMMETRY * largest,
-        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}. If these are "
-        "similarities, turn them into distances.",
-    )
+    if least < 0:
+        distances = np.maximum(distances, 0)
+    rows = sampled(len(distances))
+    near = _nearest(distances, rows, np.arange(len(distances)), min(4, len(distances) - 1))
+    check_triangles(*near, lambda i, j: distances[i, j], "matrix")
     return distances
+
+
+def _rounding(dtype: np.dtype[Any]) -> float:
+    return ROUNDED if dtype.kind == "f" and dtype.itemsize < 8 else 0.0
+
+
+def _check_diagonal(distances: Floats, largest: float) -> float:
+    """How far the diagonal is from zero: so far does rounding move small distances."""
+    own = float(np.abs(np.diag(distances)).max())
+    if own <= EXACT * largest:
+        return own
+    rows = sampled(len(distances))
+    nearest = float(np.median(_nearest(distances, rows, np.arange(len(distances)), 1)[1]))
+    require(
+        own < nearest,
+        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}, and the nearest "
+        f"other point is at {nearest:.3g}. If these are similarities, turn them into "
+        "distances; if float32 rounded them, compute them in float64.",
+    )
+    require(
+        own <= min(ROUNDED * largest, QUIET * nearest),
+        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}, where the nearest "
+        f"other point is at {nearest:.3g}: rounding, perhaps, that moves the small "
+        "distances too. Compute them in float64.",
+    )
+    return own
 
 
 def _blocks(matrix: Floats) -> Iterator[tuple[int, Floats]]:
@@ -132,12 +170,49 @@ def _nearest(matrix: Floats, queries: Ints, rows: Ints, k: int) -> tuple[Ints, F
     return rows[near], np.take_along_axis(part, near, 1)
 
 
+def sampled(n: int) -> Ints:
+    """Row numbers of some points, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, CHECKED)).astype(np.int64))
+
+
+def check_triangles(near: Ints, apart: Floats, between: Lookup, name: str) -> None:
+    """Refuse squares of distances, and 1 - cosine, which is one: of two neighbours of a
+    point, at a blunt angle, they are farther from each other than by way of the point.
+
+    Parameters
+    ----------
+    near, apart : (points x k) neighbours of some points, and how far they are.
+    between : distances of pairs of rows, NaN where they are not known.
+    """
+    if near.shape[1] < 2:
+        return
+    one, other = np.triu_indices(near.shape[1], 1)
+    direct = between(near[:, one], near[:, other])
+    known = np.isfinite(direct) & (near[:, one] >= 0) & (near[:, other] >= 0)
+    if known.sum() < FEWEST:
+        return
+
+    def broken(power: float) -> float:
+        """Share of the triangles, of a power of what is given."""
+        around = apart[:, one] ** power + apart[:, other] ** power
+        return float((direct**power > LONGER * around)[known].mean())
+
+    share = broken(1.0)
+    require(
+        share <= BROKEN or broken(0.5) > 0.1 * share,
+        f"`{name}` holds no distances: {share:.0%} of the triangles of near points have a "
+        "side longer than the two others together, and none has in the square roots. "
+        f"Squared distances and 1 - cosine are such: pass `np.sqrt({name})`.",
+    )
+
+
 def from_graph(graph: Any, duplicates: str) -> Table:
     """See `Neighbors.from_graph`."""
     one_of("duplicates", duplicates, ("drop", "error"))
     indices, distances = _sparse(graph) if sparse.issparse(graph) else _pair(graph)
     n = len(indices)
     absent = _absent(indices, distances)
+    _check_graph(indices, distances, absent)
     equal = ~absent & (distances == 0)
     rows = _first_of_linked((np.nonzero(equal)[0], indices[equal]), n)
     _no_error(n - len(rows), n, duplicates)
@@ -161,6 +236,25 @@ def from_graph(graph: Any, duplicates: str) -> Table:
         n_merged=0,
         n_rows=n,
     )
+
+
+def _check_graph(indices: Ints, distances: Floats, absent: Bools) -> None:
+    """The triangles of which the graph holds all sides."""
+    n = len(indices)
+    lengths = (~absent).sum(1)
+    ends = np.repeat(np.arange(n), lengths), indices[~absent]
+    # Stored as one more, so that a distance of zero is not the nothing of a sparse array.
+    table = sparse.csr_array((distances[~absent] + 1, ends), shape=(n, n))
+    apart = np.where(absent, np.inf, distances)
+    rows = sampled(n)
+    order = np.argsort(apart[rows], axis=1)[:, :6]
+    near = np.take_along_axis(np.where(absent, -1, indices)[rows], order, 1)
+
+    def between(i: Ints, j: Ints) -> Floats:
+        found = np.asarray(table[i.ravel(), j.ravel()]).reshape(i.shape)
+        return np.where(found > 0, found - 1, np.nan)
+
+    check_triangles(near, np.take_along_axis(apart[rows], order, 1), between, "graph")
 
 
 def _absent(indices: Ints, distances: Floats) -> Bools:
@@ -193,13 +287,19 @@ def _sparse(graph: Any) -> tuple[Ints, Floats]:
 
 
 def _pair(graph: Any) -> tuple[Ints, Floats]:
-    """The two arrays of a pair, in either order: row numbers are integers."""
+    """The two arrays of a pair, in either order: row numbers are integers. UMAP adds the
+    index of its search, or None.
+    """
+    parts = list(graph) if isinstance(graph, tuple | list) else []
+    if len(parts) == 3 and not hasattr(parts[2], "shape"):
+        parts = parts[:2]
     require(
-        isinstance(graph, tuple | list) and len(graph) == 2,
+        len(parts) == 2,
         "`graph` must be a sparse matrix of distances, or (indices, distances) as "
-        f"`NearestNeighbors.kneighbors` gives; got {type(graph).__name__}.",
+        f"`NearestNeighbors.kneighbors` gives; got {type(graph).__name__}"
+        + (f" of {len(parts)}." if parts else "."),
     )
-    one, other = (as_numpy(part, "graph") for part in graph)
+    one, other = (as_numpy(part, "graph") for part in parts)
     indices, distances = (one, other) if one.dtype.kind in "iu" else (other, one)
     require(
         indices.dtype.kind in "iu" and indices.ndim == 2,

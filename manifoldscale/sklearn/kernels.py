@@ -91,6 +91,11 @@ class NNGPKernel(_WideNetwork):
     depth, activation, weight_variance, bias_variance : as in `ms.theory.NNGP`.
     weight_variance_bounds, bias_variance_bounds : where to search, or "fixed". A
         `bias_variance` of zero is fixed.
+
+    On points that lie densely, the Gram matrix of a smooth activation has eigenvalues below
+    rounding, points x 2e-16 of the largest. An `alpha` of the process that is not well
+    above them leaves scikit-learn with a matrix that is singular in practice: its means are
+    wild between the points, and variances below zero are set to zero, which it warns of.
     """
 
     _kernel = NNGP

@@ -1,13 +1,17 @@
 """The registry: finished runs in one SQLite file."""
 
+import errno
 import json
+import logging
+import os
 import sqlite3
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ..core.errors import ManifoldScaleError
 
@@ -16,6 +20,10 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 ASKED = 500  # keys in one query
+# What a disk without locks answers, and SQLite where its log cannot be shared.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+NO_SHARED_MEMORY = ("locking protocol", "disk I/O error", "unable to open database file")
+LOG = logging.getLogger(__name__)
 
 
 class Registry:
@@ -23,7 +31,9 @@ class Registry:
 
     A pack is written in one transaction when it is done, so a sweep that is killed loses
     the packs in flight and nothing else. Only the process that drives the sweep writes:
-    it holds a lock that the system lets go of when it dies.
+    it holds a lock that the system lets go of when it dies. On disks that know no locks or
+    no shared memory, as those of a network often, a file that lies there stands for the
+    lock, and SQLite keeps its older kind of journal; this is logged.
 
     Raises
     ------
@@ -37,25 +47,75 @@ class Registry:
             raise ManifoldScaleError(
                 f"`registry`: there is no folder {str(self.path.parent)!r}."
             )
-        self._lock = FileLock(f"{self.path}.lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ManifoldScaleError(
-                f"`registry`: another process is running a sweep on {str(self.path)!r}; "
-                "wait for it, or give this sweep a file of its own."
-            ) from None
-        except OSError as error:
-            raise self._unusable(error) from error
+        self._lock = self._locked()
         try:
             with self._refused():
-                self._file = sqlite3.connect(self.path, timeout=30)
-                self._file.execute("PRAGMA journal_mode=WAL")
+                self._file = self._opened()
                 for table in TABLES:
                     self._file.execute(table)
         except ManifoldScaleError:
             self._lock.release()
             raise
+
+    def _locked(self) -> BaseFileLock:
+        """The lock, held: of the system, or a file where the disk has no locks."""
+        try:
+            return self._held(FileLock(f"{self.path}.lock"))
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise self._unusable(error) from error
+        file = f"{self.path}.in-use"
+        LOG.warning(
+            "The disk of the registry %s knows no locks: while a sweep runs, the file %s "
+            "says so. Should it be left behind by a sweep that was killed, remove it.",
+            self.path, file,
+        )  # fmt: skip
+        try:
+            return self._held(SoftFileLock(file))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _held(self, lock: BaseFileLock) -> BaseFileLock:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what it does without locks is said above
+                lock.acquire(timeout=0)
+        except Timeout:
+            left = ""
+            if isinstance(lock, SoftFileLock):
+                left = f" If none is, one was killed: remove {str(lock.lock_file)!r}."
+            raise ManifoldScaleError(
+                f"`registry`: another process is running a sweep on {str(self.path)!r}; "
+                f"wait for it, or give this sweep a file of its own.{left}"
+            ) from None
+        return lock
+
+    def _opened(self) -> sqlite3.Connection:
+        """The file, with a journal beside it that its disk can keep."""
+        file = sqlite3.connect(self.path, timeout=30)
+        try:
+            (mode,) = file.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            file.close()
+            if not any(words in str(error) for words in NO_SHARED_MEMORY):
+                raise
+            mode = ""
+        if mode == "wal":
+            return file
+        if not mode:
+            # Without SQLite's own locks; in exclusive mode it reads what a journal in WAL
+            # mode left behind without shared memory.
+            how = "vfs=unix-none" if os.name == "posix" else "nolock=1"
+            name = f"{self.path.absolute().as_uri()}?{how}"
+            file = sqlite3.connect(name, timeout=30, uri=True)
+            file.execute("PRAGMA locking_mode=EXCLUSIVE")
+        file.execute("PRAGMA journal_mode=DELETE")
+        LOG.warning(
+            "The disk of the registry %s has no shared memory for a write-ahead log, and "
+            "SQLite keeps a rollback journal. Do not read the file while a sweep runs.",
+            self.path,
+        )
+        return file
 
     def __enter__(self) -> "Registry":
         return self

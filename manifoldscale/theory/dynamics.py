@@ -14,6 +14,7 @@ exact as well.
 """
 
 import dataclasses as dc
+import math
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,14 @@ from scipy import linalg
 from torch import nn
 
 from ..core.arrays import Floats, as_real
+from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from .curve import Curve, Series
 from .empirical_ntk import empirical_ntk, outputs_at
 from .gram import as_gram, as_targets, check_semidefinite
+
+NEGLIGIBLE = 0.01  # share of a mode that may be learned and not be counted
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class LinearizedTraining(Curve):
         order; a mode is learned in a time of 1 / rate.
     mode_power : (modes,) part of the initial training loss in each mode.
     learning_rate : of gradient descent; None for gradient flow.
+    right_until : the time up to which modes whose rates are lost in rounding do not
+        matter; later, they are missing, which a caveat says. Infinite where none are lost.
     largest_learning_rate : 2 / largest rate, above which descent diverges.
     """
 
@@ -59,8 +65,8 @@ class LinearizedTraining(Curve):
     rates: Floats
     mode_power: Floats
     learning_rate: float | None
-
-    caveats = ()
+    right_until: float = math.inf
+    caveats: tuple[Remark, ...] = ()
 
     @property
     def largest_learning_rate(self) -> float:
@@ -132,6 +138,11 @@ def linearized_training(
 
     The loss that is descended is half the sum of squared errors over points and outputs:
     for a mean over n points, divide the learning rate by n.
+
+    Rates below the rounding of the kernel, points x 2e-16 of the largest, are taken as
+    zero. They are, where the kernel is of finite rank or points are repeated; a smooth
+    activation has many that are merely small, which are learned late: `right_until` says
+    when, and a caveat how many.
 
     Raises
     ------
@@ -264,21 +275,41 @@ class _Flow:
     """The eigensystem of the tangent kernel on the training points.
 
     rates : (modes,); modes : (train x modes); reach : (test x modes), the kernel from the
-    modes to the test points.
+    modes to the test points; rounding : rates up to it are lost, and zero.
     """
 
     rates: Floats
     modes: Floats
     reach: Floats
+    rounding: float
 
     @classmethod
     def of(cls, kernel: Floats, n_train: int) -> "_Flow":
         rates, modes = linalg.eigh(kernel[:n_train, :n_train], driver="evd")
         rates, modes = rates[::-1], modes[:, ::-1]
         check_semidefinite(rates, "ntk")
-        lost = rates <= n_train * np.finfo(float).eps * rates[0]  # zero but for rounding
+        # A kernel that was computed in float32 shows its rounding by rates below zero.
+        rounding = max(n_train * np.finfo(float).eps * float(rates[0]), -float(rates[-1]))
+        lost = rates <= rounding  # zero but for rounding
         reach = kernel[n_train:, :n_train] @ modes
-        return cls(np.where(lost, 0, rates), modes, np.where(lost, 0, reach))
+        return cls(np.where(lost, 0, rates), modes, np.where(lost, 0, reach), rounding)
+
+    def right_until(self, learning_rate: float | None) -> float:
+        """The time, or step, in which a mode of a rate lost in rounding learns a share of
+        `NEGLIGIBLE` at most.
+        """
+        if self.rates[-1] > 0:
+            return math.inf
+        time = NEGLIGIBLE / self.rounding
+        return time if learning_rate is None else math.floor(time / learning_rate)
+
+    def caveats(self, times: Floats, learning_rate: float | None) -> tuple[Remark, ...]:
+        until = self.right_until(learning_rate)
+        if times.max() <= until:
+            return ()
+        lost = int((self.rates == 0).sum())
+        detail = f"{lost} of {len(self.rates)} modes; right up to time {number(until, 2)}"
+        return (Caveat.BELOW_ROUNDING(detail),)
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -303,7 +334,8 @@ class _Spread:
         left, moved = flow.modes * decay, flow.reach * gain
         train = ((left @ self.inner) * left).sum(1)
         test = self.test - 2 * (moved * self.cross.T).sum(1)
-        return train, np.maximum(test + ((moved @ self.inner) * moved).sum(1), 0)
+        test += ((moved @ self.inner) * moved).sum(1)
+        return np.maximum(train, 0), np.maximum(test, 0)  # rounding may go below
 
 
 def _run(
@@ -337,7 +369,7 @@ def _run(
             test_noise[i] = outer.reshape(n_test, -1)
     power = (residual**2).sum(1)
     if spread is not None:
-        power = power + columns * np.diag(spread.inner)
+        power = power + columns * np.maximum(np.diag(spread.inner), 0)
     error = (test - wanted) ** 2 + test_noise
     return LinearizedTraining(
         times=times,
@@ -350,4 +382,6 @@ def _run(
         rates=flow.rates,
         mode_power=power / n,
         learning_rate=learning_rate,
+        right_until=flow.right_until(learning_rate),
+        caveats=flow.caveats(times, learning_rate),
     )

@@ -1,6 +1,7 @@
 """Capacity against what is known: points, spheres, and separability itself."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,80 @@ def test_half_of_the_dichotomies_are_separable_at_capacity() -> None:
     assert share[-5] < 0.2 and share[5] > 0.8
 
 
+def fewest_dimensions(cloud: ms.Cloud, bias: bool, rng: np.random.Generator) -> int:
+    """From how many random dimensions on a random dichotomy is separable, by linear
+    programmes; a bias is one of them, and is taken first.
+    """
+    signs = rng.choice([-1.0, 1.0], cloud.labels.max() + 1)[cloud.labels]
+    random = cloud.points @ rng.standard_normal((cloud.ambient_dim, cloud.ambient_dim))
+    features = np.column_stack([np.ones(len(random)), random]) if bias else random
+    low, high = 0, features.shape[1]  # separable above, not below
+    while high - low > 1:
+        middle = (low + high) // 2
+        if separable(features[:, :middle], signs):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+FEW: dict[str, Any] = {
+    "points": lambda n: ms.Cloud(
+        np.random.default_rng(n).standard_normal((n, 8)), labels=np.arange(n)
+    ),
+    "circles": lambda n: circles(n, 0.7, 16),
+    "blobs": lambda n: blobs(n, 8, 12),
+    "digits": lambda n: ms.Cloud(
+        (digits := ms.data.load("digits").cloud()).points[
+            (rows := [i for c in range(n) for i in np.flatnonzero(digits.labels == c)[:10]])
+        ],
+        labels=digits.labels[rows],
+    ),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("classes", [2, 3, 4, 6])
+@pytest.mark.parametrize("kind", FEW)
+def test_few_classes_against_linear_programmes(kind: str, classes: int, bias: bool) -> None:
+    """Dichotomies of one sign included. A random subspace of n dimensions meets a cone with
+    a chance of twice a half-tail of its intrinsic volumes (Amelunxen et al. 2014, eq. 5.2),
+    so that the mean of the fewest dimensions is that of the volumes, the statistical
+    dimension, and one half, for any cone that is no subspace.
+    """
+    cloud, rng = FEW[kind](classes), np.random.default_rng(7)
+    if not bias:  # away from the origin, which no class holds
+        cloud = ms.Cloud(cloud.points + 4 * np.eye(cloud.ambient_dim)[0], cloud.labels)
+    fewest = np.array([fewest_dimensions(cloud, bias, rng) for _ in range(120)]) - 0.5
+    error = fewest.std(ddof=1) / len(fewest) ** 0.5
+    method = Capacity(exemplars=20, probes=100, centre=bias)
+    found = ms.estimate(cloud, method).capacity
+    own = classes * found.stderr_probes / found.value**2
+    assert classes / found.value == pytest.approx(
+        fewest.mean(), abs=4 * math.hypot(error, own)
+    )
+    assert found.value <= 2 + 4 * found.stderr_probes + 1e-9
+
+
+def test_the_solver_of_another_release_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that gives up, and one that stops too early."""
+    method, cloud = Capacity(probes=5), blobs()
+    right = ms.estimate(cloud, method).capacity.value
+
+    def gives_up(*_: object, **__: object) -> None:
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    def stops(columns: np.ndarray, u: np.ndarray, **_: object) -> tuple[np.ndarray, float]:
+        return np.zeros(columns.shape[1]), 1.0
+
+    for solver in (gives_up, stops):
+        monkeypatch.setattr(optimize, "nnls", solver)
+        found = ms.estimate(cloud, method).capacity.value
+        assert found == pytest.approx(right, rel=1e-6)
+
+
 @given(
     scale=st.floats(1e-50, 1e50),
     shift=st.floats(-3, 3),
@@ -180,11 +255,17 @@ def test_capacity_is_the_harmonic_mean_of_the_classes() -> None:
 
 
 def test_fewer_features_than_classes_are_said() -> None:
-    """In two dimensions 40 classes surround the origin: capacity is classes / features."""
+    """In two dimensions no dichotomy of 40 classes is separable: capacity is classes over
+    features, the bias counted as one.
+    """
     points = np.random.default_rng(4).standard_normal((120, 2))
     found = ms.estimate(ms.Cloud(points, labels=np.arange(120) % 40), Capacity(probes=10))
     assert Caveat.NOT_SEPARABLE in {note.caveat for note in found.caveats}
-    assert found.capacity.value == pytest.approx(20.0, rel=1e-6)
+    assert found.capacity.value == pytest.approx(40 / 3, rel=1e-6)
+    bare = ms.estimate(
+        ms.Cloud(points, labels=np.arange(120) % 40), Capacity(probes=10, centre=False)
+    )
+    assert bare.capacity.value == pytest.approx(20.0, rel=1e-6)
 
 
 def test_a_result_prints_tabulates_and_saves() -> None:

@@ -101,7 +101,7 @@ def test_grey_and_colour_have_as_many_channels(
             grey = np.full((6, 8), 90 * 257, np.uint16)
             Image.fromarray(grey).save(tmp_path / f"{name}.png")
         else:
-            save(tmp_path / f"{name}.png", mode, 255 if "1" in modes else 90)
+            save(tmp_path / f"{name}.png", mode, 255 if {"1", "P"} & set(modes) else 90)
     images = load_examples(str(tmp_path)).inputs
     assert images.shape == (2, channels, 6, 8)
     np.testing.assert_allclose(images, images[0, 0, 0, 0], atol=1e-6)

@@ -1,5 +1,6 @@
 """scikit-dimension behind the same result."""
 
+import inspect
 import sys
 
 import numpy as np
@@ -87,3 +88,20 @@ def test_without_scikit_dimension_the_error_names_it(
     with pytest.raises(ms.ManifoldScaleError, match="pip install scikit-dimension"):
         ms.estimate(SPHERE, Skdim("MOM"))
     assert ms.estimate(SPHERE, TwoNN()).value > 2
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, kind in vars(skdim.id).items() if inspect.isclass(kind)]
+)
+def test_no_global_generator_is_read_or_moved(name: str) -> None:
+    """Else what threads get would depend on one another."""
+    points = ms.manifolds.Sphere(3).sample(150, rng=1)
+    found = []
+    for seed in (1, 2):
+        with np.errstate(all="ignore"):
+            np.random.seed(seed)  # noqa: NPY002
+            before = np.random.get_state()  # noqa: NPY002
+            found.append(ms.estimate(points, Skdim(name, blocks=0)).value)
+            after = np.random.get_state()  # noqa: NPY002
+        assert (before[1] == after[1]).all() and before[2] == after[2]
+    assert found[0] == found[1]

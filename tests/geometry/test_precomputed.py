@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors, kneighbors_graph
@@ -82,6 +83,113 @@ def test_matrices_that_are_not_distances(matrix: np.ndarray, message: str) -> No
 def test_more_neighbours_than_points() -> None:
     with pytest.raises(ms.ManifoldScaleError, match="integer from 1 to 299"):
         FROM.from_distances(MATRIX, k=300)
+
+
+def by_products(points: np.ndarray) -> np.ndarray:
+    """Distances as the root of |x|^2 + |y|^2 - 2 x.y, in the precision of the points."""
+    squares = np.square(points).sum(1)
+    return np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0))
+
+
+@pytest.mark.parametrize("cast", [np.float32, np.float64])
+def test_what_rounding_leaves_on_the_diagonal_is_no_similarity(cast: type) -> None:
+    """Whether the matrix is kept in single precision, or turned to double afterwards."""
+    points = (POINTS + 3).astype(np.float32)
+    matrix = by_products(points).astype(cast)
+    assert np.diag(matrix).max() > 1e-4  # as of every library that multiplies matrices
+    near = FROM.from_distances(matrix, 10)
+    np.testing.assert_allclose(near.distances, NEAR.distances, rtol=2e-3)
+    turned = torch.cdist(torch.from_numpy(points), torch.from_numpy(points)).numpy()
+    assert FROM.from_distances(turned.astype(cast), 10).k == 10
+    skewed = matrix.copy()
+    skewed[0, 0] = -np.diag(matrix).max()
+    assert FROM.from_distances(skewed, 10).k == 10
+
+
+def test_rounding_that_moves_the_distances_is_told() -> None:
+    far = by_products((POINTS + 2000).astype(np.float32))
+    with pytest.raises(ms.ManifoldScaleError, match=r"compute them in float64|float64"):
+        FROM.from_distances(far, 10)
+    with pytest.raises(ms.ManifoldScaleError, match="If these are similarities"):
+        FROM.from_distances(np.exp(-MATRIX), 10)
+
+
+DIRECTIONS = POINTS / np.linalg.norm(POINTS, axis=1)[:, None]
+COSINE = np.clip(1 - DIRECTIONS @ DIRECTIONS.T, 0, None) * (1 - np.eye(300))
+GRAPH = kneighbors_graph(POINTS, 12, mode="distance")
+BITS = np.random.default_rng(1).random((200, 40)) < 0.3
+NO_DISTANCES = {
+    "squares": MATRIX**2,
+    "squares in twenty dimensions": cdist(*[np.random.default_rng(2).random((400, 20))] * 2)
+    ** 2,
+    "1 - cosine": COSINE,
+    "1 - cosine, scipy": cdist(POINTS, POINTS, "cosine"),
+    "squares of a line": np.subtract.outer(POINTS[:, 0], POINTS[:, 0]) ** 2,
+}
+DISTANCES = {
+    "cityblock": cdist(POINTS, POINTS, "cityblock"),
+    "chebyshev": cdist(POINTS, POINTS, "chebyshev"),
+    "angle": np.arccos(np.clip(1 - COSINE, -1, 1)) * (1 - np.eye(300)),
+    "chord": np.sqrt(2 * COSINE),
+    "root": np.sqrt(MATRIX),
+    "line": np.abs(np.subtract.outer(POINTS[:, 0], POINTS[:, 0])),
+    "jaccard": cdist(BITS, BITS, "jaccard"),
+    "hamming": cdist(BITS, BITS, "hamming"),
+    "geodesic": sparse.csgraph.shortest_path(GRAPH, directed=False),
+    "tree": np.where(np.eye(80) > 0, 0, np.maximum.outer(range(80), range(80)) + 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NO_DISTANCES)
+def test_squares_and_cosines_are_no_distances(name: str) -> None:
+    matrix = NO_DISTANCES[name]
+    with pytest.raises(ms.ManifoldScaleError, match=r"pass `np\.sqrt\(matrix\)`"):
+        FROM.from_distances(matrix, 5)
+    assert FROM.from_distances(np.sqrt(matrix), 5).k == 5
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_no_metric_is_refused(name: str) -> None:
+    matrix = np.maximum(DISTANCES[name], DISTANCES[name].T)
+    assert FROM.from_distances(matrix, 5).k == 5
+    order = np.argsort(matrix, axis=1, kind="stable")[:, :8]
+    graph = order, np.take_along_axis(matrix, order, 1)
+    assert FROM.from_graph(graph).k >= 5
+
+
+def test_what_is_no_metric_even_in_its_roots_is_left_to_the_user() -> None:
+    noise = np.random.default_rng(3).random((100, 100)) ** 8
+    np.fill_diagonal(noise, 0)
+    assert FROM.from_distances((noise + noise.T) / 2, 5).k == 5
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_a_graph_of_squares_shows_them_too(metric: str) -> None:
+    search = NearestNeighbors(n_neighbors=30, metric=metric).fit(POINTS[:, :3])
+    distances, indices = search.kneighbors()
+    with pytest.raises(ms.ManifoldScaleError, match=r"pass `np\.sqrt\(graph\)`"):
+        FROM.from_graph((indices, distances))
+    assert FROM.from_graph((indices, np.sqrt(distances))).k == 30
+
+
+@pytest.mark.parametrize("index", [None, object(), []])
+def test_the_triple_of_umap(index: object) -> None:
+    distances, indices = SEARCH.kneighbors(POINTS)
+    for triple in ((indices, distances, index), (distances, indices, index)):
+        near = FROM.from_graph(triple)
+        np.testing.assert_array_equal(near.indices, NEAR.indices)
+    with pytest.raises(ms.ManifoldScaleError, match="got tuple of 3"):
+        FROM.from_graph((indices, distances, distances))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_umap_itself() -> None:
+    umap = pytest.importorskip("umap.umap_")
+    triple = umap.nearest_neighbors(POINTS, 11, "euclidean", {}, False, 0)
+    assert len(triple) == 3
+    near = FROM.from_graph(triple)
+    np.testing.assert_allclose(near.distances, NEAR.distances, rtol=1e-5)
 
 
 SEARCH = NearestNeighbors(n_neighbors=11).fit(POINTS)

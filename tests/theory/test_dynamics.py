@@ -323,3 +323,81 @@ def test_how_it_prints_and_tabulates() -> None:
 def test_bad_calls_are_refused(changed: dict[str, object], message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         linearized_training(**{"ntk": THETA, "targets": Y, "times": [1], **changed})
+
+
+GRID = np.linspace(-3, 3, 40)
+SMOOTH = np.exp(-((GRID[:, None] - GRID) ** 2) / 2)
+CODES = {"BELOW_ROUNDING"}
+
+
+def codes(run: ms.theory.LinearizedTraining) -> set[str]:
+    return {note.caveat.name for note in run.caveats}
+
+
+def test_modes_lost_in_rounding_are_counted_and_the_time_is_right() -> None:
+    """Eigenvalues of a Gaussian kernel fall below rounding. Up to the time that is told the
+    curve agrees with one in twice the digits; at the end it does not.
+    """
+    mpmath = pytest.importorskip("mpmath")
+    n, y = 30, np.sin(2 * GRID)
+    order = np.random.default_rng(0).permutation(40)
+    grid, y = GRID[order], y[order]
+    gram = SMOOTH[np.ix_(order, order)]
+    until = linearized_training(gram, y[:n], 1.0).right_until
+    times = [until / 1e4, until, np.inf]
+    run = linearized_training(gram, y[:n], times, test_targets=y[n:])
+    lost = int((run.rates == 0).sum())
+    assert lost > 5 and f"{lost} of {n} modes" in str(run)
+    assert codes(run) == CODES
+    assert not linearized_training(gram, y[:n], times[:2]).caveats
+    with mpmath.workdps(60):
+        exact = mpmath.matrix(40, 40)
+        for i, j in np.ndindex(40, 40):
+            gap = mpmath.mpf(float(grid[i])) - mpmath.mpf(float(grid[j]))
+            exact[i, j] = mpmath.exp(-(gap**2) / 2)
+        rates, modes = mpmath.eigsy(exact[:n, :n])
+        parts = modes.T * mpmath.matrix([float(v) for v in y[:n]])
+        for i, time in enumerate(times[:2]):
+            moved = mpmath.matrix(
+                [
+                    -mpmath.expm1(-r * time) / r * p
+                    for r, p in zip(rates, parts, strict=True)
+                ]
+            )
+            right = [float(v) for v in exact[n:, :n] * modes * moved]
+            np.testing.assert_allclose(run.test_mean[i, :, 0], right, atol=1e-5)
+
+
+def test_a_kernel_without_small_rates_is_right_at_any_time() -> None:
+    run = linearized_training(THETA, Y, [1, np.inf])
+    assert run.right_until == np.inf and not run.caveats
+
+
+@pytest.mark.parametrize("activation", ["erf", "tanh", "gelu", "relu"])
+def test_no_variance_or_loss_is_negative(activation: str) -> None:
+    points = np.concatenate([np.linspace(-30, 30, 60), np.linspace(-29, 28, 30)])
+    points = np.concatenate([points[:5], points])[:, None]  # five points twice
+    setting = {"depth": 2, "activation": activation, "weight_variance": 2.25}
+    run = linearized_training(
+        ntk(points, **setting),
+        np.sin(points[:65, 0]),
+        [0, 1e3, 1e12, np.inf],
+        nngp=nngp(points, **setting),
+        test_targets=np.sin(points[65:, 0]),
+    )
+    for values in (
+        run.train_variance, run.test_variance, run.train_loss, run.test_loss,
+        run.mode_power, run.by_mode(),
+    ):  # fmt: skip
+        assert np.isfinite(values).all() and values.min() >= 0
+    assert codes(run) == CODES
+
+
+def test_a_kernel_of_single_precision_loses_what_that_cannot_tell() -> None:
+    run = linearized_training(SMOOTH.astype(np.float32), np.sin(GRID), [1, np.inf])
+    assert (run.rates == 0).sum() > (linearized_training(SMOOTH, GRID, 1).rates == 0).sum()
+    assert codes(run) == CODES and run.right_until < 1e7
+    descent = linearized_training(SMOOTH, GRID, [10, 1e15], learning_rate=0.01)
+    assert codes(descent) == CODES
+    flow = linearized_training(SMOOTH, GRID, 1)
+    assert descent.right_until == pytest.approx(flow.right_until / 0.01, rel=1e-6)

@@ -90,6 +90,7 @@ def dynamics(
     kernel = exact.NTK(**network)
     title = f"{kernel}: {train} examples of {data}, learning rate {number(rate)}"
     notes = [f"{networks} networks of width {width}; stderr is that of their test losses"]
+    notes += [str(note) for note in wide.caveats]
     return Sheet(title, rows, [panel], notes)
 
 
