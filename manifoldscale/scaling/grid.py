@@ -14,6 +14,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT
+from .losses import of_the_table
 from .scatter import lack_of_fit, means_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Grid:
 
     spread : relative scatter of single runs about their means, NaN without replicates;
     freedom : its degrees of freedom.
+    remarks : what was noticed of the runs.
     """
 
     axis: Axis
@@ -37,6 +39,7 @@ class Grid:
     runs: Floats
     spread: float
     freedom: int
+    remarks: tuple[Remark, ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -132,7 +135,13 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     )
     means, spread, freedom = means_of(loss[usable], where.ravel(), counts)
     sizes, others = unique.T
-    return Grid(axis, sizes, others, means, counts.astype(float), spread, freedom)
+    remarks = of_the_table(curve)
+    if not usable.all():
+        left_out = f"{(~usable).sum()} of {len(usable)} runs"
+        remarks.insert(0, Caveat.FAILED_RUNS(left_out))
+    return Grid(
+        axis, sizes, others, means, counts.astype(float), spread, freedom, tuple(remarks)
+    )
 
 
 def require_enough(grid: Grid, unknowns: int) -> None:

@@ -34,7 +34,6 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
-from .losses import mixed_runs
 from .projection import project
 from .sum_law import SumLaw, sum_of_powers
 
@@ -179,7 +178,7 @@ def fit_joint(
         grid=grid,
         rival=rival,
         caveats=(
-            *mixed_runs(curve),
+            *grid.remarks,
             *_notes(grid, ratio, power),
             *_misfits(grid, 2 * float(best.cost), unknowns, rival),
         ),

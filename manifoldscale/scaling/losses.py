@@ -73,8 +73,16 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
     others = (Axis.width, Axis.parameters) if axis is Axis.data else (Axis.data,)
     for held in others:
-        values = np.unique(curve.column(held))
+        column = curve.column(held)
+        values = np.unique(column)
         values = values[~np.isnan(values)]
+        silent = int(np.isnan(column).sum())
+        if len(values) and silent and silent < len(column):
+            raise ManifoldScaleError(
+                f"{silent} of {len(column)} runs do not say their {held.value}, and may "
+                f"differ in it; choose the others, as in "
+                f"`curve.at({held.value}={values[-1]:.0f})`."
+            )
         if len(values) > 1:
             listed = ", ".join(f"{value:.0f}" for value in values)
             raise ManifoldScaleError(
@@ -90,16 +98,26 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     late = sum(run.converged is False for run in curve.runs)
     if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
-    remarks += mixed_runs(curve)
+    remarks += of_the_table(curve)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
     return x, y, usable, remarks
 
 
-def mixed_runs(curve: LearningCurve) -> list[Remark]:
-    """What a table holds besides, by which the runs of one size differ."""
-    columns = ", ".join(map(repr, curve.mixed))
-    return [Caveat.MIXED_RUNS(columns)] if columns else []
+def of_the_table(curve: LearningCurve) -> list[Remark]:
+    """What a table holds besides: by which the runs of one size differ, or that may be
+    what was meant; and which of its rows count.
+    """
+    remarks, columns = [], curve.columns
+    logged = "" if columns is None else columns.logged
+    mixed = [name for name in curve.mixed if name != logged]
+    if mixed:
+        remarks.append(Caveat.MIXED_RUNS(", ".join(map(repr, mixed))))
+    if columns is not None and columns.rivals:
+        remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
+    if columns is not None and columns.rows:
+        remarks.append(Caveat.ROWS_LEFT_OUT(columns.rows))
+    return remarks
 
 
 def _means(x: Array, y: Array) -> Losses:

@@ -24,7 +24,7 @@ from .evidence import (
 )
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
-from .slices import CROSSOVER, Slice, slice_of
+from .slices import CROSSOVER, Slice, slice_of, slices_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,6 +151,7 @@ def classify_regime(
         f"`reference` must be a Reference(size, loss, stderr); not {reference!r}.",
     )
     whole = slice_of(curve, axis)
+    left_out = slices_of(curve, axis).left_out
     part = whole.away()
     n = len(part.losses.x)
     require(n >= 4, f"A regime needs four sizes along {axis.value}; there are {n}.")
@@ -158,6 +159,9 @@ def classify_regime(
     counted, changed = hierarchy(part), intervention(part)
     top = peak(whole)
     notes = [Caveat.DESCENT_PEAK(top)] if top else []
+    if left_out:
+        said = "; ".join(f"{label}: {why}" for label, why in left_out.items())
+        notes.append(Caveat.SLICES_LEFT_OUT(said))
     if len(part.losses.x) < len(whole.losses.x):
         notes.append(Caveat.NEAR_CROSSOVER(f"{len(whole.losses.x) - n} sizes"))
     fit = limit_fit(part, reference)

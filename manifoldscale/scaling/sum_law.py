@@ -19,7 +19,6 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
-from .losses import mixed_runs
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
 LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
@@ -128,8 +127,8 @@ def fit_sum(
     known = stated_floor(floor, float(grid.loss.min()))
     require_enough(grid, 4 + (known is None))
     law = sum_of_powers(grid, known, level)
-    caveats = mixed_runs(curve) + grid.lack_of_fit(law.cost, law.unknowns) + grid.aligned()
-    return dc.replace(law, caveats=tuple(caveats))
+    misfit = grid.lack_of_fit(law.cost, law.unknowns)
+    return dc.replace(law, caveats=(*grid.remarks, *misfit, *grid.aligned()))
 
 
 def sum_of_powers(grid: Grid, floor: float | None, level: float) -> SumLaw:
