@@ -353,8 +353,7 @@ def _panels(fits: Fits) -> list["Panel"]:
     losses, slopes = [], []
     for color, (label, (fitted, _)) in enumerate(fits.slices.items()):
         x, y = fitted.losses.x, fitted.losses.y
-        spread = fitted.losses.spread if fitted.losses.spread > 0 else 0.0
-        error = y * spread / np.sqrt(fitted.losses.runs)
+        error = y * fitted.scatter[0] / np.sqrt(fitted.losses.runs)
         grid = np.geomspace(x[0], x[-1], 200)
         losses.append(Line(label, x, y, "points", 1.96 * error, color))
         losses.append(Line("", grid, fitted.predict(grid), "line", None, color))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, number, with_interval
 from ..core.result import Quantity
 from .console import out, show_columns, show_json, show_table
 
@@ -103,9 +103,12 @@ def _predictions(
 
 
 def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
-    rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in predictions]
+    rows = [
+        [p.law, p.kind, number(p.alpha), str(p.interval) if p.interval.width > 0 else ""]
+        for p in predictions
+    ]
     first = predictions[0]
-    out.print(f"Exponents implied by d = {number(first.dim)} {first.dim_interval}")
+    out.print(f"Exponents implied by d = {with_interval(first.dim, first.dim_interval)}")
     columns = {"law": "left", "kind": "left", "alpha": "right", "95 % interval": "left"}
     show_table("", columns, rows)
     for prediction in predictions:

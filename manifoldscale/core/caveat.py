@@ -222,6 +222,14 @@ class Caveat(enum.Enum):
         "their errors; without them nothing is said of the bound, and p is too small"
     )
     FAILED_RUNS = "runs without a finite loss, or without a size, were left out"
+    ZERO_LOSSES = (
+        "some losses are zero, of runs whose test sets show no error; they are in the "
+        "means, which a larger test set would make sure of"
+    )
+    STATED_ERRORS = (
+        "errors that are stated beside the losses give no weights and no interval: those "
+        "of a test set do not hold the scatter between networks; several runs a size do"
+    )
     MIXED_RUNS = (
         "runs differ in a column that is not read, and so do their losses, or nothing "
         "tells that they do not: they were taken as if they were repeats; fit each value "

@@ -128,13 +128,17 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     require(
         bool(usable.any()), f"No run says its dataset_size, its {axis.value} and its loss."
     )
-    require(bool((loss[usable] > 0).all()), "Losses must be positive.")
     pairs = np.column_stack([data, other])[usable]
     unique, where, counts = np.unique(
         pairs, axis=0, return_inverse=True, return_counts=True
     )
-    means, spread, freedom = means_of(loss[usable], where.ravel(), counts)
     sizes, others = unique.T
+    means, spread, freedom = means_of(
+        loss[usable],
+        where.ravel(),
+        counts,
+        lambda i: f"dataset_size = {sizes[i]:g}, {axis.value} = {others[i]:g}",
+    )
     remarks = of_the_table(curve)
     if not usable.all():
         left_out = f"{(~usable).sum()} of {len(usable)} runs"

@@ -55,7 +55,8 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
     if isinstance(curve, LearningCurve):
         require(loss is None, "Pass a LearningCurve, or sizes and losses; not both.")
         x, y, usable, remarks = _of_curve(curve, axis)
-        losses = _means(x[usable], y[usable])
+        losses = _means(x[usable], y[usable], axis.value)
+        remarks += _zeros(y[usable])
         runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
         return dc.replace(
             losses,
@@ -67,7 +68,13 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
             else math.nan,
         ), remarks
     require(loss is not None, "Pass a LearningCurve, or the sizes and the losses.")
-    return _means(as_real(curve, "x"), as_real(loss, "loss")), []
+    y = as_real(loss, "loss")
+    return _means(as_real(curve, "x"), y, "size"), _zeros(y)
+
+
+def _zeros(losses: Array) -> list[Remark]:
+    zeros = int((losses == 0).sum())
+    return [Caveat.ZERO_LOSSES(f"{zeros} of {len(losses)} runs")] if zeros else []
 
 
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
@@ -120,7 +127,7 @@ def of_the_table(curve: LearningCurve) -> list[Remark]:
     return remarks
 
 
-def _means(x: Array, y: Array) -> Losses:
+def _means(x: Array, y: Array, name: str) -> Losses:
     require(
         x.ndim == 1 and x.shape == y.shape,
         f"Sizes and losses must be 1-D and of one length; their shapes are {x.shape} and "
@@ -131,16 +138,17 @@ def _means(x: Array, y: Array) -> Losses:
         bool((x < 1e100).all()), f"Sizes must be below 1e100; the largest is {x.max()}."
     )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
-    require(bool((y > 0).all()), f"Losses must be positive; the smallest is {y.min()}.")
     x, y = x.astype(float), y.astype(float)
     sizes, where, counts = np.unique(x, return_inverse=True, return_counts=True)
-    means, spread, freedom = means_of(y, where, counts)
+    means, spread, freedom = means_of(
+        y, where, counts, lambda group: f"{name} = {sizes[group]:g}"
+    )
     return Losses(sizes, means, counts.astype(float), spread, freedom)
 
 
 def _test_noise(runs: list[Run]) -> float:
     """Root mean square of the relative errors from the test sets."""
-    relative = np.array([run.loss_stderr / run.loss for run in runs])
+    relative = np.array([run.loss_stderr / run.loss for run in runs if run.loss > 0])
     relative = relative[np.isfinite(relative)]
     return math.sqrt(float((relative**2).mean())) if len(relative) else math.nan
 
@@ -150,6 +158,6 @@ def _train_share(runs: list[Run], x: Array, sizes: Floats) -> float:
     shares = [
         run.train_loss / run.loss
         for run, size in zip(runs, x, strict=True)
-        if size >= largest and math.isfinite(run.train_loss)
+        if size >= largest and math.isfinite(run.train_loss) and run.loss > 0
     ]
     return float(np.median(shares)) if shares else math.nan

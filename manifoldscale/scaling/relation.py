@@ -21,7 +21,7 @@ from scipy import optimize, stats
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
 from .pairs import ROUNDING, Logs, logs_of, pool, scatter
@@ -165,6 +165,7 @@ def test_relation(
     ManifoldScaleError : lists of different lengths, fewer than three entries, values
         without a bounded interval.
     """
+    check_level(level)
     d, alpha = logs_of(dims, "dims"), logs_of(fits, "fits")
     n = len(d)
     require(n == len(alpha), f"There are {n} dimensions and {len(alpha)} exponents.")
@@ -421,6 +422,7 @@ def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> Du
     ------
     ManifoldScaleError : lists of different lengths, or fewer than two pairs.
     """
+    check_level(level)
     data, parameters = (
         logs_of(data_fits, "data_fits"),
         logs_of(parameter_fits, "parameter_fits"),

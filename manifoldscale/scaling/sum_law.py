@@ -14,8 +14,7 @@ from scipy import optimize, stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Remark
-from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
@@ -122,7 +121,7 @@ def fit_sum(
     ManifoldScaleError : less than three values of either resource, fewer pairs than
         unknowns and two, settings that make no sense.
     """
-    require(0 < level < 1, f"`level` must lie between 0 and 1; not {level!r}.")
+    check_level(level)
     grid = grid_of(curve, axis)
     known = stated_floor(floor, float(grid.loss.min()))
     require_enough(grid, 4 + (known is None))
