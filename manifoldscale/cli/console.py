@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -21,7 +21,11 @@ from rich.text import Text
 
 from ..core.serialize import dumps
 
-out = Console(highlight=False)
+if TYPE_CHECKING:
+    from ..core.columns import Columns
+
+# What is printed holds names from tables, whose brackets are no markup.
+out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False)
 
 
@@ -44,6 +48,12 @@ def show_table(
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def show_columns(columns: "Columns | None") -> None:
+    """Which columns of a table were read, as one paragraph."""
+    if columns is not None:
+        out.print(str(columns), style="dim")
 
 
 def show_json(value: Any) -> None:

@@ -18,7 +18,7 @@ def datasets(as_json: bool) -> None:
     for card in cards:
         shape = " x ".join(str(size) for size in card.shape)
         absent = "" if card.at_hand else "  (not on this machine)"
-        out.print(f"[bold]{card.name}[/bold]  {card.title}{absent}")
+        out.print(f"[bold]{card.name}[/bold]  {card.title}{absent}", markup=True)
         out.print(f"  {card.points:,} examples of {shape}, {card.classes} classes")
         out.print(f"  dimension: {card.known['dimension']}")
         out.print(f"  source of the dimension: {card.known['source']}")

@@ -15,9 +15,11 @@ from ..core.interval import number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import write_csv
 from ..core.serialize import dumps, write_text
-from .console import out, show_json, show_table
+from ..core.trajectories import CHOICES
+from .console import out, show_columns, show_json, show_table
 
 if TYPE_CHECKING:
+    from ..core.columns import Columns
     from ..report.lines import Panel
     from ..scaling.joint import JointLaw
     from ..scaling.models import ModelComparison
@@ -31,18 +33,33 @@ SCHEMA = 1  # of results.json, as `report` reads it
 
 @dc.dataclass(frozen=True)
 class Fits:
-    """All that is said of a table: a fit and a comparison for each slice, by its label."""
+    """All that is said of a table.
+
+    Attributes
+    ----------
+    slices : a fit and a comparison for each slice, by its label; left_out : why there is
+        none of the others.
+    joint : the law in both resources, or why there is none, "" where there is one only.
+    columns : which columns of the table were read.
+    """
 
     slices: dict[str, tuple["PowerLaw", "ModelComparison | None"]]
+    left_out: dict[str, str]
     regime: "RegimeVerdict"
-    joint: "JointLaw | None"
+    joint: "JointLaw | str"
     table: str
+    columns: "Columns | None"
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": "fit",
             "schema": SCHEMA,
-            "about": {"table": self.table, "version": __version__},
+            "about": {
+                "table": self.table,
+                "columns": str(self.columns or ""),
+                "version": __version__,
+            },
+            "columns": self.columns,
             "fits": [
                 {
                     "slice": label,
@@ -51,8 +68,12 @@ class Fits:
                 }
                 for label, (fit, models) in self.slices.items()
             ],
+            "left_out": [
+                {"slice": label, "reason": reason}
+                for label, reason in self.left_out.items()
+            ],
             "regime": self.regime.to_dict(),
-            "joint": None if self.joint is None else _joint(self.joint),
+            "joint": None if isinstance(self.joint, str) else _joint(self.joint),
         }
 
 
@@ -75,6 +96,19 @@ def _joint(law: "JointLaw") -> dict[str, Any]:
     help="A measured limit, in place of --floor; SIZE may be inf.",
 )
 @click.option(
+    "--row",
+    type=click.Choice(CHOICES),
+    help="Of a log, with many rows a network: the row that counts.  [default: last]",
+)
+@click.option(
+    "--size-column",
+    "size_columns",
+    multiple=True,
+    metavar="[AXIS=]NAME",
+    help="The column of the size, as in data=N; may be given for several axes.",
+)
+@click.option("--loss-column", metavar="NAME", help="The column of the loss.")
+@click.option(
     "--out",
     "folder",
     type=click.Path(file_okay=False),
@@ -86,17 +120,26 @@ def fit(
     axis: str | None,
     floor: str,
     reference: str | None,
+    row: str | None,
+    size_columns: tuple[str, ...],
+    loss_column: str | None,
     folder: str | None,
     as_json: bool,
 ) -> None:
     """Exponents and regimes of losses measured anywhere.
 
-    TABLE is a .csv, .tsv or .parquet file, one row a run: a column `loss`, at least one of
-    `dataset_size`, `parameters`, `width`, and `seed`, `train_loss`, `loss_stderr` where
-    they are known. Runs at several values of the other resource are fitted one by one, and
-    together where there are three or more.
+    TABLE is a .csv, .tsv, .parquet, .json or .jsonl file, one row a run: a column `loss`,
+    at least one of `dataset_size`, `parameters`, `width`, and `seed`, `train_loss`,
+    `loss_stderr` where they are known. Usual other names are read; what was read, and what
+    was not, is printed. Runs at several values of the other resource are fitted one by one,
+    and together where there are three or more.
     """
-    curve = LearningCurve.from_frame(table)
+    curve = LearningCurve.from_frame(
+        table,
+        row=row,
+        size_column=_size_columns(size_columns, axis),
+        loss_column=loss_column,
+    )
     along = _axis(curve, axis)
     limit = _reference(reference)
     known = _floor(floor)
@@ -119,6 +162,22 @@ def fit(
 def _axis(curve: LearningCurve, axis: str | None) -> Axis:
     """The axis that was asked for, else that with the most distinct sizes."""
     return curve.longest_axis() if axis is None else Axis.of(axis)
+
+
+def _size_columns(given: tuple[str, ...], axis: str | None) -> dict[str, str] | str | None:
+    """Columns by axis; one without an axis is that of --axis."""
+    named = dict(
+        text.split("=", 1) for text in given if text.partition("=")[0] in Axis.__members__
+    )
+    bare = [text for text in given if text.partition("=")[0] not in Axis.__members__]
+    if not bare:
+        return named or None
+    if len(given) == 1:
+        return {axis: bare[0]} if axis is not None else bare[0]
+    raise click.BadParameter(
+        f"of several columns each needs its axis, as in data={bare[0]}.",
+        param_hint="--size-column",
+    )
 
 
 def _floor(text: str) -> str | float:
@@ -154,30 +213,56 @@ def _fit(
     limit: "Reference | None",
     table: str,
 ) -> Fits:
-    from ..scaling.joint import fit_joint
     from ..scaling.models import FEWEST, compare_models
     from ..scaling.power_law import fit_power_law
-    from ..scaling.regime import classify_regime
     from ..scaling.slices import slices_of
 
-    slices = {}
+    slices: dict[str, tuple[PowerLaw, ModelComparison | None]] = {}
     parts = slices_of(curve, axis)
-    for part in parts:
+    left_out = dict(parts.left_out)
+    for part in parts.made:
         n = len(part.losses.x)
-        if n >= 4:
-            fitted = fit_power_law(
+        try:
+            require(n >= 4, f"a fit needs four sizes; there are {n}")
+            law = fit_power_law(
                 part.curve, axis=axis, floor=floor if limit is None else limit
             )
             models = compare_models(part.curve, axis=axis) if n >= FEWEST else None
-            slices[part.label] = fitted, models
-    require(bool(slices), _too_few(parts, axis))
-    joint = None
-    if axis is not Axis.width:
-        try:
-            joint = fit_joint(curve, floor=floor)
-        except ManifoldScaleError:
-            joint = None  # not a grid of two resources
-    return Fits(slices, classify_regime(curve, axis, limit), joint, table)
+            slices[part.label] = law, models
+        except ManifoldScaleError as error:
+            left_out[part.label] = str(error)
+    if not slices:
+        few = max(len(part.losses.x) for part in parts.made) < 4
+        raise ManifoldScaleError(
+            _too_few(parts.made, axis) if few else next(iter(left_out.values()))
+        )
+    regime = _regime(curve, axis, limit)
+    return Fits(slices, left_out, regime, _both(curve, axis, floor), table, curve.columns)
+
+
+def _regime(curve: LearningCurve, axis: Axis, limit: "Reference | None") -> "RegimeVerdict":
+    """What it is that could not be classified costs the verdict, and not the fits."""
+    from ..scaling.evidence import Evidence
+    from ..scaling.regime import RegimeVerdict, classify_regime
+
+    try:
+        return classify_regime(curve, axis, limit)
+    except ManifoldScaleError as error:
+        reason = Evidence("not classified", "", str(error))
+        return RegimeVerdict("undetermined", axis, None, (reason,))
+
+
+def _both(curve: LearningCurve, axis: Axis, floor: str | float) -> "JointLaw | str":
+    """The law in both resources, or why there is none; "" where one alone was varied."""
+    from ..scaling.joint import fit_joint
+
+    varied = (len(np.unique(curve.column(a))) > 1 for a in (Axis.data, Axis.parameters))
+    if axis is Axis.width or not all(varied):
+        return ""
+    try:
+        return fit_joint(curve, floor=floor)
+    except ManifoldScaleError as error:
+        return str(error)
 
 
 def _too_few(parts: list["Slice"], axis: Axis) -> str:
@@ -192,6 +277,7 @@ def _too_few(parts: list["Slice"], axis: Axis) -> str:
 
 
 def _show(fits: Fits) -> None:
+    show_columns(fits.columns)
     exponent = fits.regime.axis.exponent
     columns = {"runs at": "left", "sizes": "right", "n": "right"}
     columns |= {f"{exponent}, 95 %": "left", "floor, 95 %": "left", "curve": "left"}
@@ -209,15 +295,19 @@ def _show(fits: Fits) -> None:
             ]
         )
     show_table(f"Power laws, floor {rule}", columns, rows)
+    for label, reason in fits.left_out.items():
+        out.print(f"  not fitted: {label or 'all runs'}: {reason}", style="yellow")
     for note in _notes(fits):
         out.print(f"  ! {note}", style="yellow")
-    if fits.joint is not None:
+    if isinstance(fits.joint, str):
+        out.print(f"\nTogether: not fitted: {fits.joint}" if fits.joint else "", end="")
+    else:
         out.print(f"\nTogether: {fits.joint.headline()}")
         for note in fits.joint.caveats:
             out.print(f"  ! {note}", style="yellow")
         out.print(f"As a sum of two powers: {fits.joint.rival.headline()}")
     regime = fits.regime
-    out.print(f"\n[bold]Regime: {regime.verdict}[/bold]")
+    out.print(f"\nRegime: {regime.verdict}", style="bold")
     for item in regime.evidence:
         out.print(f"  - {item}")
     for runs in regime.settle:
@@ -263,8 +353,7 @@ def _panels(fits: Fits) -> list["Panel"]:
     losses, slopes = [], []
     for color, (label, (fitted, _)) in enumerate(fits.slices.items()):
         x, y = fitted.losses.x, fitted.losses.y
-        spread = fitted.losses.spread if fitted.losses.spread > 0 else 0.0
-        error = y * spread / np.sqrt(fitted.losses.runs)
+        error = y * fitted.scatter[0] / np.sqrt(fitted.losses.runs)
         grid = np.geomspace(x[0], x[-1], 200)
         losses.append(Line(label, x, y, "points", 1.96 * error, color))
         losses.append(Line("", grid, fitted.predict(grid), "line", None, color))

@@ -1,30 +1,21 @@
 """`manifoldscale predict`."""
 
-from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, number, with_interval
 from ..core.result import Quantity
-from ..core.tables import Row, is_missing, rows_of
-from .console import out, show_json, show_table
+from .console import out, show_columns, show_json, show_table
 
 if TYPE_CHECKING:
     from ..report.lines import Panel
     from ..scaling.exponent import ExponentPrediction
     from ..scaling.relation import RelationTest
+    from ..scaling.relation_table import Pairs
 
-ALIASES = {
-    "dimension": ("dim", "d", "intrinsic_dimension"),
-    "dimension_stderr": ("dim_stderr", "d_stderr", "dimension_error"),
-    "alpha": ("exponent", "alpha_d", "alpha_p"),
-    "alpha_stderr": ("exponent_stderr", "alpha_error", "alpha_d_stderr", "alpha_p_stderr"),
-    "group": ("architecture",),
-    "dataset": ("data", "data_set"),
-}
 LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
 
 
@@ -61,18 +52,23 @@ def predict(
 
     With --dimension: the resolution-limited exponents, and what equality rests on. With
     --table: is alpha = 4/d? The columns are `dimension`, `alpha`, their errors
-    `dimension_stderr`, `alpha_stderr`, and, if there are any, `group` (what should not
-    matter, such as the architecture) and `dataset` (where rows share one).
+    `dimension_stderr`, `alpha_stderr` or the ends of their intervals, `dimension_low`,
+    `dimension_high`, `alpha_low`, `alpha_high`, and, if there are any, `group` (what should
+    not matter, such as the architecture) and `dataset` (where rows share one). Usual other
+    names are read; what was read, and what was not, is printed.
     """
     if (dimension is None) == (path is None):
         raise click.UsageError("Give one of --dimension and --table.")
     if path is not None:
-        found = _relation(rows_of(path, ALIASES))
+        from ..scaling.relation_table import read_pairs
+
+        pairs = read_pairs(path)
+        found = _relation(pairs)
         if figure is not None:
             from ..report.lines import save_panels
 
             save_panels([_panel(found)], figure)
-        _show_relation(found, figure, as_json)
+        _show_relation(found, pairs, figure, as_json)
         return
     if figure is not None:
         raise click.UsageError("--figure needs --table.")
@@ -107,9 +103,12 @@ def _predictions(
 
 
 def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
-    rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in predictions]
+    rows = [
+        [p.law, p.kind, number(p.alpha), str(p.interval) if p.interval.width > 0 else ""]
+        for p in predictions
+    ]
     first = predictions[0]
-    out.print(f"Exponents implied by d = {number(first.dim)} {first.dim_interval}")
+    out.print(f"Exponents implied by d = {with_interval(first.dim, first.dim_interval)}")
     columns = {"law": "left", "kind": "left", "alpha": "right", "95 % interval": "left"}
     show_table("", columns, rows)
     for prediction in predictions:
@@ -128,33 +127,25 @@ def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
         )
 
 
-def _relation(rows: list[Row]) -> "RelationTest":
+def _relation(pairs: "Pairs") -> "RelationTest":
     from ..scaling.relation import test_relation
 
-    for name in ("dimension", "alpha"):
-        require(
-            name in rows[0], f"The table needs a column {name!r}; it has {list(rows[0])}."
-        )
-
-    def pairs(name: str) -> list[Any]:
-        return [
-            row[name]
-            if is_missing(error := row.get(f"{name}_stderr"))
-            else (row[name], error)
-            for row in rows
-        ]
-
-    def labels(name: str) -> list[Hashable] | None:
-        return [row[name] for row in rows] if name in rows[0] else None
-
-    return test_relation(
-        pairs("dimension"), pairs("alpha"), labels("group"), labels("dataset")
-    )
+    return test_relation(pairs.dimension, pairs.alpha, pairs.groups, pairs.datasets)
 
 
-def _show_relation(found: "RelationTest", figure: str | None, as_json: bool) -> None:
+def _show_relation(
+    found: "RelationTest", pairs: "Pairs", figure: str | None, as_json: bool
+) -> None:
     if as_json:
-        show_json(found.row() | {"p_bound": found.p_bound, "groups": found.group_ratios})
+        show_json(
+            found.row()
+            | {
+                "p_bound": found.p_bound,
+                "groups": found.group_ratios,
+                "caveats": [str(note) for note in found.caveats],
+                "columns": pairs.columns,
+            }
+        )
         return
     law = f"{found.constant:g}/d"
     rows = [
@@ -173,6 +164,7 @@ def _show_relation(found: "RelationTest", figure: str | None, as_json: bool) -> 
         ["scatter between data sets", number(found.tau), str(found.tau_interval), ""],
         *([f"r of {name}", number(r), "", ""] for name, r in found.group_ratios.items()),
     ]
+    show_columns(pairs.columns)
     out.print(f"Relation over {len(found.dims)} data sets")
     columns = {"": "left", "value": "right", "95 % interval": "left", "p of": "left"}
     show_table("", columns, rows)
@@ -181,6 +173,9 @@ def _show_relation(found: "RelationTest", figure: str | None, as_json: bool) -> 
         f"p = {number(found.p_equality, 2)}"
     )
     below = ", ".join(f"row {i + 1}" for i in found.below) or "none"
+    tested = sum(p == p for p in found.p_bound)
+    if tested < len(found.dims):
+        below += f" of the {tested} with an error" if tested else ", as no error is stated"
     out.print(f"alpha >= {law}: below it at 5 %, by Holm: {below}")
     if found.p_universal == found.p_universal:
         out.print(f"the same in all groups: p = {number(found.p_universal, 2)}")

@@ -86,7 +86,8 @@ def _show(result: "StudyResult", place: Path) -> None:
     fit = result.fit
     out.print(
         f"\n[bold]{fit.axis.exponent} = {number(fit.alpha)}[/bold]  "
-        f"95 % interval {fit.interval}"
+        f"95 % interval {fit.interval}",
+        markup=True,
     )
     out.print(
         f"  test loss of {len(result.curve)} networks, D = {fit.losses.x[0]:.0f} to "
@@ -112,7 +113,8 @@ def _show(result: "StudyResult", place: Path) -> None:
     if result.headline is not None:
         out.print(
             f"\n[bold]r = alpha_D d / 4 = {number(result.headline.ratio)}[/bold]  "
-            f"95 % interval {result.headline.interval}  ({result.headline_site})"
+            f"95 % interval {result.headline.interval}  ({result.headline_site})",
+            markup=True,
         )
         for note in result.own_caveats:
             out.print(f"  ! {note}", style="yellow")

@@ -151,19 +151,25 @@ def _save(path: Path, plans: dict[str, "Plan"], curves: dict[str, "LearningCurve
 
 
 def _fits(curve: "LearningCurve", axis: "Axis") -> dict[str, Any]:
-    """Power laws of the slices that have enough sizes, or why there is none."""
+    """Power laws of the slices that have enough sizes, and why the others have none."""
     from ..scaling.power_law import fit_power_law
     from ..scaling.slices import slices_of
 
-    fits, reason = [], ""
+    fits: list[dict[str, Any]] = []
     try:
-        for part in slices_of(curve, axis):
-            floor = "free" if curve.floor is None else curve.floor
+        slices = slices_of(curve, axis)
+    except ManifoldScaleError as error:
+        return {"fits": fits, "reason": str(error)}
+    reasons = dict(slices.left_out)
+    for part in slices.made:
+        floor = "free" if curve.floor is None else curve.floor
+        try:
             fit = fit_power_law(part.curve, axis=axis, floor=floor)
             fits.append({"slice": part.label, "fit": fit})
-    except ManifoldScaleError as error:
-        reason = str(error)
-    return {"fits": fits, "reason": reason}
+        except ManifoldScaleError as error:
+            reasons[part.label] = str(error)
+    said = [f"{label}: {why}" if label else why for label, why in reasons.items()]
+    return {"fits": fits, "reason": "; ".join(said)}
 
 
 def read_plans(path: Path) -> dict[str, "Plan"]:

@@ -224,11 +224,35 @@ class Caveat(enum.Enum):
         "sizes within a factor of three of the other resource, where both limit the loss, "
         "were left out"
     )
+    SLICES_LEFT_OUT = (
+        "runs at some values of the other resource could not be averaged, and were left out"
+    )
     FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
-    FAILED_RUNS = "runs with a non-finite loss were left out"
+    TAKEN_AS_EXACT = (
+        "values without an error are taken as exact, which estimates never are: state "
+        "their errors; without them nothing is said of the bound, and p is too small"
+    )
+    FAILED_RUNS = "runs without a finite loss, or without a size, were left out"
+    ZERO_LOSSES = (
+        "some losses are zero, of runs whose test sets show no error; they are in the "
+        "means, which a larger test set would make sure of"
+    )
+    STATED_ERRORS = (
+        "errors that are stated beside the losses give no weights and no interval: those "
+        "of a test set do not hold the scatter between networks; several runs a size do"
+    )
     MIXED_RUNS = (
-        "runs of one size differ in a column that is not read, and so do their losses: "
-        "they were averaged as if they were repeats; fit each value of that column alone"
+        "runs differ in a column that is not read, and so do their losses, or nothing "
+        "tells that they do not: they were taken as if they were repeats; fit each value "
+        "of that column alone"
+    )
+    ROWS_LEFT_OUT = (
+        "a network counts once, and the table has more rows than networks: say which row "
+        "of each is meant"
+    )
+    OTHER_COLUMNS = (
+        "a column that is not read may be meant as well as the one that is: name the right "
+        "one, `size_column`"
     )
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "

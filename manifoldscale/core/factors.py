@@ -1,73 +1,174 @@
 """Columns of a table that its reader does not know, but by which the losses differ."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array
-from .tables import is_missing
+from .arrays import Array, Floats, Ints
+from .names import is_clock, is_measured
+from .tables import Row, as_number
 
 CERTAIN = 1e-3  # p-value below which a column is no other name for the seed
-FEWEST = 2  # sizes at which each value of a setting stands
-MOST = 50  # values of a setting; more are names or measurements
+LIKELY = 0.01  # the same beside a curve of the sizes, where there are few of them
+FEWEST = 4  # degrees of freedom for a test beside a curve of the sizes
+MOST = 300  # values of a setting that are compared, the most frequent ones
+ROUNDING = 1e-20  # mean square of log losses that is none
 
 
 def settings_that_matter(
-    rows: Sequence[Mapping[str, Any]],
-    known: frozenset[str],
-    sizes: Sequence[Hashable],
-    losses: Sequence[float],
+    rows: Sequence[Row], names: Sequence[str], sizes: Sequence[Hashable], losses: Array
 ) -> tuple[str, ...]:
-    """The unknown columns that split runs of one size into groups of different loss.
+    """The unread columns by which runs that are taken for repeats differ in their loss.
 
-    Such as the task, the optimiser or the step: the runs are no repeats of each other. A
-    setting takes each of its values at several sizes, which a time or an accuracy does not.
-    Its effect on log losses, less their mean at each size, is tested by an F test; another
-    name for the seed has none.
+    Such as the task, the optimiser or the learning rate. The effect on log losses, less
+    their mean at each size, is tested by an F test: of the values, where they recur, a cell
+    without one being a value too; else, of numbers, of a trend. Another name for the seed
+    has none. Where there is one value a size, the test is that of a trend beside a smooth
+    curve of the sizes, and what rises or falls with the size is part of that curve.
+
+    Where too little is left to test against, the column may explain every loss, and counts.
     """
-    y = np.array(losses, dtype=float)
-    usable = np.isfinite(y) & (y > 0)
-    names = [name for name in rows[0] if name not in known] if rows else []
-    return tuple(
-        str(name)
-        for name in names
-        if _matters([r.get(name) for r in rows], sizes, y, usable)
-    )
+    usable = np.flatnonzero(np.isfinite(losses) & (losses > 0)).tolist()
+    logs = np.log(losses[usable])
+    at = [sizes[i] for i in usable]
+    found = []
+    for name in names:
+        if is_measured(name) or is_clock(name):
+            continue  # an outcome goes with the loss
+        values = [rows[i][name] for i in usable]
+        if name == "index" and all(isinstance(value, int) for value in values):
+            continue  # row numbers
+        if _matters(values, at, logs):
+            found.append(name)
+    return tuple(found)
 
 
-def _matters(
-    values: Sequence[Any],
-    sizes: Sequence[Hashable],
-    losses: Array,
-    usable: Array,
-) -> bool:
-    keep = [i for i in np.flatnonzero(usable).tolist() if not is_missing(values[i])]
-    levels = sorted({str(values[i]) for i in keep})
-    cells = sorted({str(sizes[i]) for i in keep})
-    if not 2 <= len(levels) <= min(len(keep) / FEWEST, MOST):
+def _matters(values: Sequence[Any], at: Sequence[Hashable], logs: Floats) -> bool:
+    cell, level = _codes(at), _codes(values)
+    numbers = np.array([as_number(v) for v in values], dtype=float)  # None is NaN
+    numeric = 2 * int(np.isfinite(numbers).sum()) >= len(values)
+    if level.max(initial=0) == 0:
         return False
-    level = np.array([levels.index(str(values[i])) for i in keep])
-    cell = np.array([cells.index(str(sizes[i])) for i in keep])
-    stands = np.zeros((len(levels), len(cells)), dtype=bool)
-    stands[level, cell] = True
-    if stands.sum(1).min() < FEWEST:
+    recurs = 2 * (level.max() + 1) <= len(level)
+    if len(set(zip(cell.tolist(), level.tolist(), strict=True))) == cell.max() + 1:
+        if not (numeric or recurs):
+            return False  # names: each stands about once
+        x = numbers if numeric else level.astype(float)
+        p = _p_beside_sizes(x, at, cell, logs)
+        return p is None or p < LIKELY
+    if recurs:
+        p = _p_of_levels(level, cell, logs)
+    elif numeric:
+        known = np.isfinite(numbers)
+        p = _p_within(numbers[known], cell[known], logs[known])
+    else:
         return False
-    logs = np.log(losses[keep])
-    design = np.eye(len(cells))[cell]
-    alone, rank = _residual(design, logs)
-    with_it, more = _residual(np.hstack([design, np.eye(len(levels))[level]]), logs)
-    freedom = len(keep) - more
-    if more == rank or freedom < 1:  # the same in all runs of a size; one run a cell
-        return False
+    return p is None or p < CERTAIN
+
+
+def _codes(values: Sequence[Hashable]) -> Ints:
+    codes: dict[str, int] = {}
+    return np.array([codes.setdefault(str(v), len(codes)) for v in values], dtype=np.int64)
+
+
+def _p_of_levels(level: Ints, cell: Ints, logs: Floats) -> float | None:
+    """Of no effect of the levels within cells; None where nothing is left to test with."""
+    frequent = np.argsort(-np.bincount(level), kind="stable")[:MOST]
+    keep = np.isin(level, frequent)
+    level, cell = (np.unique(c[keep], return_inverse=True)[1] for c in (level, cell))
+    y = _within(logs[keep], cell)
+    table = np.zeros((int(cell.max()) + 1, int(level.max()) + 1))
+    np.add.at(table, (cell, level), 1.0)
+    # The normal equations of the levels, their means over cells taken out.
+    normal = np.diag(table.sum(0)) - table.T @ (table / table.sum(1, keepdims=True))
+    effect = np.linalg.pinv(normal, hermitian=True) @ np.bincount(level, weights=y)
+    rank = int(np.linalg.matrix_rank(normal, hermitian=True))
+    rest = y - _within(np.asarray(effect)[level], cell)
+    return _p(y, rest, rank, len(y) - len(table) - rank)
+
+
+def _p_within(x: Floats, cell: Ints, logs: Floats) -> float | None:
+    """Of no trend within cells."""
+    cell = np.unique(cell, return_inverse=True)[1]
+    y = _within(logs, cell)
+    freedom = len(y) - int(cell.max()) - 1
+
+    def p(trend: Floats) -> float | None:
+        design = np.column_stack([_within(column, cell) for column in trend])
+        rest, rank = _rest(design, y)
+        return _p(y, rest, rank, freedom - rank)
+
+    return _least([p(trend) for trend in _trends(x)])
+
+
+def _p_beside_sizes(
+    x: Floats, at: Sequence[Hashable], cell: Ints, logs: Floats
+) -> float | None:
+    """Of no trend of the means at each size, beside a parabola in log sizes."""
+    first = np.unique(cell, return_index=True)[1]
+    x, y = x[first], np.bincount(cell, weights=logs) / np.bincount(cell)
+    known = np.isfinite(x)
+    x, y = x[known], y[known]
+    given = np.array([at[i] for i in first[known].tolist()], dtype=float)
+    swept = [
+        np.log(column) for column in given.T if np.ptp(column) > 0 and (column > 0).all()
+    ]
+    if len(swept) == 1 and _is_monotone(swept[0], x):
+        return 1.0
+    terms = [np.ones(len(y)), *swept, *(column**2 for column in swept)]
+    smooth = np.column_stack(terms)
+    y, used = _rest(smooth, y)
+
+    def p(trend: Floats) -> float | None:
+        design = np.column_stack([_rest(smooth, column)[0] for column in trend])
+        rest, rank = _rest(np.where(abs(design) < 1e-9, 0.0, design), y)
+        freedom = len(y) - used - rank
+        return _p(y, rest, rank, freedom if freedom >= FEWEST else 0)
+
+    return _least([p(trend) for trend in _trends(x)])
+
+
+def _is_monotone(size: Floats, x: Floats) -> bool:
+    steps = np.diff(x[np.argsort(size)])
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _trends(x: Floats) -> list[Floats]:
+    """(2, values) the ranks and their squares; of positive numbers the logarithms too."""
     from scipy import stats
 
-    noise = max(with_it, 1e-20 * len(keep))  # exact losses leave rounding only
-    ratio = (alone - with_it) / (more - rank) / (noise / freedom)
-    return bool(stats.f.sf(ratio, more - rank, freedom) < CERTAIN)
+    forms = [stats.rankdata(x) / len(x) - 0.5]
+    if (x > 0).all():
+        forms.append(np.log(x) - np.log(x).mean())
+    return [np.stack([form, form**2]) for form in forms]
 
 
-def _residual(design: Array, y: Array) -> tuple[float, int]:
-    """The sum of squares that least squares leave, and the rank of the design."""
-    found, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
-    return float(((y - design @ found) ** 2).sum()), int(rank)
+def _least(p: list[float | None]) -> float | None:
+    """Of several tests of one thing, each as good as it is alone."""
+    known = [value for value in p if value is not None]
+    return min(1.0, len(known) * min(known)) if len(known) == len(p) else None
+
+
+def _rest(design: Floats, y: Floats) -> tuple[Floats, int]:
+    """What least squares leave of y, and the rank of the design."""
+    found, _, rank, _ = np.linalg.lstsq(design, y, rcond=1e-9)
+    return y - design @ found, int(rank)
+
+
+def _within(values: Array, cell: Array) -> Floats:
+    """Less the mean of each cell."""
+    means = np.bincount(cell, weights=values) / np.bincount(cell)
+    return np.asarray(values - means[cell])
+
+
+def _p(y: Floats, rest: Floats, rank: int, freedom: int) -> float | None:
+    if rank == 0:
+        return 1.0
+    if freedom < 1:
+        return None
+    from scipy import stats
+
+    noise = max(float(rest @ rest), ROUNDING * len(y))  # exact losses leave rounding only
+    ratio = (float(y @ y) - float(rest @ rest)) / rank / (noise / freedom)
+    return float(stats.f.sf(ratio, rank, freedom))

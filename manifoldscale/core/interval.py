@@ -4,7 +4,7 @@ import dataclasses as dc
 import math
 from collections.abc import Callable, Iterator
 
-from .errors import require
+from .errors import is_real, require
 
 
 @dc.dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Interval:
             not self.low > self.high,
             f"An interval needs low <= high; got ({self.low}, {self.high}).",
         )
+        check_level(self.level)
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.low, self.high))
@@ -52,6 +53,24 @@ class Interval:
         """The interval of a monotone function (rising or falling) of the quantity."""
         ends = sorted((function(self.low), function(self.high)))
         return Interval(ends[0], ends[1], self.level)
+
+
+def check_level(level: object) -> None:
+    """Refuse what is no level: 95, say, for 0.95."""
+    require(
+        is_real(level) and 0 < level < 1,  # type: ignore[operator]
+        f"`level` must be between 0 and 1, as in 0.95; not {level!r}.",
+    )
+
+
+def with_interval(value: float, interval: Interval) -> str:
+    """A value as it is printed everywhere; one that was given has no interval.
+
+    >>> with_interval(8.0, Interval(7.5, 8.5)), with_interval(8.0, Interval(8.0, 8.0))
+    ('8.00 [7.50, 8.50]', '8.00, given')
+    """
+    known = interval.width == 0
+    return f"{number(value)}, given" if known else f"{number(value)} {interval.labelled}"
 
 
 def number(value: float, digits: int = 3) -> str:

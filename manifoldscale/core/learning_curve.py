@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array
-from .errors import ManifoldScaleError, require
+from .columns import SIZES, Columns, columns_of_losses
+from .errors import ManifoldScaleError, one_of, require
 from .factors import settings_that_matter
+from .names import meaning, unit_of
 from .result import write_csv
 from .style import drawing, log_axes
-from .tables import Row, is_missing, rows_of
+from .tables import Row, as_number, read_rows
+from .trajectories import CHOICES, networks_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +88,10 @@ class LearningCurve:
     floor : the irreducible loss where it is known, else None.
     shared_data : the runs share examples of one finite data set.
     task : how the task is called in tables.
-    mixed : columns of the table that were not read, such as a task or an optimiser, by
-        which the losses of runs of one size differ.
+    mixed : columns of the table that were not read, such as a task, an optimiser or a
+        step, by which the losses in rows of one size differ.
+    columns : which columns of a table were read, as what, and which were not; None where
+        the curve comes from no table.
     """
 
     runs: tuple[Run, ...]
@@ -95,13 +100,15 @@ class LearningCurve:
     shared_data: bool = False
     task: str = ""
     mixed: tuple[str, ...] = ()
+    columns: Columns | None = None
 
     def __len__(self) -> int:
         return len(self.runs)
 
     def __str__(self) -> str:
         sizes = {run.dataset_size for run in self.runs}
-        return f"LearningCurve of {len(self.runs)} runs at {len(sizes)} dataset sizes"
+        said = f"LearningCurve of {len(self.runs)} runs at {len(sizes)} dataset sizes"
+        return said if self.columns is None else f"{said}\n{self.columns}"
 
     def column(self, axis: Axis | str) -> Array:
         """The sizes along an axis, one a run; NaN where a run does not say."""
@@ -162,89 +169,119 @@ class LearningCurve:
         write_csv(Path(path), self.rows())
 
     @classmethod
-    def from_frame(cls, frame: Any, **about: Any) -> "LearningCurve":
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        row: str | None = None,
+        size_column: str | Mapping[str, str] | None = None,
+        loss_column: str | None = None,
+        **about: Any,
+    ) -> "LearningCurve":
         """A curve from losses measured anywhere.
 
-        `frame` is a data frame of pandas or polars, the path of a .csv, .tsv or .parquet
-        file, or a list of mappings, one row a run. It has a column `loss` and at least one
-        of `dataset_size`, `width`, `parameters`; `seed`, `loss_stderr`, `train_loss`,
-        `converged` and `failure` are read where they are there. Usual other names do as
-        well (`ALIASES`), such as test_loss, n_train, params; a bare N, which is examples to
-        some and parameters to others, does not. `about` are the other fields of a curve.
+        >>> table = {"n_train": [100, 200], "val_loss": [0.3, 0.2], "note": ["a", "b"]}
+        >>> print(LearningCurve.from_frame(table))
+        LearningCurve of 2 runs at 2 dataset sizes
+        read: n_train as dataset_size, val_loss as loss; not read: note
+
+        Parameters
+        ----------
+        frame : a data frame of pandas, polars or pyarrow; the path of a .csv, .tsv,
+            .parquet, .json or .jsonl file; a mapping of columns; or a list of mappings, one
+            row a run. It has a column `loss` and at least one of `dataset_size`, `width`,
+            `parameters`; `seed`, `loss_stderr`, `train_loss`, `converged` and `failure`
+            are read where they are there. Names that others give them do as well, such as
+            test_loss, val/loss, config.n_train, Training Tokens, model_params. A bare N is
+            read (as parameters) beside D only.
+        row : of a log, with many rows a network: "last" or "best" of each; "all" takes
+            every row for a network. By default the last, where there are steps or epochs.
+        size_column : the column of the size, where the name does not say it: by its axis,
+            as in {"data": "N"}, or its name alone for the data.
+        loss_column : the column of the loss, where several may be meant.
+        about : the other fields of a curve.
+
+        Raises
+        ------
+        ManifoldScaleError : no loss or no size; several columns that may be the loss or a
+            size; cells that are no numbers; rows of one network that nothing orders.
         """
-        rows = rows_of(frame, ALIASES)
-        runs = tuple(map(_run, rows))
-        about.setdefault("mixed", _mixed(rows, runs))
-        return cls(runs, **about)
+        rows = read_rows(frame)
+        if row is not None:
+            one_of("row", row, CHOICES)
+        columns = columns_of_losses(rows, loss_column, _fields(size_column))
+        kept = networks_in(rows, columns, row)
+        columns = dc.replace(columns, rows=kept.said, logged=kept.by or "")
+        runs = tuple(_run(one, columns) for one in kept.rows)
+        about.setdefault("mixed", _mixed(kept.rows, runs, columns))
+        return cls(runs, columns=columns, **about)
 
 
-# Names that other people's tables use.
-ALIASES = {
-    "loss": ("test_loss", "val_loss", "validation_loss", "eval_loss", "test_mse"),
-    "dataset_size": (
-        "d", "n_train", "train_size", "training_size", "n_samples", "num_samples",
-        "samples", "n_examples", "num_examples", "examples", "tokens", "data_size",
-    ),
-    "parameters": (
-        "p", "params", "n_params", "num_params", "n_parameters", "num_parameters",
-        "model_size", "parameter_count",
-    ),
-    "width": ("w", "hidden", "hidden_size", "hidden_width", "hidden_dim", "n_hidden"),
-    "loss_stderr": ("stderr", "test_stderr", "loss_se", "test_loss_stderr"),
-    "train_loss": ("training_loss", "final_train_loss"),
-    "seed": ("random_seed", "replicate"),
-}  # fmt: skip
-SIZES = tuple(axis.value for axis in Axis)
 YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 
 
-def _run(row: Mapping[str, Any]) -> Run:
+def _fields(size_column: str | Mapping[str, str] | None) -> dict[str, str]:
+    """The column of each size, by the field of a run; a name alone is that of the data,
+    unless it says itself what it is.
+    """
+    if size_column is None:
+        return {}
+    if isinstance(size_column, str):
+        said = meaning(size_column)
+        return {said if said in SIZES else Axis.data.value: size_column}
     require(
-        "loss" in row,
-        f"The table needs a column 'loss' (or {', '.join(ALIASES['loss'])}); it has "
-        f"{list(row)}.",
+        isinstance(size_column, Mapping),
+        "`size_column` must be the name of a column, or one for each axis, as in "
+        f"{{'data': 'N'}}; not {size_column!r}.",
     )
-    require(
-        any(name in row for name in SIZES),
-        "The table needs a column 'dataset_size', 'width' or 'parameters'; it has "
-        f"{list(row)}.",
-    )
-    known = {field.name for field in dc.fields(Run)} & row.keys()
-    given = {name: row[name] for name in known if not is_missing(row[name])}
-    for name in {"loss", "loss_stderr", "train_loss", *SIZES} & given.keys():
-        given[name] = _number(name, given[name])
-    for name in set(SIZES) & given.keys():
-        if float(given[name]).is_integer():  # a column with gaps is read as floats
-            given[name] = int(given[name])
-    if "converged" in given:
-        given["converged"] = _truth(given["converged"])
+    return {
+        axis if axis in SIZES else Axis.of(axis).value: column
+        for axis, column in size_column.items()
+    }
+
+
+def _run(row: Row, columns: Columns) -> Run:
+    given: dict[str, Any] = {}
+    for column, field in columns.read:
+        value = row[column]
+        if value is None:
+            continue
+        if field in ("loss", "loss_stderr", "train_loss", *SIZES):
+            value = _number(column, field, value)
+        if field in SIZES:
+            value = value * unit_of(column)
+            # A column with gaps is read as floats.
+            value = int(value) if float(value).is_integer() else value
+        if field == "converged":
+            value = _truth(column, value)
+        given[field] = value
     return Run(**{"loss": math.nan, **given})
 
 
-def _mixed(rows: list[Row], runs: tuple[Run, ...]) -> tuple[str, ...]:
-    known = frozenset(field.name for field in dc.fields(Run))
-    known |= {other for others in ALIASES.values() for other in others}
+def _mixed(rows: list[Row], runs: tuple[Run, ...], columns: Columns) -> tuple[str, ...]:
     sizes = [tuple(getattr(run, name) for name in SIZES) for run in runs]
-    return settings_that_matter(rows, known, sizes, [run.loss for run in runs])
+    losses = np.array([run.loss for run in runs], dtype=float)
+    unread = [name for name in columns.unread if name != columns.logged]
+    logged = (columns.logged,) if columns.logged else ()
+    return (*logged, *settings_that_matter(rows, unread, sizes, losses))
 
 
-def _number(name: str, value: Any) -> float:
-    """A number, or a text that is one: `csv` and columns with one bad cell give texts."""
-    if isinstance(value, int | float | np.number):
-        return value  # type: ignore[return-value]  # as it came: whole numbers stay whole
-    try:
-        return float(str(value))
-    except ValueError:
+def _number(column: str, field: str, value: Any) -> float:
+    found = as_number(value)
+    if found is None:
+        said = repr(column) if column == field else f"{column!r} as {field!r}"
         raise ManifoldScaleError(
-            f"Column {name!r} must hold numbers; it holds {value!r}."
-        ) from None
+            f"Column {said} must hold numbers; it holds {value!r}. Numbers are written as "
+            "in 1600, 0.5 or 1.25e8."
+        )
+    return found
 
 
-def _truth(value: Any) -> bool:
+def _truth(column: str, value: Any) -> bool:
     """Yes or no; the text "False" would count as true."""
     text = str(value).strip().lower()
     require(
         text in (*YES, *NO),
-        f"Column 'converged' must hold true or false; it holds {value!r}.",
+        f"Column {column!r} must hold true or false; it holds {value!r}.",
     )
     return text in YES

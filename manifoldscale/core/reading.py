@@ -5,6 +5,7 @@ plain values that come back from JSON as they were.
 import dataclasses as dc
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any
 
 from .errors import ManifoldScaleError
@@ -170,8 +171,9 @@ def difference(first: Reading, second: Reading) -> Reading:
     The ends are those of the two intervals, asymmetric or open as they are, by the method
     of variance estimates recovery (Zou and Donner 2008): the low end is the difference
     less the root of the squared distances of `first` to its low end and of `second` to its
-    high one. At the same examples the two errors go together, so that the interval is
-    wider than it need be.
+    high one. Of two levels the interval has the higher: the ends of the other are moved
+    out by the ratio of the normal quantiles. At the same examples the two errors go
+    together, so that the interval is wider than it need be.
 
     >>> def read(value, low, high):
     ...     return Reading("dimension", value, Interval(low, high), "TwoNN()", 100)
@@ -179,12 +181,12 @@ def difference(first: Reading, second: Reading) -> Reading:
     4.00 [-1.00, 9.00]
     """
     value = first.value - second.value
-    (low, high), (low2, high2) = first.interval, second.interval
+    level = max(first.interval.level, second.interval.level)
+    (low, high), (low2, high2) = (_stretched(one, level) for one in (first, second))
     down = math.hypot(first.value - low, high2 - second.value)
     up = math.hypot(high - first.value, second.value - low2)
     least = ROUNDING * abs(value)
     ends = [end if abs(end) > least else 0.0 for end in (value - down, value + up)]
-    level = min(first.interval.level, second.interval.level)
     return Reading(
         name=first.name,
         value=value,
@@ -199,6 +201,17 @@ def difference(first: Reading, second: Reading) -> Reading:
         caveats=("not known on one side",) if math.isnan(value) else (),
         more={"errors": "taken as independent: conservative at the same examples"},
     )
+
+
+def _stretched(one: Reading, level: float) -> tuple[float, float]:
+    """The ends of the interval at a higher level."""
+    by = _quantile(level) / _quantile(one.interval.level)
+    low, high = one.interval
+    return one.value - by * (one.value - low), one.value + by * (high - one.value)
+
+
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def _number(stored: Any, where_null: float) -> float:

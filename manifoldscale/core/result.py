@@ -94,6 +94,13 @@ class Quantity(Result):
         ax.set(xlabel=self.name)
 
 
+def is_dimension(quantity: Quantity) -> bool:
+    """Whether it is one, or was made by hand and says nothing of what it is; a curvature,
+    say, is none.
+    """
+    return quantity.name in ("dimension", Quantity.name)
+
+
 @dc.dataclass(frozen=True)
 class Table(Sequence[Result]):
     """Results side by side: a sequence, with a row each."""

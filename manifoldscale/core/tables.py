@@ -1,89 +1,284 @@
-"""Tables from anywhere as rows: files, data frames of any library, lists of mappings."""
+"""Tables from anywhere as rows: files, data frames of any library, columns, mappings."""
 
-import math
-from collections.abc import Mapping, Sequence
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .errors import ManifoldScaleError, require
 
 Row = dict[str, Any]
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
+ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
+BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
 
 
-def rows_of(table: Any, aliases: Mapping[str, Sequence[str]]) -> list[Row]:
-    """The rows of a table, columns under the names that are looked for.
+def read_rows(table: Any) -> list[Row]:
+    """The rows of a table, all with the same columns; what is missing is None.
 
     Parameters
     ----------
-    table : the path of a .csv, .tsv or .parquet file; a pandas or polars data frame; a
-        list of mappings.
-    aliases : for each name the other names that a column may have, in lower case with
-        underscores. A column of the name itself comes first; other columns stay.
+    table : the path of a file; a data frame of pandas, polars or pyarrow, whose index, if
+        it has a name, is a column like the others; a pandas Series; a mapping of columns; a
+        structured array; or a list of mappings, whose nested mappings are columns such as
+        `config.width`.
 
     Raises
     ------
-    ManifoldScaleError : no such file or format, no rows, two columns for one name.
+    ManifoldScaleError : no such file or format, no rows, a column that stands twice.
     """
-    rows = _records(table)
+    records = [_flat(record) for record in _records(table)]
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    rows = [{name: _cell(record.get(name)) for name in columns} for record in records]
+    rows = [row for row in rows if any(value is not None for value in row.values())]
     require(bool(rows), "The table has no rows.")
-    renamed = _names(list(rows[0]), aliases)
-    return [{renamed.get(name, name): value for name, value in row.items()} for row in rows]
+    return rows
 
 
 def is_missing(value: Any) -> bool:
-    """None, NaN or an empty cell."""
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    """None, NaN, NaT, pandas' NA, a masked cell, or a text that stands for one of them."""
+    if value is None or value is np.ma.masked:
+        return True
+    if isinstance(value, str):
+        return value.strip().lower() in BLANK
+    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, without importing it
+        return True
+    try:
+        return bool(value != value)  # NaN, of any type, is not itself
+    except (TypeError, ValueError, ArithmeticError):  # an array, say
+        return False
 
 
-def _names(columns: list[str], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    renamed: dict[str, str] = {}
-    plain = {column: _plain(column) for column in columns}
-    for name, others in aliases.items():
-        if name in columns:
-            continue
-        found = [column for column in columns if plain[column] in (name, *others)]
-        if len(found) > 1:
-            listed = ", ".join(repr(column) for column in found)
-            raise ManifoldScaleError(
-                f"Columns {listed} may all be {name!r}: rename the one that is meant."
-            )
-        renamed |= dict.fromkeys(found, name)
-    return renamed
+def as_number(value: Any) -> float | int | None:
+    """A number, or a text that is one: `csv`, and columns with a bad cell, give texts.
+    None where it is neither.
+    """
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, int | float | np.number):
+        return value.item() if isinstance(value, np.number) else value
+    try:
+        return float(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
 
 
-def _plain(column: Any) -> str:
-    return str(column).strip().lower().replace(" ", "_").replace("-", "_")
+def _cell(value: Any) -> Any:
+    return None if is_missing(value) else value
 
 
-def _records(table: Any) -> list[Row]:
+def _flat(record: Mapping[Any, Any], before: str = "") -> Row:
+    """Mappings within a record, as loggers write them, as columns of their own."""
+    row: Row = {}
+    for key, value in record.items():
+        name = f"{before}{key}"
+        row |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return row
+
+
+def _records(table: Any) -> Iterable[Mapping[Any, Any]]:
     if isinstance(table, str | Path):
-        return _read(Path(table))
+        return _of_file(Path(table))
     if hasattr(table, "to_dicts"):  # polars
         return list(table.to_dicts())
-    if hasattr(table, "to_dict"):  # pandas
-        return list(table.to_dict("records"))
+    if hasattr(table, "to_pylist"):  # pyarrow
+        return list(table.to_pylist())
+    if hasattr(table, "to_dict") and hasattr(table, "index"):  # pandas
+        return _of_pandas(table)
+    if isinstance(table, np.ndarray) and table.dtype.names:
+        names = table.dtype.names
+        return [dict(zip(names, row, strict=True)) for row in table.ravel().tolist()]
+    if isinstance(table, Mapping):
+        return _of_columns(table)
     if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
-        return [dict(row) for row in table]
+        return table
     raise ManifoldScaleError(
-        "A table is the path of a .csv, .tsv or .parquet file, a data frame of pandas or "
-        f"polars, or a list of mappings; not {type(table).__name__}."
+        "A table is the path of a file, a data frame of pandas, polars or pyarrow, a "
+        f"mapping of columns, or a list of mappings; not {_kind(table)}."
     )
 
 
-def _read(path: Path) -> list[Row]:
-    require(path.is_file(), f"There is no file {path.as_posix()!r}.")
-    import pandas as pd
+def _kind(table: Any) -> str:
+    if isinstance(table, Sequence) and table:
+        return f"a {type(table).__name__} of {type(table[0]).__name__}"
+    return type(table).__name__
 
+
+def _of_pandas(table: Any) -> list[Row]:
+    """With the index, unless it only numbers the rows: pandas puts there what rows were
+    grouped by.
+    """
+    frame = table if hasattr(table, "columns") else table.to_frame(table.name or "loss")
+    columns = [_joined(name) for name in frame.columns]
+    _refuse_twice(columns)
+    rows = [
+        dict(zip(columns, row, strict=True))
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    for level in range(frame.index.nlevels):
+        values = frame.index.get_level_values(level)
+        name = values.name
+        numbered = name is None and values.dtype.kind in "iu"
+        if numbered and (len(frame.columns) > 1 or list(values) == list(range(len(rows)))):
+            continue  # row numbers, or what a filter left of them
+        label = _joined(name) if name is not None else "index"
+        if label in columns:
+            if all(row[label] == v for row, v in zip(rows, values, strict=True)):
+                continue
+            label = f"{label} (index)"
+        rows = [{label: v} | row for row, v in zip(rows, values, strict=True)]
+        columns.append(label)
+    return rows
+
+
+def _joined(name: Any) -> str:
+    """The name of a column that has several levels, as after `groupby().agg([...])`."""
+    parts = name if isinstance(name, tuple) else (name,)
+    return "_".join(str(part) for part in parts if str(part))
+
+
+def _of_columns(table: Mapping[Any, Any]) -> list[Row]:
+    columns = {str(name): _as_list(values) for name, values in table.items()}
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        said = ", ".join(f"{name!r} {len(values)}" for name, values in columns.items())
+        raise ManifoldScaleError(f"Columns must be of one length; they have {said}.")
+    names = list(columns)
+    return [
+        dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _as_list(values: Any) -> list[Any]:
+    if isinstance(values, Mapping):  # as pandas writes columns: by index
+        return list(values.values())
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        return [values]
+    return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _refuse_twice(columns: Sequence[str]) -> None:
+    twice = sorted({name for name in columns if list(columns).count(name) > 1})
+    require(
+        not twice,
+        f"Column {', '.join(map(repr, twice))} stands more than once in the table: rename "
+        "or remove one.",
+    )
+
+
+def _of_file(path: Path) -> Iterable[Mapping[Any, Any]]:
+    name = path.as_posix()
+    require(not path.is_dir(), f"{name!r} is a folder; a table is read from {ENDINGS}.")
+    require(path.exists(), f"There is no file {name!r}.")
+    endings = [ending.lower() for ending in path.suffixes[-2:]]
+    ending = endings[0] if endings[-1:] == [".gz"] and len(endings) > 1 else path.suffix
+    ending = ending.lower()
+    if ending == ".parquet":
+        return _of_parquet(path)
+    if ending not in (*SEPARATORS, ".json", ".jsonl", ".ndjson"):
+        raise ManifoldScaleError(f"A table is read from {ENDINGS}; not from {path.name!r}.")
     try:
-        if path.suffix in SEPARATORS:
-            frame = pd.read_csv(path, sep=SEPARATORS[path.suffix], skipinitialspace=True)
-        elif path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
+        text = _text(path)
+        if ending in SEPARATORS:
+            return _of_text(text, SEPARATORS[ending])
+        return _of_json(text, lines=ending != ".json")
+    except (ValueError, OSError, EOFError, csv.Error, zlib.error, RecursionError) as error:
+        said = str(error).rstrip(".") or type(error).__name__
+        raise ManifoldScaleError(f"{path.name} cannot be read: {said}.") from error
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":  # whatever it is called
+        data = gzip.decompress(data)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as spreadsheets write "Unicode text"
+        return data.decode("utf-16")
+    require(b"\x00" not in data[:4096], "it is no text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifoldScaleError(
+            f"it is not UTF-8 (byte {error.start}): save it again as UTF-8"
+        ) from error
+
+
+def _of_text(text: str, separators: str) -> list[Row]:
+    """Rows under a header. A row of another length would move cells to other columns."""
+    lines = text.splitlines()
+    header = next((line for line in lines if line.strip()), "")
+    require(bool(header), "it is empty")
+    separator = max(
+        separators, key=lambda mark: (header.count(mark), mark == separators[0])
+    )
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
+    )
+    filled = ((reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
+    _, names = next(filled)
+    names = [name.strip() for name in names]
+    columns = [name or f"column {place + 1}" for place, name in enumerate(names)]
+    _refuse_twice(columns)
+    rows = []
+    for number, cells in filled:
+        beyond = cells[len(columns) :]
+        if any(map(str.strip, beyond)) or len(cells) < len(columns):
             raise ManifoldScaleError(
-                f"A table is read from .csv, .tsv or .parquet; not from {path.name!r}."
+                f"line {number} has {len(cells)} cells, the header {len(columns)}"
             )
+        rows.append(
+            {name: _typed(cell) for name, cell in zip(columns, cells, strict=False)}
+        )
+    if not names[0] and [row[columns[0]] for row in rows] == list(range(len(rows))):
+        return [dict(list(row.items())[1:]) for row in rows]  # row numbers of pandas
+    return rows
+
+
+def _typed(cell: str) -> Any:
+    """A number where it is written as one; 1_000 is none."""
+    text = cell.strip()
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    found = as_number(text) if "_" not in text else None
+    return text if found is None else found
+
+
+def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
+    require(bool(text.strip()), "it is empty")
+    found: Any
+    if lines:
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    else:
+        found = json.loads(text)
+    if isinstance(found, Mapping):
+        for key in ("data", "rows", "runs", "records", "results"):  # a wrapper
+            if isinstance(found.get(key), list):
+                found = found[key]
+                break
+    if isinstance(found, Mapping) and not any(
+        isinstance(column, list | Mapping) for column in found.values()
+    ):
+        found = [found]
+    if isinstance(found, Mapping):
+        return _of_columns(found)
+    if not (isinstance(found, list) and all(isinstance(row, Mapping) for row in found)):
+        raise ManifoldScaleError(
+            'it holds no records, as in [{"dataset_size": 100, "loss": 0.3}, ...]'
+        )
+    return found
+
+
+def _of_parquet(path: Path) -> list[Row]:
+    try:
+        import pandas as pd
+
+        return _of_pandas(pd.read_parquet(path))
     except ImportError as error:
         raise ManifoldScaleError(
             "Parquet files need pyarrow: `pip install pyarrow`, or write the table as .csv."
@@ -91,5 +286,5 @@ def _read(path: Path) -> list[Row]:
     except (ValueError, OSError) as error:
         if isinstance(error, ManifoldScaleError):
             raise
-        raise ManifoldScaleError(f"{path.name} cannot be read: {error}.") from error
-    return list(frame.to_dict("records"))
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ManifoldScaleError(f"{path.name} cannot be read: {said}.") from error

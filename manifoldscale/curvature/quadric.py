@@ -10,7 +10,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
-from ..core.result import Quantity
+from ..core.result import Quantity, is_dimension
 from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .choice import TOO_BENT, Choice, LocalMean, WholeMean, choose
@@ -119,6 +119,7 @@ def dims_of(dim: int | Quantity) -> tuple[int, ...]:
     )
     if isinstance(dim, int):
         return (dim,)
+    require(is_dimension(dim), f"`dim` must be a dimension; {dim.name} is none.")
     require(math.isfinite(dim.value), f"`dim` has no value: {dim}")
     middle = whole_dim(dim)
     return tuple(

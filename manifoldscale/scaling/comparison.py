@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+NEAR = 1.25  # a ratio that is known within this factor can agree
+
+
 @dc.dataclass(frozen=True)
 class Comparison(Result):
     """The ratio r of the measured to the predicted exponent; for the law 4/d,
@@ -27,7 +30,8 @@ class Comparison(Result):
     Attributes
     ----------
     ratio, interval : r, with the errors of the exponent and of the dimension.
-    verdict : "agrees" (r = 1 is inside the interval), "above", "below", or "undetermined"
+    verdict : "agrees" (r = 1 is inside the interval; `factor` says how much that is
+        worth), "above", "below", or "undetermined"
         where the interval is open on both sides.
     p_below : one-sided p-value of the bound r >= 1: small where the exponent lies below.
         Student's t, its degrees of freedom those of the fit and of the dimension combined
@@ -45,15 +49,29 @@ class Comparison(Result):
 
     def headline(self) -> str:
         return (
-            f"r = {number(self.ratio)} {self.interval}: {self.fit.axis.exponent} "
+            f"r = {number(self.ratio)} {self.interval.labelled}: {self.fit.axis.exponent} "
             f"{number(self.fit.alpha)} {self.verdict_words} {self.prediction.law} = "
-            f"{number(self.prediction.alpha)}"
+            f"{number(self.prediction.alpha)}{self._how_well}"
         )
+
+    @property
+    def factor(self) -> float:
+        """The factor within which r is known: the root of the ratio of the two ends."""
+        low, high = self.interval
+        return math.sqrt(high / low) if low > 0 else math.inf
+
+    @property
+    def _how_well(self) -> str:
+        if self.verdict != "agrees":
+            return ""
+        if math.isinf(self.factor):
+            return ", as r is bounded on one side only"
+        return f": r is known within a factor of {number(self.factor, 2)}"
 
     @property
     def verdict_words(self) -> str:
         return {
-            "agrees": "agrees with",
+            "agrees": "agrees with" if self.factor <= NEAR else "cannot be told from",
             "above": "lies above",
             "below": "lies below",
             "undetermined": "cannot be compared with",

@@ -29,14 +29,14 @@ def diagnose(
     lack of fit; `forced` tells a floor of zero that was assumed from a floor that is known.
     """
     return [
-        *_of_the_design(losses),
+        *_of_the_design(problem, solution, losses),
         *_of_the_noise(losses),
         *_of_the_exponent(solution, misfit, robust),
         *_of_the_floor(problem, solution, losses, forced),
     ]
 
 
-def _of_the_design(losses: Losses) -> list[Remark]:
+def _of_the_design(problem: Problem, solution: Solution, losses: Losses) -> list[Remark]:
     remarks = []
     decades = math.log10(losses.x[-1] / losses.x[0])
     if decades < 1:
@@ -45,6 +45,11 @@ def _of_the_design(losses: Losses) -> list[Remark]:
         remarks.append(Caveat.FEW_SIZES(f"{len(losses.x)} sizes"))
     if losses.freedom == 0:
         remarks.append(Caveat.NO_REPLICATES())
+        if losses.test_noise > 0:
+            about = math.sqrt(solution.cost / max(problem.freedom, 1))
+            stated, scatter = number(100 * losses.test_noise, 2), number(100 * about, 2)
+            facts = f"{stated} % of the loss; about the fit it scatters by {scatter} %"
+            remarks.append(Caveat.STATED_ERRORS(facts))
     return remarks
 
 

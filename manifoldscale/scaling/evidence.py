@@ -6,13 +6,12 @@ import math
 import numpy as np
 from scipy import stats
 
-from ..core.arrays import Floats
 from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from .losses import Losses
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
-from .slices import Slice
+from .slices import FEWEST, Slice
 
 BAND = Interval(0.85, 1.15, 0.90)  # what counts as equal to one
 DOMINANCE = 2.0  # one resource limits where its elasticity is this many times the other's
@@ -63,59 +62,110 @@ def intervention(part: Slice) -> Evidence:
     if part.other is None or not part.elsewhere:
         return Evidence("intervention", "", "the other resource was not varied")
     floor = part.curve.floor or 0.0
-    changes, weights = _changes(part, floor)
-    if not len(changes):
+    spread, freedom = scatter_of(part.losses, part.axis)
+    found = _change(part, floor, spread)
+    if found is None:
         return Evidence("intervention", "", "no size was run at two values of the other")
-    own, own_error = _elasticity(part.losses, floor)
-    other = float(np.average(changes, weights=weights))
-    other_error = 1 / math.sqrt(float(weights.sum()))
-    error = math.hypot(own_error, other_error)
-    facts = f"elasticity {number(own, 2)} in the swept, {number(other, 2)} in the other"
-    quantile = 1.645 * math.sqrt(1 + DOMINANCE**2) * error
-    if abs(other) - DOMINANCE * max(own, 0) > quantile:
+    own = _elasticity(part.losses, floor)
+    other = Slope(*found, freedom)
+    values = number(own.value, 2), number(other.value, 2)
+    facts = f"elasticity {values[0]} in the swept, {values[1]} in the other"
+    if not math.isfinite(other.error):
+        return Evidence("intervention", "", f"{facts}, with no scatter to test against")
+    if abs(other.value) - DOMINANCE * max(own.value, 0) > _margin(other, own):
         return Evidence("intervention", "variance-limited", facts)
-    if own - DOMINANCE * abs(other) > quantile:
+    if own.value - DOMINANCE * abs(other.value) > _margin(own, other):
         return Evidence("intervention", "resolution-limited", facts)
     return Evidence("intervention", "", facts)
 
 
-def _changes(part: Slice, floor: float) -> tuple[Floats, Floats]:
-    """Elasticities in the other resource, and their inverse variances. What a loss
-    scatters by is a larger share of what is left of it above the floor.
+def scatter_of(losses: Losses, axis: Axis) -> tuple[float, int]:
+    """Relative standard deviation of single runs, and its degrees of freedom: between runs
+    of one size, else about a power law.
+    """
+    if losses.freedom > 0 and losses.spread > 0:
+        return losses.spread, losses.freedom
+    return fit_losses(losses, axis, "free", BAND.level).scatter
+
+
+@dc.dataclass(frozen=True)
+class Slope:
+    """An elasticity with its standard error, and the degrees of freedom of that."""
+
+    value: float
+    error: float
+    freedom: int
+
+
+def _margin(larger: Slope, smaller: Slope) -> float:
+    """What the size of one elasticity less twice that of the other must exceed at 95 %:
+    the variance is that of the first and four times that of the second, its degrees of
+    freedom those of Welch and Satterthwaite. Two-sided, as the sign is not asked for.
+    """
+    parts = larger.error**2, (DOMINANCE * smaller.error) ** 2
+    variance = sum(parts)
+    if variance == 0:
+        return 0.0
+    if math.isinf(variance):
+        return math.inf
+    counted = zip(parts, (larger.freedom, smaller.freedom), strict=True)
+    freedom = variance**2 / sum(v**2 / max(m, 1) for v, m in counted)
+    return float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance)
+
+
+def _change(part: Slice, floor: float, spread: float) -> tuple[float, float] | None:
+    """Mean elasticity in the other resource and its standard error; None where no size was
+    run at two values.
+
+    What a loss scatters by is a larger share of what is left of it above the floor. All
+    changes at one size start from the same loss, whose error they share.
     """
     assert part.other is not None
-    changes, weights = [], []
-    spread = part.losses.spread if part.losses.spread > 0 else 0.01
+    total = weight = 0.0
+    variance = 0.0
     values = sorted({float(getattr(run, part.other.value)) for run in part.elsewhere})
-    for value in values:
-        span = math.log(value / part.held)
-        for size, loss, runs in zip(
-            part.losses.x, part.losses.y, part.losses.runs, strict=True
-        ):
-            there = [
-                run.loss
-                for run in part.elsewhere
-                if getattr(run, part.other.value) == value
-                and getattr(run, part.axis.value) == size
-                and math.isfinite(run.loss)
-            ]
-            changed = float(np.mean(there)) if there else -math.inf
-            if min(changed, loss) > floor:
-                changes.append(-math.log((changed - floor) / (loss - floor)) / span)
-                here = (loss / (loss - floor)) ** 2 / runs
-                beyond = (changed / (changed - floor)) ** 2 / len(there)
-                weights.append((span / spread) ** 2 / (here + beyond))
-    return np.array(changes), np.array(weights)
+    sizes = zip(part.losses.x, part.losses.y, part.losses.runs, strict=True)
+    for size, loss, runs in sizes:
+        shared = 0.0
+        for value in values:
+            there = _losses_at(part, value, size)
+            changed = float(np.mean(there)) if len(there) else -math.inf
+            if min(changed, loss) <= floor:
+                continue
+            span = math.log(value / part.held)
+            change = -math.log((changed - floor) / (loss - floor)) / span
+            here = (loss / (loss - floor)) ** 2 / runs
+            beyond = (changed / (changed - floor)) ** 2 / len(there)
+            w = span**2 / (here + beyond)
+            total, weight = total + w * change, weight + w
+            variance += (w / span) ** 2 * beyond
+            shared += w / span * math.sqrt(here)
+        variance += shared**2
+    if weight == 0:
+        return None
+    return total / weight, spread * math.sqrt(variance) / weight
 
 
-def _elasticity(losses: Losses, floor: float) -> tuple[float, float]:
-    """Slope of log(L - floor) on log x, and its standard error."""
+def _losses_at(part: Slice, value: float, size: float) -> list[float]:
+    """Of the runs at another value of the other resource."""
+    assert part.other is not None
+    return [
+        run.loss
+        for run in part.elsewhere
+        if getattr(run, part.other.value) == value
+        and getattr(run, part.axis.value) == size
+        and math.isfinite(run.loss)
+    ]
+
+
+def _elasticity(losses: Losses, floor: float) -> Slope:
+    """Slope of log(L - floor) on log x."""
     keep = losses.y > floor
     logs, x = np.log(losses.y[keep] - floor), np.log(losses.x[keep])
     if len(x) < 3:
-        return 0.0, math.inf
+        return Slope(0.0, math.inf, 1)
     found = stats.linregress(x, logs)
-    return -float(found.slope), float(found.stderr)
+    return Slope(-float(found.slope), float(found.stderr), len(x) - 2)
 
 
 def limit_fit(part: Slice, reference: Reference | None) -> PowerLaw:
@@ -166,7 +216,11 @@ def saturation(part: Slice, fit: PowerLaw, floor: float) -> Evidence:
     """
     smallest = float(part.losses.y.min()) - floor
     share = (fit.floor_interval.low - floor) / smallest if smallest > 0 else 0.0
-    facts = f"the limit is at least {100 * max(share, 0.0):.0f} % of the smallest loss"
+    facts = (
+        f"the limit is at least {100 * share:.0f} % of the smallest loss"
+        if share >= 0.005
+        else "the losses do not show that there is one"
+    )
     return Evidence("limit", "variance-limited" if share >= SATURATED else "", facts)
 
 
@@ -190,13 +244,35 @@ def drift(losses: Losses, floor: float) -> Evidence:
 
 def peak(part: Slice) -> str:
     """Where the loss rises by more than its error, between falls; "" where it does not."""
+    y = part.losses.y
+    rises = np.flatnonzero(np.diff(y) > 0) + 1
+    tops = [
+        int(top) for top in rises if y[top:].min() <= 0.9 * y[top]
+    ]  # it comes down again
+    top = max(
+        (top for top in tops if _stands_out(part, top)), key=lambda i: y[i], default=None
+    )
+    return "" if top is None else f"near {part.axis.value} = {part.losses.x[top]:g}"
+
+
+def _stands_out(part: Slice, top: int) -> bool:
+    """Whether a rise is none by chance, as improbable as PEAK standard errors of a normal
+    one: against the scatter between runs; without repeats against that of the other sizes
+    about their own fit.
+    """
     losses = part.losses
-    spread = losses.spread if losses.spread > 0 else 0.01
-    error = spread * np.sqrt(1 / losses.runs[1:] + 1 / losses.runs[:-1])
-    rises = np.diff(np.log(losses.y)) > PEAK * error
-    if not rises.any():
-        return ""
-    top = int(np.argmax(np.where(np.append(False, rises), losses.y, -np.inf)))
-    if losses.y[top:].min() > 0.9 * losses.y[top]:  # it does not come down again
-        return ""
-    return f"near {part.axis.value} = {losses.x[top]:g}"
+    chance = float(stats.norm.sf(PEAK))
+    if losses.freedom > 0 and losses.spread > 0:
+        error = losses.spread * math.sqrt(1 / losses.runs[top] + 1 / losses.runs[top - 1])
+        rise = math.log(losses.y[top] / losses.y[top - 1])
+        return rise > float(stats.t.isf(chance, losses.freedom)) * error
+    keep = np.arange(len(losses.x)) != top
+    if keep.sum() < FEWEST:
+        return False
+    rest = dc.replace(losses, x=losses.x[keep], y=losses.y[keep], runs=losses.runs[keep])
+    fit = fit_losses(rest, part.axis, "free", BAND.level)
+    scatter, freedom = fit.scatter
+    beyond = math.log(losses.y[top] / float(fit.predict(losses.x[top])))
+    # Of a prediction: of the run, and at most as much again of the curve.
+    error = scatter * math.sqrt(2 / losses.runs[top])
+    return beyond > float(stats.t.isf(chance, freedom)) * error

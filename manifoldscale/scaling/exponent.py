@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.caveat import Remark
-from ..core.errors import ManifoldScaleError, one_of, require
-from ..core.interval import Interval, number
-from ..core.result import Quantity, Result
+from ..core.errors import ManifoldScaleError, is_real, one_of, require
+from ..core.interval import Interval, number, with_interval
+from ..core.result import Quantity, Result, is_dimension
 from ..core.style import BLUE, draw_interval, drawing, name_heights
 
 if TYPE_CHECKING:
@@ -70,17 +70,17 @@ class ExponentPrediction(Result):
 
     def headline(self) -> str:
         sign = {"equality": "=", "bound": ">=", "rate": "~"}[self.kind]
-        return (
-            f"alpha {sign} {number(self.alpha)} {self.interval} "
-            f"(law {self.law}, d = {number(self.dim)} {self.dim_interval})"
-        )
+        ends = f" {self.interval.labelled}" if self.interval.width > 0 else ""
+        d = with_interval(self.dim, self.dim_interval)
+        return f"alpha {sign} {number(self.alpha)}{ends} (law {self.law}, d = {d})"
 
     @drawing
     def plot(self, ax: "Axes") -> None:
         """The exponent with its interval."""
         draw_interval(ax, 0, self.alpha, self.interval, BLUE)
         name_heights(ax, [f"{self.law} ({self.kind})"])
-        ax.set(xlabel="exponent", title=f"d = {number(self.dim)} {self.dim_interval}")
+        title = f"d = {with_interval(self.dim, self.dim_interval)}"
+        ax.set(xlabel="exponent", title=title)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -106,7 +106,7 @@ def predict_exponent(
     """The resolution-limited exponent (of D or of P) that a dimension implies.
 
     >>> print(predict_exponent(8.0))
-    alpha >= 0.500 [0.500, 0.500] (law 4/d, d = 8.00 [8.00, 8.00])
+    alpha >= 0.500 (law 4/d, d = 8.00, given)
 
     ======  ===========================================================================
     law     for a loss quadratic near its minimum (mse, cross_entropy)
@@ -191,8 +191,13 @@ def _largest(dim: Any) -> Any:
 
 
 def _dimension(dim: Quantity | float) -> tuple[float, Interval]:
-    known = isinstance(dim, Quantity | int | float)
-    require(known, f"`dim` must be a Dimension or a number; not {dim!r}.")
+    if isinstance(dim, Quantity):
+        require(
+            is_dimension(dim),
+            f"`dim` must be a dimension; {dim.name} = {number(dim.value)} is none.",
+        )
+    else:
+        require(is_real(dim), f"`dim` must be a Dimension or a number; not {dim!r}.")
     value = float(dim)
     require(
         value > 0 and math.isfinite(value),

@@ -140,7 +140,10 @@ def fit_family(family: Family, x: Floats, y: Floats, weights: Floats) -> Member:
     at = x / scale
 
     def costs(shapes: Floats) -> Floats:
-        return project(family.basis(shapes, at), y, weights, family.floor).cost
+        with np.errstate(over="ignore", invalid="ignore"):  # shapes far from any loss
+            z = family.basis(shapes, at)
+            found = project(z, y, weights, family.floor).cost
+        return np.nan_to_num(found, nan=np.inf)
 
     shapes = family.grid(at)
     best = shapes[costs(shapes).argmin()]

@@ -14,6 +14,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT
+from .losses import of_the_table
 from .scatter import lack_of_fit, means_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Grid:
 
     spread : relative scatter of single runs about their means, NaN without replicates;
     freedom : its degrees of freedom.
+    remarks : what was noticed of the runs.
     """
 
     axis: Axis
@@ -37,6 +39,7 @@ class Grid:
     runs: Floats
     spread: float
     freedom: int
+    remarks: tuple[Remark, ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -125,14 +128,24 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     require(
         bool(usable.any()), f"No run says its dataset_size, its {axis.value} and its loss."
     )
-    require(bool((loss[usable] > 0).all()), "Losses must be positive.")
     pairs = np.column_stack([data, other])[usable]
     unique, where, counts = np.unique(
         pairs, axis=0, return_inverse=True, return_counts=True
     )
-    means, spread, freedom = means_of(loss[usable], where.ravel(), counts)
     sizes, others = unique.T
-    return Grid(axis, sizes, others, means, counts.astype(float), spread, freedom)
+    means, spread, freedom = means_of(
+        loss[usable],
+        where.ravel(),
+        counts,
+        lambda i: f"dataset_size = {sizes[i]:g}, {axis.value} = {others[i]:g}",
+    )
+    remarks = of_the_table(curve)
+    if not usable.all():
+        left_out = f"{(~usable).sum()} of {len(usable)} runs"
+        remarks.insert(0, Caveat.FAILED_RUNS(left_out))
+    return Grid(
+        axis, sizes, others, means, counts.astype(float), spread, freedom, tuple(remarks)
+    )
 
 
 def require_enough(grid: Grid, unknowns: int) -> None:

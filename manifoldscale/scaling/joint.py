@@ -30,11 +30,10 @@ from scipy import optimize, stats
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
-from .losses import mixed_runs
 from .projection import project
 from .sum_law import SumLaw, sum_of_powers
 
@@ -138,6 +137,7 @@ def fit_joint(
     ManifoldScaleError : less than three values of either resource, fewer pairs than
         unknowns and two, settings that make no sense.
     """
+    check_level(level)
     grid = grid_of(curve, axis)
     require(
         kappa is None or (isinstance(kappa, int | float) and 0 < kappa < math.inf),
@@ -179,7 +179,7 @@ def fit_joint(
         grid=grid,
         rival=rival,
         caveats=(
-            *mixed_runs(curve),
+            *grid.remarks,
             *_notes(grid, ratio, power),
             *_misfits(grid, 2 * float(best.cost), unknowns, rival),
         ),

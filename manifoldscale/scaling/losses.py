@@ -55,7 +55,8 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
     if isinstance(curve, LearningCurve):
         require(loss is None, "Pass a LearningCurve, or sizes and losses; not both.")
         x, y, usable, remarks = _of_curve(curve, axis)
-        losses = _means(x[usable], y[usable])
+        losses = _means(x[usable], y[usable], axis.value)
+        remarks += _zeros(y[usable])
         runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
         return dc.replace(
             losses,
@@ -67,14 +68,28 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
             else math.nan,
         ), remarks
     require(loss is not None, "Pass a LearningCurve, or the sizes and the losses.")
-    return _means(as_real(curve, "x"), as_real(loss, "loss")), []
+    y = as_real(loss, "loss")
+    return _means(as_real(curve, "x"), y, "size"), _zeros(y)
+
+
+def _zeros(losses: Array) -> list[Remark]:
+    zeros = int((losses == 0).sum())
+    return [Caveat.ZERO_LOSSES(f"{zeros} of {len(losses)} runs")] if zeros else []
 
 
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
     others = (Axis.width, Axis.parameters) if axis is Axis.data else (Axis.data,)
     for held in others:
-        values = np.unique(curve.column(held))
+        column = curve.column(held)
+        values = np.unique(column)
         values = values[~np.isnan(values)]
+        silent = int(np.isnan(column).sum())
+        if len(values) and silent and silent < len(column):
+            raise ManifoldScaleError(
+                f"{silent} of {len(column)} runs do not say their {held.value}, and may "
+                f"differ in it; choose the others, as in "
+                f"`curve.at({held.value}={values[-1]:.0f})`."
+            )
         if len(values) > 1:
             listed = ", ".join(f"{value:.0f}" for value in values)
             raise ManifoldScaleError(
@@ -90,19 +105,29 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     late = sum(run.converged is False for run in curve.runs)
     if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
-    remarks += mixed_runs(curve)
+    remarks += of_the_table(curve)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
     return x, y, usable, remarks
 
 
-def mixed_runs(curve: LearningCurve) -> list[Remark]:
-    """What a table holds besides, by which the runs of one size differ."""
-    columns = ", ".join(map(repr, curve.mixed))
-    return [Caveat.MIXED_RUNS(columns)] if columns else []
+def of_the_table(curve: LearningCurve) -> list[Remark]:
+    """What a table holds besides: by which the runs of one size differ, or that may be
+    what was meant; and which of its rows count.
+    """
+    remarks, columns = [], curve.columns
+    logged = "" if columns is None else columns.logged
+    mixed = [name for name in curve.mixed if name != logged]
+    if mixed:
+        remarks.append(Caveat.MIXED_RUNS(", ".join(map(repr, mixed))))
+    if columns is not None and columns.rivals:
+        remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
+    if columns is not None and columns.rows:
+        remarks.append(Caveat.ROWS_LEFT_OUT(columns.rows))
+    return remarks
 
 
-def _means(x: Array, y: Array) -> Losses:
+def _means(x: Array, y: Array, name: str) -> Losses:
     require(
         x.ndim == 1 and x.shape == y.shape,
         f"Sizes and losses must be 1-D and of one length; their shapes are {x.shape} and "
@@ -113,16 +138,17 @@ def _means(x: Array, y: Array) -> Losses:
         bool((x < 1e100).all()), f"Sizes must be below 1e100; the largest is {x.max()}."
     )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
-    require(bool((y > 0).all()), f"Losses must be positive; the smallest is {y.min()}.")
     x, y = x.astype(float), y.astype(float)
     sizes, where, counts = np.unique(x, return_inverse=True, return_counts=True)
-    means, spread, freedom = means_of(y, where, counts)
+    means, spread, freedom = means_of(
+        y, where, counts, lambda group: f"{name} = {sizes[group]:g}"
+    )
     return Losses(sizes, means, counts.astype(float), spread, freedom)
 
 
 def _test_noise(runs: list[Run]) -> float:
     """Root mean square of the relative errors from the test sets."""
-    relative = np.array([run.loss_stderr / run.loss for run in runs])
+    relative = np.array([run.loss_stderr / run.loss for run in runs if run.loss > 0])
     relative = relative[np.isfinite(relative)]
     return math.sqrt(float((relative**2).mean())) if len(relative) else math.nan
 
@@ -132,6 +158,6 @@ def _train_share(runs: list[Run], x: Array, sizes: Floats) -> float:
     shares = [
         run.train_loss / run.loss
         for run, size in zip(runs, x, strict=True)
-        if size >= largest and math.isfinite(run.train_loss)
+        if size >= largest and math.isfinite(run.train_loss) and run.loss > 0
     ]
     return float(np.median(shares)) if shares else math.nan

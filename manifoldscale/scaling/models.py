@@ -76,7 +76,8 @@ class ModelComparison(Result):
     ----------
     verdict : "power law", "not a power law" or "undetermined".
     best : name of the curve with the lowest AICc.
-    rivals : names of the curves that are no power laws and are not excluded.
+    rivals : names of the curves that are no power laws and are not excluded, by the
+        criterion and by what they leave of the losses.
     """
 
     verdict: str
@@ -140,9 +141,11 @@ def compare_models(
     to the largest third.
 
     The verdict is "not a power law" where no power law fits (p < 0.01) or another curve is
-    better by an AICc of 6; "power law" where one fits and all curves that do not contain
-    it are worse by 6; else "undetermined", as is all on less than a decade. The thresholds
-    are tested on simulated laws and on curves that are none.
+    better than all of them by an AICc of 6; "power law" where one fits and all curves that
+    do not contain it are worse by 6; else "undetermined", as is all on less than a decade.
+    A curve is worse only where what it leaves of the losses says so too, and not the
+    number of its unknowns alone. The thresholds are tested on simulated laws and on curves
+    that are none.
 
     Raises
     ------
@@ -182,17 +185,38 @@ def compare_models(
     )
 
 
-def _aicc(member: Member, losses: Losses) -> float:
-    """n log(S / n) + 2 k + 2 k (k + 1) / (n - k - 1) over the runs; k counts the scatter.
+def _total(member: Member, losses: Losses) -> tuple[float, float]:
+    """The relative sum of squares about the curve, and the number of runs that it is over.
 
-    S is the relative sum of squares about the curve: of the means about it, and of the
-    runs about their means, which is the same for all curves.
+    It is that of the means about the curve and of the runs about their means, which is the
+    same for all curves. Runs that are copies of each other are one.
     """
-    runs, k = float(losses.runs.sum()), member.family.unknowns + 1
+    varied = losses.freedom > 0 and losses.spread > 0
+    runs = float(losses.runs.sum()) if varied else float(len(losses.x))
+    within = losses.spread**2 * losses.freedom if varied else 0.0
+    cost = member.cost * runs / float(losses.runs.sum())
+    return max(cost + within, ROUNDING**2 * runs), runs
+
+
+def _excludes(better: ModelFit, worse: ModelFit, losses: Losses) -> bool:
+    """Whether a curve is worse by the criterion, and the losses say so themselves.
+
+    On few sizes the criterion weighs a further unknown more than all of the losses; what
+    the curve leaves must be larger, too: (runs - unknowns) log S by as much.
+    """
+    if worse.delta <= better.delta + EXCLUDED:
+        return False
+    (left, runs), (least, _) = (_total(fit.member, losses) for fit in (worse, better))
+    unknowns = max(fit.member.family.unknowns for fit in (worse, better)) + 1
+    return (runs - unknowns) * math.log(left / least) > EXCLUDED
+
+
+def _aicc(member: Member, losses: Losses) -> float:
+    """n log(S / n) + 2 k + 2 k (k + 1) / (n - k - 1) over n runs; k counts the scatter."""
+    total, runs = _total(member, losses)
+    k = member.family.unknowns + 1
     if runs <= k + 1:
         return math.inf
-    within = losses.spread**2 * losses.freedom if losses.freedom else 0.0
-    total = max(member.cost + within, ROUNDING**2 * runs)
     return runs * math.log(total / runs) + 2 * k + 2 * k * (k + 1) / (runs - k - 1)
 
 
@@ -211,20 +235,22 @@ def _verdict(fits: list[ModelFit], losses: Losses) -> tuple[str, tuple[str, ...]
     laws = [fit for fit in fits if fit.member.family.is_power_law]
     others = [fit for fit in fits if not fit.member.family.is_power_law]
     law = laws[0]
-    if law.lack_of_fit < MISFIT or others[0].delta < law.delta - EXCLUDED:
+    if law.lack_of_fit < MISFIT or any(
+        all(_excludes(other, law, losses) for law in laws) for other in others
+    ):
         return "not a power law", ()
     # Several laws may do: one with a small floor, one without. What contains any of them
     # describes the losses as well, and is no evidence against it.
     contained = {
         name
         for fit in laws
-        if fit.delta < law.delta + EXCLUDED and not fit.lack_of_fit < MISFIT
+        if not _excludes(law, fit, losses) and not fit.lack_of_fit < MISFIT
         for name in fit.member.family.within
     }
     rivals = tuple(
         fit.name
         for fit in others
-        if fit.name not in contained and fit.delta < law.delta + EXCLUDED
+        if fit.name not in contained and not _excludes(law, fit, losses)
     )
     short = losses.x[-1] < 10 * losses.x[0]
     return ("undetermined" if rivals or short else "power law"), rivals

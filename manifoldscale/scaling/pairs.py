@@ -11,6 +11,8 @@ from scipy import stats
 from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
+from ..core.learning_curve import Axis
+from ..core.result import Quantity
 
 ROUNDING = 1e-9  # no logarithm is known better, even of a value that is called exact
 
@@ -45,6 +47,7 @@ def logs_of(values: Any, name: str) -> Logs:
 
 def _pair(entry: Any, name: str) -> tuple[float, float]:
     if hasattr(entry, "interval"):
+        _require_kind(entry, name)
         return _of_interval(float(entry.value), entry.interval, name)
     try:
         numbers = np.asarray(entry, dtype=float).ravel()
@@ -61,6 +64,26 @@ def _pair(entry: Any, name: str) -> tuple[float, float]:
         f"Values of `{name}` must be positive, their errors at least 0; not {entry!r}.",
     )
     return math.log(value), error / value
+
+
+def _require_kind(entry: Any, name: str) -> None:
+    """A dimension among dimensions, an exponent among exponents; a quantity that was made
+    by hand may be either.
+    """
+    kind = getattr(entry, "name", None)
+    exponent = kind is None or kind.startswith("alpha")
+    right = kind == "dimension" if name == "dims" else exponent
+    said = kind or type(entry).__name__
+    wanted = "dimensions" if name == "dims" else "exponents"
+    require(
+        right or kind == Quantity.name, f"`{name}` must hold {wanted}; it holds a {said}."
+    )
+    axis = getattr(entry, "axis", None)
+    wrong = {"data_fits": Axis.parameters, "parameter_fits": Axis.data}.get(name)
+    require(
+        axis is not Axis.width and (axis is None or axis is not wrong),
+        f"`{name}` holds {getattr(axis, 'exponent', '')}, which the relation is not for.",
+    )
 
 
 def _of_interval(value: float, interval: Interval, name: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from scipy import stats
 from ..core.arrays import Floats
 from ..core.caveat import Remark
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
 from ..core.reading import Reading
 from ..core.result import Result
@@ -101,22 +101,36 @@ class PowerLaw(Result):
 
     def band(self, x: Any, level: float = 0.95) -> tuple[Floats, Floats]:
         """Pointwise bounds of the fitted loss at sizes `x`, from the draws."""
+        check_level(level)
         sizes = np.asarray(x, dtype=float)
         alpha, floor, amplitude = (column[:, None] for column in self.draws.T)
         curves = floor + amplitude * sizes**-alpha
         low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return low, high
 
+    @property
+    def scatter(self) -> tuple[float, int]:
+        """Relative standard deviation of single runs, and its degrees of freedom: between
+        runs of one size; without repeats, of the residuals of the fit; NaN where there are
+        neither.
+        """
+        losses = self.losses
+        if losses.freedom > 0 and losses.spread > 0:
+            return losses.spread, losses.freedom
+        if self.freedom < 1:
+            return math.nan, 0
+        rest = losses.y / self.predict(losses.x) - 1
+        return math.sqrt(float(losses.runs @ rest**2) / self.freedom), self.freedom
+
     def local_exponents(self) -> tuple[Floats, Floats, Floats]:
         """-d log(L - floor) / d log x between neighbouring sizes: (sizes - 1,) places,
-        exponents, and standard errors from the scatter between runs. NaN where a mean loss
-        lies below the floor.
+        exponents, and standard errors from `scatter`. NaN where a mean loss lies below the
+        floor; errors too where nothing is known of the scatter.
         """
         x, above = self.losses.x, self.losses.y - self.floor
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.where(above > 0, np.log(above), np.nan)
-            spread = self.losses.spread if self.losses.spread > 0 else 0.0
-            relative = spread * self.losses.y / above / np.sqrt(self.losses.runs)
+            relative = self.scatter[0] * self.losses.y / above / np.sqrt(self.losses.runs)
         steps = np.diff(np.log(x))
         error = np.hypot(relative[1:], relative[:-1]) / steps
         return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / steps, np.abs(error)
@@ -212,10 +226,7 @@ def fit_power_law(
         runs that differ in another resource as well.
     """
     axis = Axis.of(axis)
-    require(
-        isinstance(level, float) and 0 < level < 1,
-        f"`level` must be between 0 and 1; not {level!r}.",
-    )
+    check_level(level)
     losses, remarks = losses_of(curve, loss, axis)
     return fit_losses(losses, axis, floor, level, remarks)
 

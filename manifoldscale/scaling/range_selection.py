@@ -23,7 +23,7 @@ from scipy import optimize, stats
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
 from ..core.style import drawing, plain_log_axis
@@ -138,6 +138,7 @@ def select_range(
         curve; less than five sizes and one decade; what `fit_power_law` refuses.
     """
     axis = Axis.of(axis)
+    check_level(level)
     losses, remarks = losses_of(curve, loss, axis)
     known = known_floor(floor, losses)
     require(

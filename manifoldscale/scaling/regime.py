@@ -4,6 +4,8 @@ import dataclasses as dc
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
@@ -24,7 +26,7 @@ from .evidence import (
 )
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
-from .slices import CROSSOVER, Slice, slice_of
+from .slices import CROSSOVER, Slice, slice_of, slices_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,16 +153,21 @@ def classify_regime(
         f"`reference` must be a Reference(size, loss, stderr); not {reference!r}.",
     )
     whole = slice_of(curve, axis)
+    left_out = slices_of(curve, axis).left_out
     part = whole.away()
     n = len(part.losses.x)
     require(n >= 4, f"A regime needs four sizes along {axis.value}; there are {n}.")
     floor = curve.floor or 0.0
-    counted, changed = hierarchy(part), intervention(part)
+    counted = hierarchy(part)
     top = peak(whole)
     notes = [Caveat.DESCENT_PEAK(top)] if top else []
+    if left_out:
+        said = "; ".join(f"{label}: {why}" for label, why in left_out.items())
+        notes.append(Caveat.SLICES_LEFT_OUT(said))
     if len(part.losses.x) < len(whole.losses.x):
         notes.append(Caveat.NEAR_CROSSOVER(f"{len(whole.losses.x) - n} sizes"))
     fit = limit_fit(part, reference)
+    changed = intervention(part)
     equal = equivalence(fit, reference is not None)
     reached = saturation(part, fit, floor)
     found = (counted, changed, reached, equal, drift(part.losses, floor))
@@ -208,12 +215,21 @@ def _wider(part: Slice) -> tuple[str, ...]:
 
 def _intervene(part: Slice) -> tuple[str, ...]:
     runs = max(3, int(part.losses.runs.max()))
+    counts = "dataset_size" if part.axis is not Axis.data else "parameters"
+    count = (
+        f"the {counts} of these networks, a column {counts!r} (a constant one where they "
+        "have all the same): counts tell which resource is in excess",
+    )
+    uncounted = part.axis is not Axis.width and np.isnan(part.ratios).any()
     other = "the other resource" if part.other is None else part.other.value
     held = "" if math.isnan(part.held) else f" = {2 * part.held:g}"
-    return (
+    change = (
         f"the same sizes at twice {other}{held}, {runs} seeds each; where that changes "
         "nothing the loss is resolution-limited in the swept one",
     )
+    if not uncounted:
+        return change
+    return count + change if part.other is None else change + count
 
 
 def _measure(part: Slice, fit: PowerLaw, reference: Reference | None) -> tuple[str, ...]:

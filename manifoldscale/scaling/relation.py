@@ -21,7 +21,7 @@ from scipy import optimize, stats
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
 from .pairs import ROUNDING, Logs, logs_of, pool, scatter
@@ -48,7 +48,8 @@ class RelationTest(Result):
         together. It is small, too, where r is 1 in the mean and the power is not.
     tau, tau_interval : relative scatter between data sets beyond the errors: the relation
         is universal up to tau.
-    p_bound : (data sets,) one-sided p-values of alpha >= c / d, adjusted by Holm.
+    p_bound : (data sets,) one-sided p-values of alpha >= c / d, adjusted by Holm; NaN
+        where neither the dimension nor the exponent has an error.
     below : indices of the data sets whose exponent lies below the bound at the level.
     p_universal : that c is the same in all groups; NaN without groups.
     group_ratios : r of each group.
@@ -164,6 +165,7 @@ def test_relation(
     ManifoldScaleError : lists of different lengths, fewer than three entries, values
         without a bounded interval.
     """
+    check_level(level)
     d, alpha = logs_of(dims, "dims"), logs_of(fits, "fits")
     n = len(d)
     require(n == len(alpha), f"There are {n} dimensions and {len(alpha)} exponents.")
@@ -178,7 +180,7 @@ def test_relation(
     error = np.hypot(alpha.error, d.error)
     pooled = pool(log_ratio, error, level)
     line = _fit_line(d, alpha, level)
-    p_bound = holm(_below(log_ratio, error))
+    p_bound = _bound(log_ratio, error)
     p_universal, by_group = _universality(log_ratio, d, alpha, groups, datasets, level)
     return RelationTest(
         ratio=math.exp(pooled.mean),
@@ -197,7 +199,7 @@ def test_relation(
         constant=float(constant),
         dims=d,
         alphas=alpha,
-        caveats=(Caveat.FEW_PAIRS(f"{n}"),) if n < 5 else (),
+        caveats=_notes(d, alpha),
     )
 
 
@@ -282,9 +284,27 @@ def _polish(d: Logs, alpha: Logs, tau: float, start: float) -> float:
     return float(found.x)
 
 
-def _below(log_ratio: Floats, error: Floats) -> Floats:
-    """One-sided p-values of log r >= 0."""
-    return np.asarray(stats.norm.cdf(log_ratio / np.maximum(error, ROUNDING)))
+def _notes(d: Logs, alpha: Logs) -> tuple[Remark, ...]:
+    n = len(d)
+    notes = [Caveat.FEW_PAIRS(f"{n}")] if n < 5 else []
+    exact = {
+        "dimensions": int((d.error == 0).sum()),
+        "exponents": int((alpha.error == 0).sum()),
+    }
+    if any(exact.values()):
+        said = ", ".join(f"{count} of {n} {name}" for name, count in exact.items() if count)
+        notes.append(Caveat.TAKEN_AS_EXACT(said))
+    return tuple(notes)
+
+
+def _bound(log_ratio: Floats, error: Floats) -> Floats:
+    """One-sided p-values of log r >= 0, adjusted by Holm; NaN where no error is stated:
+    without one no exponent can be told from the bound.
+    """
+    p = np.full(len(error), np.nan)
+    known = error > 0
+    p[known] = holm(stats.norm.cdf(log_ratio[known] / np.maximum(error[known], ROUNDING)))
+    return p
 
 
 def holm(p: Floats) -> Floats:
@@ -402,6 +422,7 @@ def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> Du
     ------
     ManifoldScaleError : lists of different lengths, or fewer than two pairs.
     """
+    check_level(level)
     data, parameters = (
         logs_of(data_fits, "data_fits"),
         logs_of(parameter_fits, "parameter_fits"),

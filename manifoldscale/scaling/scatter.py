@@ -1,19 +1,34 @@
 """The scatter of runs about their means, and whether a curve lies within it."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
 from ..core.arrays import Array, Floats, Ints
+from ..core.errors import ManifoldScaleError
+from ..core.interval import number
+
+ROUNDING = 1e-12  # a relative scatter below this is none
 
 
-def means_of(loss: Array, where: Ints, counts: Ints) -> tuple[Floats, float, int]:
+def means_of(
+    loss: Array, where: Ints, counts: Ints, place: Callable[[int], str]
+) -> tuple[Floats, float, int]:
     """Mean losses of groups of runs, and how the runs lie about them.
+
+    A run without a single error has a loss of zero, and counts as it is: to leave it out
+    would raise the mean of its group.
 
     Parameters
     ----------
     loss : (runs,); where : the group of each run; counts : runs of each group.
+    place : the sizes of a group, in words.
+
+    Raises
+    ------
+    ManifoldScaleError : a negative loss, or a group of which all losses are zero.
 
     Returns
     -------
@@ -21,9 +36,24 @@ def means_of(loss: Array, where: Ints, counts: Ints) -> tuple[Floats, float, int
     and its degrees of freedom.
     """
     means = np.bincount(where, weights=loss) / counts
+    lowest = int(np.argmin(loss))
+    if loss[lowest] < 0:
+        smallest, where_at = number(float(loss[lowest]), 6), place(int(where[lowest]))
+        raise ManifoldScaleError(
+            f"Losses must be positive; the smallest is {smallest}, at {where_at}. A "
+            "negative log-likelihood of densities has no zero of its own: subtract the "
+            "entropy of the data (the loss of the best possible model), or fit exp(loss)."
+        )
+    if not (means > 0).all():
+        group = int(np.argmin(means))
+        raise ManifoldScaleError(
+            f"Losses must be positive; all {counts[group]} at {place(group)} are zero. A "
+            "larger test set shows how small they are; else leave these rows out."
+        )
     freedom = int((counts - 1).sum())
     squares = float(((loss / means[where] - 1) ** 2).sum())
-    return means, math.sqrt(squares / freedom) if freedom else math.nan, freedom
+    spread = math.sqrt(squares / freedom) if freedom else math.nan
+    return means, 0.0 if spread < ROUNDING else spread, freedom  # copies have none
 
 
 def lack_of_fit(cost: float, free: int, spread: float, freedom: int) -> float:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.errors import require
+from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
 from .losses import Losses, losses_of
 
@@ -38,12 +38,7 @@ class Slice:
 
     @property
     def label(self) -> str:
-        """Which slice it is, "" where there is no other resource."""
-        if self.other is None:
-            return ""
-        symbol = self.other.label.split()[-1]  # D, P or w
-        held = f"{self.held:g}" if self.held < 1e6 else f"{self.held:.4g}"
-        return f"{symbol} = {held}"
+        return label_of(self.other, self.held)
 
     @property
     def below(self) -> bool:
@@ -92,34 +87,63 @@ class Slice:
         return dc.replace(self, curve=curve, losses=losses, ratios=self.ratios[~near])
 
 
+@dc.dataclass(frozen=True, eq=False)
+class Slices:
+    """The slices of a curve, and why others could not be made, by their label."""
+
+    made: list[Slice]
+    left_out: dict[str, str]
+
+
 def slice_of(curve: LearningCurve, axis: Axis) -> Slice:
     """The slice with the most sizes away from the other resource; of several such, that at
     the largest other resource.
+    """
+    slices = slices_of(curve, axis).made
+    return max(slices, key=lambda part: (len(part.away().losses.x), part.held))
+
+
+def slices_of(curve: LearningCurve, axis: Axis) -> Slices:
+    """A slice for every value of the other resource; what is wrong with the losses of one
+    costs that one alone.
+
+    Raises
+    ------
+    ManifoldScaleError : not one slice could be made.
     """
     require(
         isinstance(curve, LearningCurve),
         "`classify_regime` takes a LearningCurve; `LearningCurve.from_frame` makes one.",
     )
-    slices = slices_of(curve, axis)
-    return max(slices, key=lambda part: (len(part.away().losses.x), part.held))
-
-
-def slices_of(curve: LearningCurve, axis: Axis) -> list[Slice]:
-    """A slice for every value of the other resource."""
     other = _other(curve, axis)
     if other is None:
-        return [_slice(curve, axis, None, math.nan, ())]
+        return Slices([_slice(curve, axis, None, math.nan, ())], {})
     values = curve.column(other)
-    pairs = list(zip(curve.runs, values, strict=True))
-    slices = []
+    made: list[Slice] = []
+    left_out: dict[str, str] = {}
+    silent = int(np.isnan(values).sum())
+    if silent:
+        left_out[f"{silent} runs"] = f"they do not say their {other.value}"
     for held in np.unique(values[~np.isnan(values)]):
+        pairs = list(zip(curve.runs, values, strict=True))
         here = tuple(run for run, value in pairs if value == held)
-        elsewhere = tuple(
-            run for run, value in pairs if value != held and not np.isnan(value)
-        )
-        part = dc.replace(curve, runs=here)
-        slices.append(_slice(part, axis, other, float(held), elsewhere))
-    return slices
+        rest = tuple(run for run, value in pairs if value != held and not np.isnan(value))
+        try:
+            part = dc.replace(curve, runs=here)
+            made.append(_slice(part, axis, other, float(held), rest))
+        except ManifoldScaleError as error:
+            left_out[label_of(other, float(held))] = str(error)
+    if not made:
+        raise ManifoldScaleError(next(iter(left_out.values())))
+    return Slices(made, left_out)
+
+
+def label_of(other: Axis | None, held: float) -> str:
+    """Which slice it is, "" where there is no other resource."""
+    if other is None:
+        return ""
+    symbol = other.label.split()[-1]  # D, P or w
+    return f"{symbol} = {held:g}" if held < 1e6 else f"{symbol} = {held:.4g}"
 
 
 def _other(curve: LearningCurve, axis: Axis) -> Axis | None:

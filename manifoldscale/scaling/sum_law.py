@@ -14,12 +14,10 @@ from scipy import optimize, stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Remark
-from ..core.errors import require
-from ..core.interval import Interval, number
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
-from .losses import mixed_runs
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
 LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
@@ -123,13 +121,13 @@ def fit_sum(
     ManifoldScaleError : less than three values of either resource, fewer pairs than
         unknowns and two, settings that make no sense.
     """
-    require(0 < level < 1, f"`level` must lie between 0 and 1; not {level!r}.")
+    check_level(level)
     grid = grid_of(curve, axis)
     known = stated_floor(floor, float(grid.loss.min()))
     require_enough(grid, 4 + (known is None))
     law = sum_of_powers(grid, known, level)
-    caveats = mixed_runs(curve) + grid.lack_of_fit(law.cost, law.unknowns) + grid.aligned()
-    return dc.replace(law, caveats=tuple(caveats))
+    misfit = grid.lack_of_fit(law.cost, law.unknowns)
+    return dc.replace(law, caveats=(*grid.remarks, *misfit, *grid.aligned()))
 
 
 def sum_of_powers(grid: Grid, floor: float | None, level: float) -> SumLaw:

@@ -10,7 +10,7 @@ from scipy import stats
 from ..core.arrays import Array, Bools, Floats, frozen
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
-from ..core.interval import Interval
+from ..core.interval import Interval, check_level
 from ..core.result import Quantity, Result
 from ..core.style import drawing
 from .gram import as_gram, check_semidefinite
@@ -98,7 +98,7 @@ class Spectrum(Result):
         ------
         ManifoldScaleError : fewer than 8 eigenvalues in the range.
         """
-        require(0 < level < 1, f"`level` must be between 0 and 1; not {level!r}.")
+        check_level(level)
         ranks, values = self.ranked()
         top = float(ranks[-1]) if len(ranks) else 1.0
         low = math.sqrt(top) if first is None else first

@@ -80,3 +80,19 @@ def test_an_open_end_stays_open_in_a_difference() -> None:
     assert found.interval.low == pytest.approx(3 - math.sqrt(2))
     unknown = difference(reading(math.nan, math.nan, math.nan), reading(2.0, 1.0, 3.0))
     assert not unknown.is_known and unknown.caveats == ("not known on one side",)
+
+
+def test_a_difference_of_two_levels_has_the_higher() -> None:
+    """The ends at 90 % were called those of 95 %, or the reverse. Normal errors: 1.645 and
+    1.960 of them.
+    """
+    first = Reading("dimension", 5.0, ms.Interval(5 - 0.8225, 5 + 0.8225, 0.90), "m", 9)
+    second = reading(4.0, 4 - 0.588, 4 + 0.588)
+    found = difference(first, second)
+    half = 1.959964 * math.hypot(0.5, 0.3)
+    assert found.interval.level == 0.95
+    assert tuple(found.interval) == pytest.approx((1 - half, 1 + half), abs=1e-3)
+    back = difference(second, first).interval
+    assert (-back.high, -back.low) == pytest.approx(tuple(found.interval))
+    wide = Reading("dimension", 5.0, ms.Interval(4.0, math.inf, 0.90), "m", 9)
+    assert difference(wide, second).interval.high == math.inf

@@ -202,3 +202,83 @@ def test_open_intervals_stay_open() -> None:
     assert comparison.interval.high == math.inf and comparison.verdict == "agrees"
     assert comparison.p_below == pytest.approx(0.5)
     assert stats.norm.cdf(0) == 0.5
+
+
+def test_what_is_no_dimension_is_not_taken_for_one() -> None:
+    near = ms.manifolds.Sphere(2).sample(400).neighbors(30)
+    bend = ms.estimate(near, ms.curvature.Quadric(2)).pooled
+    for wrong in (bend.kappa_rms, bend.scalar):
+        with pytest.raises(ms.ManifoldScaleError, match="must be a dimension"):
+            ms.predict_exponent(wrong)
+        with pytest.raises(ms.ManifoldScaleError, match="must be a dimension"):
+            ms.estimate(near, ms.curvature.Quadric(wrong))
+        with pytest.raises(ms.ManifoldScaleError, match="`dims` must hold dimensions"):
+            ms.test_relation([wrong] * 3, [0.5, 0.6, 0.7])
+    for wrong in ("4", None, True, [True]):
+        with pytest.raises(ms.ManifoldScaleError, match="`dim`"):
+            ms.predict_exponent(wrong)
+    assert (
+        ms.predict_exponent(np.int64(8)).alpha == ms.predict_exponent(np.float32(8)).alpha
+    )
+    fits = [fitted(0.5)] * 3
+    dims = [dimension(8, 0.05)] * 3
+    with pytest.raises(ms.ManifoldScaleError, match="holds a PowerLaw"):
+        ms.test_relation(fits, dims)
+    dim = ms.estimate(near, ms.dimension.TwoNN())
+    with pytest.raises(ms.ManifoldScaleError, match="`fits` must hold exponents"):
+        ms.test_relation(dims, [dim] * 3)
+
+
+def test_exponents_of_other_axes_have_no_relation() -> None:
+    runs = [Run(loss=w**-0.5, width=w, parameters=w) for w in (10, 30, 100, 300, 1000)]
+    by = {axis: ms.fit_power_law(LearningCurve(tuple(runs)), axis=axis, floor="zero")
+          for axis in ("width", "parameters")}  # fmt: skip
+    noisy = [fitted(0.5), fitted(0.6)]
+    with pytest.raises(ms.ManifoldScaleError, match="holds alpha_W"):
+        ms.test_duality(noisy, [by["width"]] * 2)
+    with pytest.raises(ms.ManifoldScaleError, match="`data_fits` holds alpha_P"):
+        ms.test_duality([by["parameters"]] * 2, noisy)
+
+
+@pytest.mark.parametrize("level", [95, 0, 1, -0.1, "0.95", None, True, math.nan])
+def test_a_level_is_a_share_in_every_verb(level: object) -> None:
+    """95 gave an interval from nothing to infinity, without a word."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"D": d, "P": p, "loss": (d**-0.5 + p**-0.4) * (1 + 0.01 * rng.standard_normal())}
+        for d in (100, 200, 400, 800, 1600)
+        for p in (100, 200, 400, 800)
+        for _ in range(2)
+    ]
+    grid = ms.LearningCurve.from_frame(rows)
+    x, pairs = np.repeat(X, 2), [(1.0, 0.1), (0.5, 0.1), (0.4, 0.1)]
+    fit = ms.fit_power_law(X, X**-0.5)
+    spectrum = ms.theory.sphere_spectrum(ms.theory.Laplace(), 3, 20)
+    calls = [
+        lambda: ms.fit_power_law(X, X**-0.5, level=level),
+        lambda: ms.fit_joint(grid, level=level),
+        lambda: ms.fit_sum(grid, level=level),
+        lambda: ms.select_range(x, x**-0.5 * rng.lognormal(0, 0.01, len(x)), level=level),
+        lambda: ms.test_relation([4, 8, 10], pairs, level=level),
+        lambda: ms.test_duality(pairs, pairs, level=level),
+        lambda: fit.band(X, level=level),
+        lambda: Interval(0.1, 0.2, level),
+        lambda: spectrum.exponent(level=level),
+    ]
+    for call in calls:
+        with pytest.raises(ms.ManifoldScaleError, match="`level` must be between 0 and 1"):
+            call()
+
+
+def test_how_much_an_agreement_is_worth() -> None:
+    """An interval from 0.67 to 5 holds 1, and agrees with nearly everything."""
+    rough = ms.compare(ms.predict_exponent(dimension(8, 0.5)), fitted(0.6))
+    assert rough.verdict == "agrees" and rough.factor > 2
+    assert "cannot be told from 4/d" in str(rough)
+    assert f"r is known within a factor of {rough.factor:.1f}" in str(rough)
+    close = ms.compare(ms.predict_exponent(dimension(8, 0.02)), fitted(0.5))
+    assert "agrees with 4/d = 0.500: r is known within a factor of 1.0" in str(close)
+
+
+def test_a_dimension_that_was_given_has_no_interval() -> None:
+    assert str(ms.predict_exponent(11.8)) == "alpha >= 0.339 (law 4/d, d = 11.8, given)"

@@ -167,3 +167,50 @@ def test_the_averaged_interval_covers(bend: float) -> None:
 def test_ranges_that_cannot_be_selected(x: object, y: object, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         select_range(x, y)
+
+
+FEW = [0, 2, 4, 5, 7, 9]  # of the sizes
+
+
+def verdict_on_means(mean: np.ndarray, keep: list[int], draw: int, seeds: int) -> str:
+    noise = np.random.default_rng(draw).standard_normal((seeds, len(keep)))
+    losses = np.abs(mean[keep] * (1 + 0.03 * noise)).mean(0)
+    return compare_models(X[keep], losses).verdict
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_means_of_few_sizes_are_no_evidence_of_a_power_law(name: str) -> None:
+    """The criterion weighs a further unknown by 30 there, more than any of the losses."""
+    found = {verdict_on_means(CONTROLS[name], FEW, draw, 5) for draw in range(4)}
+    assert "power law" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", [FEW, list(range(10))], ids=len)
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_less_data_make_no_firmer_verdicts(keep: list[int], seeds: int) -> None:
+    """Of 20 draws a curve: controls called a law in at most 5 %, laws refused in at most
+    5 %; and laws accepted no more often than from all runs, but for chance.
+    """
+
+    def share(table: dict, verdict: str, seeds: int) -> float:
+        said = [
+            verdict_on_means(mean, keep, draw, seeds) == verdict
+            for mean in table.values()
+            for draw in range(20)
+        ]
+        return float(np.mean(said))
+
+    assert share(CONTROLS, "power law", seeds) <= 0.05
+    assert share(LAWS, "not a power law", seeds) <= 0.05
+    runs = np.mean([v == "power law" for m in LAWS.values() for v in verdicts(m, 20, 0.03)])
+    assert share(LAWS, "power law", seeds) <= runs + 0.1
+
+
+def test_copies_of_runs_are_no_further_evidence() -> None:
+    losses = LAWS["0.5 floor 0.3"][FEW] * (1 + 0.02 * np.array([1, -1, 1, -1, 1, -1]))
+    alone = compare_models(X[FEW], losses)
+    thrice = compare_models(np.tile(X[FEW], 3), np.tile(losses, 3))
+    assert thrice.verdict == alone.verdict
+    deltas = [[fit.delta for fit in found.fits] for found in (alone, thrice)]
+    np.testing.assert_allclose(deltas[0], deltas[1])

@@ -1,6 +1,7 @@
 """Power-law fits: exact on exact laws, honest about the rest."""
 
 import itertools
+import math
 
 import numpy as np
 import pandas as pd
@@ -339,3 +340,82 @@ def test_errors_that_move_together_are_in_the_interval() -> None:
             curve = LearningCurve(runs, floor=0.0, shared_data=shared)
             held[shared] += 1.0 in ms.fit_power_law(curve, floor="zero").interval
     assert held[True] >= 27 and held[False] < 24
+
+
+def test_a_run_without_an_error_is_in_its_mean() -> None:
+    """0/1 errors of small test sets: counts of Poisson; to leave the zero out would raise
+    the mean at that size by a quarter.
+    """
+    rng = np.random.default_rng(0)
+    sizes = (100 * 2 ** np.arange(8)).tolist()
+    losses = {d: rng.poisson(2000 * 3 * d**-0.75, 5) / 2000 for d in sizes}
+    losses[sizes[-1]][:] = [0.0, 2 / 2000, 3 / 2000, 2 / 2000, 3 / 2000]
+    rows = [
+        {"n_train": d, "seed": s, "loss": loss, "train_loss": 0.0, "loss_stderr": 1e-4}
+        for d, at in losses.items()
+        for s, loss in enumerate(at)
+    ]
+    table = LearningCurve.from_frame(rows)
+    fit = ms.fit_power_law(table, floor="zero")
+    assert 0.75 in fit.interval and fit.losses.y[-1] == pytest.approx(1e-3)
+    assert "zero losses (1 of 40 runs)" in str(fit)
+    ms.classify_regime(table), ms.compare_models(table), table.plot()
+    for row in rows[-5:]:
+        row["loss"] = 0.0
+    message = "all 5 at dataset_size = 12800 are zero. A larger test set"
+    with pytest.raises(ms.ManifoldScaleError, match=message):
+        ms.fit_power_law(LearningCurve.from_frame(rows))
+
+
+def test_negative_losses_are_told_what_to_subtract() -> None:
+    rows = [
+        {"D": d, "P": p, "loss": -1.2 + d**-0.3 + p**-0.3}
+        for d in 100 * 2 ** np.arange(6)
+        for p in 100 * 2 ** np.arange(6)
+    ]
+    grid = LearningCurve.from_frame(rows)
+    verbs = (ms.fit_power_law, ms.compare_models, ms.classify_regime, ms.select_range)
+    for verb, on in ((ms.fit_joint, grid), (ms.fit_sum, grid)):
+        with pytest.raises(
+            ms.ManifoldScaleError, match="at dataset_size = 3200, parameters"
+        ):
+            verb(on)
+    for verb in verbs:
+        with pytest.raises(
+            ms.ManifoldScaleError, match=r"subtract the entropy.*exp\(loss\)"
+        ):
+            verb(grid.at(parameters=3200))
+
+
+def test_scatter_is_that_between_runs_or_about_the_fit() -> None:
+    """Without repeats the errors of local exponents were zero: exact knowledge."""
+    rng = np.random.default_rng(0)
+    noise = 1 + 0.05 * rng.standard_normal(len(X))
+    fit = ms.fit_power_law(X, X**-0.5 * noise, floor="zero")
+    rest = X**-0.5 * noise / fit.predict(X) - 1
+    assert fit.scatter == (pytest.approx(math.sqrt((rest**2).sum() / (len(X) - 2))), 8)
+    _, _, error = fit.local_exponents()
+    steps = np.diff(np.log(X))
+    # By hand: the two ends of a step scatter alike, and the floor is zero.
+    np.testing.assert_allclose(error, fit.scatter[0] * math.sqrt(2) / steps)
+    both = ms.fit_power_law(np.tile(X, 2), np.concatenate([X**-0.5 * 0.9, X**-0.5 * 1.1]))
+    assert both.scatter == (both.losses.spread, 10)
+    few = ms.fit_power_law(X[:4], X[:4] ** -0.5, floor=ms.Reference(np.inf, 1e-3, 1e-4))
+    assert few.scatter[1] == few.freedom == 2
+
+
+def test_local_exponents_cover_over_draws() -> None:
+    """1.96 errors: a difference of residuals over their own scatter has no heavy tails."""
+    held = []
+    for seed in range(100):
+        noise = 1 + 0.05 * np.random.default_rng(seed).standard_normal(len(X))
+        _, at, error = ms.fit_power_law(X, X**-0.5 * noise, floor="zero").local_exponents()
+        held += (abs(at - 0.5) < 1.96 * error).tolist()
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+def test_stated_errors_are_told() -> None:
+    """A mean with its standard error over seeds, as papers give it."""
+    rows = [{"n_train": int(d), "loss": d**-0.5, "loss_stderr": 0.02 * d**-0.5} for d in X]
+    said = str(ms.fit_power_law(LearningCurve.from_frame(rows), floor="zero"))
+    assert "stated errors (2.0 % of the loss; about the fit it scatters by" in said

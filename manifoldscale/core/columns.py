@@ -1,0 +1,221 @@
+"""Which columns of a table are read as what: of several that may be meant none is taken
+in silence, and what is not read is told.
+"""
+
+import dataclasses as dc
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import ManifoldScaleError, nearest
+from .names import is_bare_size, is_test, meaning, unit_of, words_of
+from .tables import Row, as_number
+
+LOSS = "loss"
+SIZES = ("dataset_size", "parameters", "width")
+OPTION = {LOSS: "loss_column"} | dict.fromkeys(SIZES, "size_column")  # of `from_frame`
+
+
+@dc.dataclass(frozen=True)
+class Columns:
+    """What became of the columns of a table.
+
+    Attributes
+    ----------
+    read : pairs of a column and what it was read as.
+    repeats : columns that say the same as one that was read.
+    unread : all the others.
+    rivals : those of `unread` that may be meant as well as one that was read.
+    rows : what was done with rows that are no networks of their own, "" where there was
+        nothing to do.
+    logged : the column of steps in which the rows of one network differ, of which one was
+        kept; "" where the table is no log.
+    """
+
+    read: tuple[tuple[str, str], ...]
+    repeats: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+    rows: str = ""
+    logged: str = ""
+
+    def __str__(self) -> str:
+        read = [
+            column if column == field else f"{column} as {field}{_times(column, field)}"
+            for column, field in self.read
+        ]
+        said = [f"read: {', '.join(read)}", f"not read: {', '.join(self.unread) or 'none'}"]
+        if self.repeats:
+            said.insert(1, f"the same again: {', '.join(self.repeats)}")
+        return "; ".join([*said, self.rows] if self.rows else said)
+
+    def column(self, field: str) -> str | None:
+        """The column that was read as this field."""
+        return next((column for column, what in self.read if what == field), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "read": [list(pair) for pair in self.read],
+            "repeats": list(self.repeats),
+            "not_read": list(self.unread),
+            "rivals": list(self.rivals),
+            "rows": self.rows,
+            "text": str(self),
+        }
+
+
+def _times(column: str, field: str) -> str:
+    return f", times {unit_of(column):g}" if field in SIZES and unit_of(column) != 1 else ""
+
+
+def columns_of_losses(
+    rows: Sequence[Row], loss_column: str | None, size_columns: Mapping[str, str]
+) -> Columns:
+    """The columns of a table of losses, those that the caller names before all others.
+
+    Parameters
+    ----------
+    rows : as `read_rows` gives them.
+    loss_column : the column of the loss; None to find it.
+    size_columns : the column of each size that the caller names, by its field.
+
+    Raises
+    ------
+    ManifoldScaleError : no loss, no size, or several columns that may be one of them.
+    """
+    names = list(rows[0])
+    chosen = dict(size_columns) | ({LOSS: loss_column} if loss_column is not None else {})
+    for field, column in chosen.items():
+        _require_column(column, names, OPTION[field])
+    found: dict[str, list[str]] = {}
+    for name in names:
+        what = meaning(name)
+        if what is not None and name not in chosen.values():
+            found.setdefault(what, []).append(name)
+    _add_letter_n(names, found, chosen)
+    taken, repeats, rivals = dict(chosen), [], []
+    for field, columns in found.items():
+        if field in chosen:
+            continue
+        first, same, others = _one_of(field, columns, rows)
+        if first is not None:
+            taken[field] = first
+        repeats += same
+        rivals += others
+    _require_loss_and_size(names, taken)
+    known = {*taken.values(), *repeats}
+    return Columns(
+        tuple((column, field) for field, column in taken.items()),
+        tuple(repeats),
+        tuple(name for name in names if name not in known),
+        tuple(rivals),
+    )
+
+
+def columns_of_pairs(rows: Sequence[Row], meanings: Mapping[str, str | None]) -> Columns:
+    """The columns of any table whose names have been given a meaning; of two with one
+    meaning none is taken.
+    """
+    taken: dict[str, str] = {}
+    for name in rows[0]:
+        field = meanings.get(name)
+        if field is None or taken.get(field) == field:
+            continue  # the name itself comes before all others
+        if field in taken and name != field:
+            _refuse(field, [taken[field], name], "rename the one that is meant")
+        taken[field] = name
+    return Columns(
+        tuple((column, field) for field, column in taken.items()),
+        (),
+        tuple(name for name in rows[0] if name not in taken.values()),
+    )
+
+
+def _require_column(column: str, names: Sequence[str], option: str) -> None:
+    if column not in names:
+        raise ManifoldScaleError(
+            f"`{option}` is {column!r}, which the table does not have. Nearest are "
+            f"{nearest(str(column), names)}."
+        )
+
+
+def _add_letter_n(
+    names: Sequence[str], found: dict[str, list[str]], chosen: Mapping[str, str]
+) -> None:
+    """N is the number of parameters where D stands beside it, and nothing else does."""
+    data = found.get("dataset_size", [])
+    beside = any(name == "D" or {"tokens", "token"} & set(words_of(name)) for name in data)
+    free = "parameters" not in found and "parameters" not in chosen
+    if "N" in names and beside and free and "N" not in chosen.values():
+        found["parameters"] = ["N"]
+
+
+def _one_of(
+    field: str, columns: list[str], rows: Sequence[Row]
+) -> tuple[str | None, list[str], list[str]]:
+    """The column that is read, its repeats, and others that may be meant."""
+    if len(columns) > 1:  # the name of a loss function, say, is no loss
+        numeric = [c for c in columns if any(as_number(row[c]) is not None for row in rows)]
+        columns = numeric or columns
+    if field == LOSS:
+        columns = _likely_losses(columns)
+    first = field if field in columns else columns[0]
+    others = [c for c in columns if c != first]
+    same = [c for c in others if _is_repeat(field, first, c, rows)]
+    others = [c for c in others if c not in same]
+    if not others or (first == field and field != LOSS):
+        return first, same, others
+    if field in OPTION:
+        _refuse(field, [first, *others], f"name the one that is meant, {_how(field)}")
+    return None, [], []
+
+
+def _likely_losses(columns: list[str]) -> list[str]:
+    """The losses by name, before errors; a bare `loss` is that of training to many loggers,
+    and stands beside whatever is called a test's.
+    """
+    losses = [c for c in columns if {"loss", "losses"} & set(words_of(c))]
+    if losses and any(map(is_test, losses)):
+        return losses
+    if losses:
+        return losses + [c for c in columns if c not in losses and is_test(c)]
+    return columns
+
+
+def _is_repeat(field: str, first: str, other: str, rows: Sequence[Row]) -> bool:
+    """The same numbers, or for sizes the same in other units."""
+    pairs = [(as_number(row[first]), as_number(row[other])) for row in rows]
+    if any((a is None) != (b is None) for a, b in pairs):
+        return False
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if field in SIZES and first == field:
+        ratios = {round(a / b, 9) for a, b in known if b}
+        return len(ratios) == 1 and all(b for _, b in known)
+    return all(a == b for a, b in known)
+
+
+def _refuse(field: str, columns: Sequence[str], advice: str) -> None:
+    listed = ", ".join(map(repr, columns))
+    raise ManifoldScaleError(f"Columns {listed} may all be {field!r}: {advice}.")
+
+
+def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> None:
+    if LOSS not in taken:
+        raise ManifoldScaleError(
+            "The table needs a column 'loss' (or test_loss, val_loss, eval_loss, "
+            f"test_error); it has {list(names)}. Another name: {_how(LOSS)}."
+        )
+    if not any(field in taken for field in SIZES):
+        bare = [name for name in names if is_bare_size(name) or name == "index"]
+        said = f"Columns {bare} may be one of them. " if bare else ""
+        column = bare[0] if bare else "NAME"
+        raise ManifoldScaleError(
+            "The table needs a column 'dataset_size', 'width' or 'parameters'; it has "
+            f"{list(names)}. {said}Say what it is: size_column={{'data': {column!r}}} or "
+            f"{{'parameters': {column!r}}} (--size-column data={column})."
+        )
+
+
+def _how(field: str) -> str:
+    """How a caller names a column, in Python and at the command line."""
+    option = OPTION[field]
+    return f"{option}='...' (--{option.replace('_', '-')})"

@@ -1,0 +1,201 @@
+"""What a column of other people's tables holds, from the words of its name.
+
+`Training Tokens`, `n_tokens`, `tokensSeen` and `config.train_tokens` are one name: a noun
+with words that say no more. A name with a word that says something else (`tokens_per_step`,
+`embedding_params`, `test_samples`) is not taken for it.
+"""
+
+import re
+from collections.abc import Iterable
+
+# Words that say how many, where it was logged, or which value was kept.
+COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size", "sizes"}
+UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
+         "millions": 1e6, "b": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
+         "trillion": 1e12, "trillions": 1e12}  # fmt: skip
+LOGGED = {
+    "config",
+    "configs",
+    "cfg",
+    "summary",
+    "hparams",
+    "args",
+    "metrics",
+    "hyperparams",
+}
+ENDS = {"final", "last", "end", "mean", "avg", "average", "min", "minimum", "best"}
+TRAIN = {"train", "training", "trn", "trained", "pretrain", "pretraining"}
+TEST = {"test", "tst", "val", "valid", "validation", "eval", "evaluation", "dev", "heldout",
+        "holdout", "generalization", "generalisation", "population"}  # fmt: skip
+
+EXAMPLES = {"samples", "examples", "tokens", "images", "datapoints", "sequences",
+            "sentences", "documents", "ntrain", "nsamples", "trainsize",
+            "ndata"}  # fmt: skip
+ONE_OF_MANY = {"data", "dataset", "train", "training", "trainset", "sample", "example",
+               "token", "image", "points", "point", "datapoint", "traindata"}  # fmt: skip
+ABOUT_EXAMPLES = TRAIN | {"set", "seen", "data", "dataset", "input", "subset"}
+PARAMETERS = {"parameters", "params", "param", "parameter", "nparams", "nparameters"}
+ABOUT_PARAMETERS = {"model", "network", "net", "trainable", "learnable", "free", "active",
+                    "non", "nonembedding", "embedding", "embeddings", "embed", "excluding",
+                    "without", "weight"}  # fmt: skip
+WIDTHS = {
+    "width", "w", "hidden", "hidden dim", "hidden width", "hidden units", "hidden features",
+    "network width", "net width", "model width", "layer width", "d model", "model dim",
+    "dmodel", "n embd", "units", "neurons", "hidden layer", "hidden dimension",
+}  # fmt: skip
+TIMES = {"step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "update",
+         "updates", "it", "epochs"}  # fmt: skip
+ABOUT_TIMES = TRAIN | LOGGED | {"global", "optimizer", "optimiser", "gradient", "current",
+                                "trainer", "num", "n", "max", "total"}  # fmt: skip
+CLOCKS = {"timestamp", "runtime", "time", "walltime", "datetime", "date", "created"}
+LOSSES = {"loss", "losses"}
+MEASURES = {
+    "mse",
+    "nll",
+    "xent",
+    "ce",
+    "crossentropy",
+    "error",
+    "err",
+    "bpb",
+    "bpc",
+    "risk",
+}
+ABOUT_LOSSES = TEST | ENDS | {"cross", "entropy", "squared", "set", "data", "lm"} | MEASURES
+ERRORS = {"stderr", "se", "sem", "stderror"}
+SPREADS = {"std", "sd", "stdev", "var", "variance", "ci", "low", "high", "lower", "upper",
+           "lo", "hi", "lo95seq", "hi95seq", "error", "err", "unc", "uncertainty", "iqr",
+           "q25", "q75", "max"}  # fmt: skip
+NO_LOSSES = SPREADS | ERRORS | TRAIN | CLOCKS | TIMES | {
+    "fn", "function", "type", "name", "kind", "weight", "scale", "coef", "coefficient",
+    "ratio", "gap", "scaler", "reg", "regularization", "regularisation", "aux", "diff",
+    "delta", "n", "count", "curve", "history", "penalty", "kl", "step", "initial", "init",
+}  # fmt: skip
+SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
+NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
+         "replica", "job", "experiment", "exp", "split", "index"}  # fmt: skip
+MEASURED = CLOCKS | {
+    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "norm", "f1", "auc",
+    "auroc", "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec",
+    "top1", "top5", "precision", "recall", "r2", "mse", "nll", "bpb", "bpc", "duration",
+    "elapsed", "kl", "grad", "gradient", "wall", "speed",
+}  # fmt: skip
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """
+    >>> words_of("config.nTrain"), words_of("Non-embedding params")
+    (('config', 'n', 'train'), ('non', 'embedding', 'params'))
+    """
+    name = str(name).replace("#", " n ")
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", " ", name)
+    return tuple(word for word in re.split(r"[^a-z0-9%]+", spaced.lower()) if word)
+
+
+def unit_of(name: str) -> float:
+    """What a size is counted in, where its name says so in brackets: `Tokens (B)`."""
+    found = re.search(r"[(\[]\s*([A-Za-z]+)\s*[)\]]", str(name))
+    return UNITS.get(found[1].lower(), 1.0) if found else 1.0
+
+
+def meaning(name: str) -> str | None:
+    """The field of a run that a column of this name holds, None where it says no such."""
+    name = str(name)
+    if unit_of(name) != 1:
+        name = re.sub(r"[(\[].*?[)\]]", "", name)
+    if name.strip() in LETTERS:  # in small ones d is a dimension, p a probability
+        return LETTERS[name.strip()]
+    words = words_of(name)
+    if len(words) > 1:
+        # `params.width` of a logger is a width.
+        kept = [w for w in words if w not in LOGGED]
+        logged = "." in str(name) or "/" in str(name)
+        words = tuple(kept[1:] if logged and kept[:1] == ["params"] and kept[1:] else kept)
+    joined, said = "_".join(words), set(words)
+    if joined in FIELDS:
+        return joined
+    if words[:1] == ("d",) and set(words[1:]) & EXAMPLES:
+        said -= {"d"}  # D_tokens
+    if joined in ("training_loss", "final_train_loss"):
+        return "train_loss"
+    if " ".join(words) in SEEDS:
+        return "seed"
+    if _is_examples(said):
+        return "dataset_size"
+    if _is_parameters(said):
+        return "parameters"
+    if _is_width(words):
+        return "width"
+    return _kind_of_loss(said)
+
+
+LETTERS = {"D": "dataset_size", "P": "parameters", "W": "width", "w": "width"}
+FIELDS = ("loss", "dataset_size", "parameters", "width", "seed", "loss_stderr",
+          "train_loss", "converged", "failure")  # fmt: skip
+
+
+def is_time(name: str) -> bool:
+    """Whether it counts the steps of a training run."""
+    said = set(words_of(name))
+    return bool(said & TIMES) and said <= TIMES | ABOUT_TIMES
+
+
+def is_clock(name: str) -> bool:
+    return bool(set(words_of(name)) & CLOCKS)
+
+
+def is_run_name(name: str) -> bool:
+    """Whether it tells runs apart without saying how they differ."""
+    said = set(words_of(name)) - LOGGED
+    return bool(said) and said <= NAMES | {"model", "wandb", "short"} and bool(said & NAMES)
+
+
+def is_measured(name: str) -> bool:
+    """Whether it is an outcome of training, by its name, and no setting."""
+    return bool(set(words_of(name)) & MEASURED)
+
+
+def is_test(name: str) -> bool:
+    return bool(set(words_of(name)) & TEST)
+
+
+def is_bare_size(name: str) -> bool:
+    """N, size, d: examples to some, parameters or a dimension to others."""
+    said = set(words_of(name)) - LOGGED
+    return bool(said) and said <= {"n", "size", "count", "total", "x", "scale", "d", "p"}
+
+
+def _is_examples(said: set[str]) -> bool:
+    counted = bool(said & COUNTS)
+    rest = said - COUNTS
+    nouns = rest & EXAMPLES or (rest & ONE_OF_MANY if counted else set())
+    return bool(nouns) and rest <= EXAMPLES | ONE_OF_MANY | ABOUT_EXAMPLES
+
+
+def _is_parameters(said: set[str]) -> bool:
+    rest = said - COUNTS
+    if rest & {"embedding", "embeddings", "embed"} and not said & {
+        "non", "no", "excluding", "without"
+    }:  # fmt: skip
+        return False  # those of the embedding alone
+    if rest <= {"model", "network", "net"} and rest:
+        return "size" in said or "sizes" in said
+    return bool(rest & PARAMETERS) and rest <= PARAMETERS | ABOUT_PARAMETERS
+
+
+def _is_width(words: Iterable[str]) -> bool:
+    rest = " ".join(word for word in words if word not in COUNTS)
+    return rest in WIDTHS or " ".join(words) in WIDTHS
+
+
+def _kind_of_loss(said: set[str]) -> str | None:
+    if said & ERRORS or {"standard", "error"} <= said:
+        rest = said - ERRORS - {"standard", "error"}
+        return "loss_stderr" if rest <= LOSSES | ABOUT_LOSSES else None
+    if said & LOSSES and said & TRAIN:
+        return "train_loss" if said <= LOSSES | TRAIN | ENDS else None
+    if said & (LOSSES | MEASURES) and said <= LOSSES | ABOUT_LOSSES:
+        return "loss"
+    if said & LOSSES and not said & NO_LOSSES:
+        return "loss"  # of some data set, say
+    return None

@@ -1,0 +1,209 @@
+"""Rows of a table that are one network: a log holds many rows a run, of which one counts.
+
+Rows that share their sizes, their seed and all of their settings belong to one network.
+Where they differ in a step or an epoch they are its trajectory; averaged, it would be a
+run that nobody trained, with a scatter that is none.
+"""
+
+import dataclasses as dc
+from collections.abc import Callable, Hashable, Sequence
+
+from .columns import SIZES, Columns
+from .errors import ManifoldScaleError
+from .names import is_clock, is_measured, is_run_name, is_time
+from .tables import Row, as_number
+
+CHOICES = ("last", "best", "all")
+MANY = 8  # rows a network, from which a log is one whatever its steps are
+
+
+@dc.dataclass(frozen=True)
+class Kept:
+    """Which rows count as networks; `by`: the column in which the others of a network
+    differ, None where all rows count; said: what was done, in words.
+    """
+
+    rows: list[Row]
+    by: str | None = None
+    said: str = ""
+
+
+def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Kept:
+    """One row for each network.
+
+    choice : "last", "best" (the smallest loss), "all" (every row is a network), or None:
+    the last, where a column of steps shows that there are several.
+
+    Raises
+    ------
+    ManifoldScaleError : rows of one network that nothing puts in order, and no choice.
+    """
+    unique = list({_key(row, list(row)): row for row in rows}.values())
+    repeated = len(rows) - len(unique)
+    said = f"{repeated:,} rows that repeat another one were left out" if repeated else ""
+    if choice == "all":
+        return Kept(unique, None, said)
+    table = _Log(unique, columns)
+    by = table.time
+    if by is None and not (choice or table.tells_runs_apart):
+        return Kept(unique, None, said)
+    groups = table.groups(by)
+    if len(groups) == len(unique):
+        return Kept(unique, None, said)
+    if by is None and choice is None:
+        raise ManifoldScaleError(
+            f"{len(groups):,} networks in {len(unique):,} rows: rows of one size and seed "
+            "differ in their outcome only. Choose one of each, row='last' or row='best' "
+            "(--row last|best); row='all' takes every row for a network of its own."
+        )
+    picked = [table.pick(group, by, choice or "last") for group in groups]
+    word = "best" if choice == "best" else "last"
+    differ = f", which differ in {by}" if by else ""
+    one = (
+        f"{len(unique):,} rows are {len(groups):,} networks{differ}: the {word} row of "
+        f"each (row='last', 'best' or 'all'; --row)"
+    )
+    return Kept(picked, by, "; ".join(filter(None, (said, one))))
+
+
+@dc.dataclass(frozen=True)
+class _Log:
+    rows: list[Row]
+    columns: Columns
+
+    @property
+    def loss(self) -> str:
+        return self.columns.column("loss") or "loss"
+
+    @property
+    def sizes(self) -> list[str]:
+        return [column for column, field in self.columns.read if field in SIZES]
+
+    @property
+    def seed(self) -> list[str]:
+        column = self.columns.column("seed")
+        return [column] if column is not None else []
+
+    def varying(self, is_of_kind: Callable[[str], bool]) -> list[str]:
+        """Unread columns of a kind that hold more than one value."""
+        return [
+            name
+            for name in self.columns.unread
+            if is_of_kind(name) and len({row[name] for row in self.rows}) > 1
+        ]
+
+    @property
+    def tells_runs_apart(self) -> bool:
+        """Whether a seed or the name of a run does."""
+        seeds = [name for name in self.seed if len({row[name] for row in self.rows}) > 1]
+        return bool(seeds or self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of runs, unless they name every row."""
+        return [
+            name
+            for name in self.varying(is_run_name)
+            if len({str(row[name]) for row in self.rows}) < len(self.rows)
+        ]
+
+    @property
+    def time(self) -> str | None:
+        """The column of steps or epochs in which rows of one network differ."""
+        times = self.varying(lambda name: is_time(name) and self.is_numeric(name))
+        if not times and self.tells_runs_apart:
+            times = self.varying(lambda name: is_clock(name) and self.is_numeric(name))
+        times = [name for name in times if self.is_log_by(name)]
+        return max(
+            times, key=lambda name: len({row[name] for row in self.rows}), default=None
+        )
+
+    def is_log_by(self, name: str) -> bool:
+        """Whether the column changes within a network. Where nothing tells runs apart, a
+        few rows with steps of their own are runs that stopped early, each at its time.
+        """
+        groups = _grouped(self.rows, self.sizes + self.seed + self.names)
+        steps = [{row[name] for row in group} for group in groups]
+        if all(len(one) == 1 for one in steps):
+            return False
+        rows = sorted(map(len, groups))
+        shared = 2 * len(set().union(*steps)) <= sum(map(len, steps))
+        return self.tells_runs_apart or rows[len(rows) // 2] >= MANY or shared
+
+    def is_numeric(self, name: str) -> bool:
+        return all(
+            row[name] is None or as_number(row[name]) is not None for row in self.rows
+        )
+
+    def groups(self, by: str | None) -> list[list[Row]]:
+        """The rows of each network."""
+        keys = self.sizes + self.seed + self.names
+        settings = [
+            name
+            for name in self.columns.unread
+            if not (is_time(name) or is_clock(name) or is_measured(name) or name in keys)
+        ]
+        keys += [
+            name for name in settings if not self.is_numeric(name) and self.recurs(name)
+        ]
+        if by is None:
+            return _grouped(self.rows, keys + [n for n in settings if n not in keys])
+        found = _grouped(self.rows, keys)
+        if all(_is_ordered(group, by) for group in found):
+            return found
+        # Several networks go through the same steps: what else tells them apart?
+        keys += [
+            name for name in settings if name not in keys and self.crosses(name, keys, by)
+        ]
+        found = _grouped(self.rows, keys)
+        if not all(_is_ordered(group, by) for group in found):
+            raise ManifoldScaleError(
+                f"Several rows share their sizes, settings and {by}: a column that tells "
+                "the runs apart is missing, such as 'seed'. row='all' (--row all) takes "
+                "every row for a network of its own."
+            )
+        return found
+
+    def recurs(self, name: str) -> bool:
+        """Whether its values stand in two rows each, on average: no outcome does."""
+        return 2 * len({str(row[name]) for row in self.rows}) <= len(self.rows)
+
+    def crosses(self, name: str, keys: Sequence[str], by: str) -> bool:
+        """Whether its values go through the same steps, as those of a setting do; a
+        schedule has each of its values at steps of its own.
+        """
+
+        def steps(names: Sequence[str]) -> int:
+            groups = _grouped(self.rows, names)
+            return sum(len({row[by] for row in group}) for group in groups)
+
+        return 2 * steps([*keys, name]) >= 3 * steps(keys) and self.recurs(name)
+
+    def pick(self, group: list[Row], by: str | None, choice: str) -> Row:
+        """Of the rows that hold a loss, where any does."""
+        rows = [row for row in group if as_number(row[self.loss]) is not None] or group
+        if choice == "best":
+            return min(rows, key=lambda row: _number(row[self.loss]))
+        return rows[-1] if by is None else max(rows, key=lambda row: _number(row[by], -1.0))
+
+
+def _number(value: object, missing: float = float("inf")) -> float:
+    found = as_number(value)
+    return missing if found is None else float(found)
+
+
+def _is_ordered(rows: list[Row], by: str) -> bool:
+    """Every step stands once."""
+    steps = [row[by] for row in rows if row[by] is not None]
+    return len(set(steps)) == len(steps)
+
+
+def _grouped(rows: Sequence[Row], names: Sequence[str]) -> list[list[Row]]:
+    groups: dict[Hashable, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_key(row, names), []).append(row)
+    return list(groups.values())
+
+
+def _key(row: Row, names: Sequence[str]) -> Hashable:
+    return tuple(str(row[name]) for name in names)

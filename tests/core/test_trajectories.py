@@ -1,0 +1,188 @@
+"""Rows that are one network, and settings by which rows are no repeats."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import manifoldscale as ms
+from manifoldscale.core.learning_curve import LearningCurve
+
+SIZES = [100 * 2**i for i in range(6)]
+read = LearningCurve.from_frame
+
+
+def log(name: str, steps: int, seeds: Sequence[int] = (0, 1), **more: Any) -> list[dict]:
+    """The loss falls to D^-1/2 within `steps`, and is a little lower half-way."""
+    return [
+        {"n_train": d, "seed": s, name: t, "acc": 1 - 1 / t, "lr": 0.1 * 0.9**t}
+        | {"loss": (1 + s / 100) * d**-0.5 * (1 + np.exp(-t / 9) - 0.2 * (t == steps // 2))}
+        | more
+        for d in SIZES
+        for s in seeds
+        for t in range(1, steps + 1)
+    ]
+
+
+@pytest.mark.parametrize("name", ["step", "_step", "global_step", "epoch", "iteration"])
+@pytest.mark.parametrize("steps", [2, 40, 51, 300])
+def test_the_last_row_of_a_log_counts(name: str, steps: int) -> None:
+    rows = log(name, steps)
+    curve = read(rows)
+    assert len(curve) == 12 and curve.mixed == (name,)
+    last = [row["loss"] for row in rows if row[name] == steps]
+    np.testing.assert_array_equal(curve.losses, last)
+    said = (
+        f"{len(rows):,} rows are 12 networks, which differ in {name}: the last row of each"
+    )
+    assert said in str(curve)
+    law = ms.fit_power_law(curve)
+    assert {note.caveat.name for note in law.caveats} == {"ROWS_LEFT_OUT"}
+    assert law.alpha == pytest.approx(0.5, abs=1e-3)
+
+
+def test_which_row_counts_can_be_chosen() -> None:
+    rows = log("step", 60)
+    best = read(rows, row="best")
+    halfway = [row["loss"] for row in rows if row["step"] == 30]
+    np.testing.assert_array_equal(best.losses, halfway)
+    every = read(rows, row="all")
+    assert len(every) == len(rows) and every.mixed == ("step", "lr")
+    np.random.default_rng(0).shuffle(rows)
+    assert sorted(read(rows).losses) == sorted(read(log("step", 60)).losses)
+
+
+def test_losses_that_are_not_logged_at_every_step() -> None:
+    rows = [
+        row if row["step"] % 7 == 0 else row | {"loss": None} for row in log("step", 60)
+    ]
+    last = [row["loss"] for row in rows if row["step"] == 56]
+    np.testing.assert_array_equal(read(rows).losses, last)
+
+
+def test_runs_are_told_apart_by_seeds_names_and_settings() -> None:
+    plain = [{k: v for k, v in row.items() if k != "seed"} for row in log("step", 30)]
+    one = {row["loss"] for row in log("step", 30, seeds=(0,))}
+    named = [row | {"run": f"{row['n_train']}-{i // 30}"} for i, row in enumerate(plain)]
+    assert len(read(named)) == 12
+    two = [row | {"task": t} for t in "ab" for row in log("step", 30, seeds=(0,))]
+    assert len(read(two)) == 12 and read(log("step", 30, seeds=(0,))).mixed == ("step",)
+    wide = [row | {"dim": d} for d in (2, 4) for row in plain if row["loss"] in one]
+    assert (
+        len(read(wide)) == 12
+        and len(read([r | {"lr": r["step"] // 9} for r in wide])) == 12
+    )
+    with pytest.raises(ms.ManifoldScaleError, match="a column that tells the runs apart"):
+        read(plain)
+
+
+def test_runs_that_stopped_early_are_networks_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "n_train": d,
+            "epoch": int(e),
+            "loss": d**-0.5 * (1 + 0.02 * rng.standard_normal()),
+        }
+        for d in SIZES
+        for e in rng.choice(90, 3, replace=False)
+    ]
+    assert len(read(rows)) == 18
+    assert len(read([row | {"seed": i % 3} for i, row in enumerate(rows)])) == 18
+
+
+def test_rows_of_one_network_that_nothing_orders() -> None:
+    rows = log("step", 5)
+    bare = [{k: row[k] for k in ("n_train", "seed", "loss", "acc")} for row in rows]
+    with pytest.raises(ms.ManifoldScaleError, match="12 networks in 60 rows"):
+        read(bare)
+    np.testing.assert_array_equal(read(bare, row="last").losses, read(rows).losses)
+    assert len(read(bare, row="all")) == 60
+
+
+def test_a_row_that_is_repeated_counts_once() -> None:
+    """Copies would turn one run a size into three, whose scatter is none."""
+    rows = [{"n_train": d, "loss": d**-0.5} for d in SIZES]
+    curve = read(rows * 3)
+    assert len(curve) == 6 and "12 rows that repeat another one" in str(curve)
+    said = {note.caveat.name for note in ms.fit_power_law(curve).caveats}
+    assert said == {"NO_REPLICATES", "ROWS_LEFT_OUT"}
+
+
+def runs(settings: Any, effect: Any, seeds: int = 1, spread: float = 0.0) -> list[dict]:
+    """settings: size number -> its values; effect: of a value on the loss."""
+    rng = np.random.default_rng(1)
+    return [
+        {"n_train": d, "lr": lr, "fold": s}
+        | {"loss": d**-0.4 * effect(lr) * (1 + spread * rng.standard_normal())}
+        for i, d in enumerate(SIZES)
+        for lr in settings(i)
+        for s in range(seeds)
+    ]
+
+
+RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+RANDOM = np.random.default_rng(2).uniform(0.1, 1, (len(SIZES), 6)).tolist()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda i: (RATES[i], RATES[i + 1]),  # no more rows than settings and sizes
+        lambda i: (1.7**-i, 2 * 1.7**-i),  # two at each size, all different
+        lambda i: RANDOM[i],  # drawn at random
+        lambda i: (RATES[4 * i % 7],),  # one run a size
+        lambda i: RATES,
+    ],
+    ids=["chain", "nested", "random", "one", "crossed"],
+)
+def test_a_learning_rate_that_explains_the_losses_is_told(settings: Any) -> None:
+    assert read(runs(settings, lambda lr: 1 + 2 * lr)).mixed == ("lr",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [lambda i: RANDOM[i], lambda i: RATES[:4]])
+def test_settings_without_effect_are_seldom_told_over_many_draws(settings: Any) -> None:
+    told = 0
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        rows = runs(settings, lambda lr: 1.0)
+        told += bool(
+            read([r | {"loss": r["loss"] * rng.lognormal(0, 0.05)} for r in rows]).mixed
+        )
+    assert told <= 8  # 2 in 1000 expected of each column
+
+
+def test_settings_without_effect_are_no_settings() -> None:
+    for settings in (lambda i: RANDOM[i], lambda i: RATES[:4]):
+        assert read(runs(settings, lambda lr: 1.0, 3, 0.05)).mixed == ()
+    tuned = runs(lambda i: (0.1 * 2.0**-i,), lambda lr: 1.0)
+    assert read(tuned).mixed == ()  # goes with the size: the same in all runs of one
+
+
+def test_compute_at_one_model_size_is_no_repeat() -> None:
+    rows = [
+        {"Model Size": p, "Training FLOP": 6 * p * d, "loss": p**-0.3 + d**-0.3}
+        for p in SIZES
+        for d in SIZES
+    ]
+    curve = read(rows)
+    assert curve.mixed == ("Training FLOP",)
+    with pytest.raises(ms.ManifoldScaleError, match="No run says its dataset_size"):
+        ms.fit_sum(curve)
+
+
+def test_many_values_of_a_setting_are_compared() -> None:
+    """More than fifty tasks are no names either."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "n_train": d,
+            "task": f"t{t}",
+            "loss": (1 + t % 7) * d**-0.5 * rng.lognormal(0, 0.05),
+        }
+        for t in range(400)
+        for d in SIZES
+    ]
+    assert read(rows).mixed == ("task",)
