@@ -78,19 +78,18 @@ class Representations(Mapping[str, Cloud]):
 def sites(model: nn.Module, example: Any) -> tuple[Site, ...]:
     """The sites of a network, in the order of its forward pass.
 
-        >>> from torch import nn
-    from torch.jit import ScriptModule
-        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
-        >>> [site.name for site in sites(net, np.zeros((1, 4)))]
-        ['@input', '0', '1']
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    >>> [site.name for site in sites(net, np.zeros((1, 4)))]
+    ['@input', '0', '1']
 
-        Every tensor is listed once, under its first name. The input of a module
-        (`module:in`) is a site of its own where no module gave it, as after a functional
-        activation; of several tensors in a tuple or mapping each is one (`module/0`).
+    Every tensor is listed once, under its first name. The input of a module
+    (`module:in`) is a site of its own where no module gave it, as after a functional
+    activation; of several tensors in a tuple or mapping each is one (`module/0`).
 
-        Parameters
-        ----------
-        example : one or a few examples, the first axis the batch; as the data of `extract`.
+    Parameters
+    ----------
+    example : one or a few examples, the first axis the batch; as the data of `extract`.
     """
     model = _usable(model)
     return look(model, _first_batch(model, example, "example")).sites
