@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -131,10 +131,23 @@ def _networks(request: Request) -> Iterator[tuple[str, Any]]:
         yield f"{place:03d}-{Path(path).stem}", load_model(request.model, path)
     if not request.checkpoints:
         yield CURRENT, load_model(request.model, request.checkpoint)
-    for path in request.against:
-        yield f"against {Path(path).stem}", load_model(request.model, path)
+    for name, path in told_apart(request.against).items():
+        yield f"against {name}", load_model(request.model, path)
     if request.shuffled_labels:
         yield "shuffled labels", shuffled
+
+
+def told_apart(paths: Sequence[str]) -> dict[str, str]:
+    """Names of files: what they are called, with as many of their folders as tell each from
+    the others.
+    """
+    whole = [Path(path).absolute().with_suffix("").parts for path in paths]
+    for parts in range(1, max(map(len, whole), default=1) + 1):
+        names = ["-".join(one[-parts:]) for one in whole]
+        if len(set(names)) == len(names):
+            return dict(zip(names, paths, strict=True))
+    again = sorted({path for path in paths if list(paths).count(path) > 1}) or list(paths)
+    raise ManifoldScaleError(f"--against names a file twice: {', '.join(again)}.")
 
 
 def _probe_one(

@@ -128,9 +128,14 @@ def draw_interval(
             ax.plot([value + sign * bars[(sign + 1) // 2, 0]], [place], arrow, color=color)
 
 
+def plain_text(name: str) -> str:
+    """A name as it is: Matplotlib reads what stands between dollars as a formula."""
+    return name.replace("$", r"\$")
+
+
 def name_heights(ax: "Axes", names: Sequence[str]) -> None:
     """Names at 0, 1, 2, ... of the vertical axis, the first on top."""
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), list(map(plain_text, names)))
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
@@ -176,6 +181,6 @@ def name_places(ax: "Axes", names: Sequence[str]) -> None:
     """Slanted names at 0, 1, 2, ... of the horizontal axis; not all where they are many."""
     step = max(1, math.ceil(len(names) / 40))
     places = range(0, len(names), step)
-    ax.set_xticks(places, [names[place] for place in places])
+    ax.set_xticks(places, [plain_text(names[place]) for place in places])
     for label in ax.get_xticklabels():
         label.set(rotation=40, ha="right", rotation_mode="anchor")

@@ -28,12 +28,12 @@ def site_blocks(
     quantities = figure_quantities(networks)
     figures = [
         Figure(
-            f"{name}-{quantity}",
+            f"{name}-{place}",
             by_site(networks, quantity, known_dim if quantity == "dimension" else None),
             f"{_capital(in_words(quantity))} at each site; bars are intervals.",
             alternative_text(quantity, networks),
         )
-        for quantity in quantities
+        for place, quantity in enumerate(quantities)
     ]
     blocks: list[Any] = [Figures(title, figures)]
     blocks += _sliders(name, networks, figures, provenance, headline)
@@ -60,13 +60,13 @@ def _sliders(
     quantities = figure_quantities(networks)
     over = [
         Figure(
-            f"{name}-along-{quantity}",
+            f"{name}-along-{place}",
             along(networks, quantity),
             f"{_capital(in_words(quantity))} at the site that the slider is at.",
             f"{in_words(quantity)} at one site over {len(networks)} networks; its numbers "
             "are in the table below.",
         )
-        for quantity in quantities
+        for place, quantity in enumerate(quantities)
     ]
     targets += [(figure.name, "trace") for figure in over]
     shown = [Step("all"), *(Step(network.name) for network in networks)]

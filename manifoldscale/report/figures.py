@@ -21,6 +21,7 @@ from ..core.style import (
     name_heights,
     name_places,
     new_figure,
+    plain_text,
     save_figure,
     styled,
 )
@@ -29,7 +30,6 @@ from .series import (
     Network,
     axis_label,
     exponent_marks,
-    is_difference,
     losses_of,
     networks_of,
     quantities_of,
@@ -113,7 +113,7 @@ def draw_loss(record: Record, ax: Axes) -> None:
         line = law.line
         ax.fill_between(line["x"], line["low"], line["high"], color=color, alpha=0.25, lw=0)
         formula = f"${law.formula}^{{{law.power}}}$".replace(" ", r"\ ")
-        label = law.label if several else formula
+        label = plain_text(law.label) if several else formula
         ax.plot(line["x"], line["y"], color=color, label=label)
         ax.plot(law.x, law.y, "o", color=color if several else BLUE)
     ax.set(xlabel=losses.axis.label, ylabel=losses.y_label)
@@ -137,14 +137,14 @@ def draw_by_site(
         )
         style: Any = {"color": COLORS[place % len(COLORS)], "lw": 1, "capsize": 2}
         bars = errors(values, *ends.reshape(-1, 2).T)
-        ax.errorbar(x, values, bars, fmt="o-", label=network.name, **style)
+        ax.errorbar(x, values, bars, fmt="o-", label=plain_text(network.name), **style)
     if known is not None:
         label = f"input manifold, d = {known}"
         ax.axhline(known, color=GREEN, lw=1, ls="--", label=label)
     name_places(ax, sites)
     ax.set_xlim(-0.5, len(sites) - 0.5)
-    ax.set(ylabel=axis_label(quantity, networks))
-    if any(map(is_difference, networks)):
+    ax.set(ylabel=plain_text(axis_label(quantity, networks)))
+    if any(network.is_difference for network in networks):
         ax.axhline(0.0, color="0.3", lw=0.8)
     else:
         ax.set_ylim(bottom=0.0)

@@ -2,6 +2,7 @@
 those of its light or dark scheme (`palette.js`); what stands here is the light one.
 """
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,13 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 HOVER = "<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>"
 MOST_TICKS = 30
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+
+
+def literal(text: Any) -> str:
+    """A text of a result as it is: Plotly reads a few tags of HTML, links among them, in
+    whatever it writes.
+    """
+    return html.escape(str(text), quote=False)
 
 
 def finished(figure: go.Figure, **axes: Any) -> go.Figure:
@@ -61,13 +69,13 @@ def by_site(
     if known is not None:
         look = color("known")
         look["line"] |= {"dash": "dash"}
-        name = f"input manifold, d = {known}"
+        name = f"input manifold, d = {literal(known)}"
         ends = [-0.5, len(sites) - 0.5]
         figure.add_scatter(x=ends, y=[known, known], mode="lines", name=name, **look)
     return finished(
         figure,
         xaxis=_named_axis("site, from input to read-out", sites),
-        yaxis={"title": axis_label(quantity, networks), "rangemode": "tozero"},
+        yaxis={"title": literal(axis_label(quantity, networks)), "rangemode": "tozero"},
         showlegend=len(networks) > 1 or known is not None,
     )
 
@@ -85,7 +93,7 @@ def along(networks: Sequence[Network], quantity: str) -> go.Figure:
     return finished(
         figure,
         xaxis=_named_axis("network", names),
-        yaxis={"title": axis_label(quantity), "rangemode": "tozero"},
+        yaxis={"title": literal(axis_label(quantity)), "rangemode": "tozero"},
         showlegend=False,
     )
 
@@ -112,14 +120,14 @@ def _add_readings(
         y=[None if math.isnan(value) else value for value in values],
         error_y=_bars(values, ends),
         mode="markers+lines",
-        name=trace,
+        name=literal(trace),
         customdata=[
-            [name, "", ""]
+            [literal(name), "", ""]
             if reading is None
             else [
-                name,
-                f"{axis_label(reading.name)} {reading}",
-                f"{reading.method}, n = {reading.n_points:,}",
+                literal(name),
+                literal(f"{axis_label(reading.name)} {reading}"),
+                literal(f"{reading.method}, n = {reading.n_points:,}"),
             ]
             for name, reading in zip(names, found, strict=True)
         ],
@@ -135,7 +143,7 @@ def _named_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
     return {
         "title": title,
         "tickvals": places,
-        "ticktext": [names[place] for place in places],
+        "ticktext": [literal(names[place]) for place in places],
         "tickangle": -40 if len(names) > 4 else 0,
         "range": [-0.5, len(names) - 0.5],
         "zeroline": False,
@@ -153,14 +161,14 @@ def losses(shown: Losses) -> go.Figure:
             x=x,
             y=y,
             mode="markers",
-            name="runs" if len(shown.runs) == 1 else f"runs, {label}",
+            name="runs" if len(shown.runs) == 1 else f"runs, {literal(label)}",
             showlegend=not several,
             hovertemplate="size %{x:,}<br>loss %{y:.4g}<extra>one run</extra>",
             **look,
         )
     for place, law in enumerate(shown.laws):
         role = place if several else 1
-        name = law.label if several else f"{law.formula}<sup>{law.power}</sup>"
+        name = literal(law.label) if several else f"{law.formula}<sup>{law.power}</sup>"
         _add_law(figure, law, role, name, role if several else 0)
     axes = {
         "xaxis": _log_axis(shown.axis.label, shown.x_values),
@@ -199,8 +207,10 @@ def _add_law(figure: go.Figure, law: Any, role: int, name: str, points: int) -> 
             [
                 f"size {size:,.0f}",
                 f"mean loss {loss:.4g} over {runs:.0f} runs",
-                f"{law.exponent.name} {law.exponent}, {law.exponent.method}, "
-                f"n = {law.exponent.n_points:,}",
+                literal(
+                    f"{law.exponent.name} {law.exponent}, {law.exponent.method}, "
+                    f"n = {law.exponent.n_points:,}"
+                ),
             ]
             for size, loss, runs in zip(law.x, law.y, law.runs, strict=True)
         ],
@@ -219,7 +229,7 @@ def exponents(marks: Sequence[Mark], implied_by: str) -> go.Figure:
     measured = marks[-1]
     figure = go.Figure()
     groups = (
-        (list(marks[:-1]), 0, f"implied by {implied_by}"),
+        (list(marks[:-1]), 0, f"implied by {literal(implied_by)}"),
         ([measured], 1, "measured"),
     )
     for group, role, name in groups:
@@ -227,12 +237,13 @@ def exponents(marks: Sequence[Mark], implied_by: str) -> go.Figure:
         look["marker"] |= {"size": 10, "symbol": SYMBOLS[role]}
         figure.add_scatter(
             x=[mark.value for mark in group],
-            y=[mark.label for mark in group],
+            y=[literal(mark.label) for mark in group],
             error_x=_bars([m.value for m in group], [tuple(m.interval) for m in group]),
             mode="markers",
             name=name,
             customdata=[
-                [m.label, f"exponent {m.value:.3f} {m.interval}", m.note] for m in group
+                [literal(m.label), f"exponent {m.value:.3f} {m.interval}", literal(m.note)]
+                for m in group
             ],
             hovertemplate=HOVER,
             **look,

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, is_real
 from ..core.interval import number
 from ..core.reading import Reading
 from .by_site import estimate, how, site_blocks
@@ -38,6 +38,8 @@ def _study(record: Record, name: str) -> Section:
     site, task = content["headline_site"], provenance["task"]
     best = content["comparisons"].get(site)
     known = provenance["known_dimension"]
+    if not (known is None or is_real(known)):
+        raise TypeError(f"known_dimension is {known!r}")
     facts = [("seed", str(provenance["seed"])), *_versions(provenance["versions"])]
     plan = content["study"]["plan"]
     sizes = plan["dataset_sizes"]

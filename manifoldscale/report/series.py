@@ -32,10 +32,11 @@ QUANTITIES = {
 
 @dc.dataclass(frozen=True)
 class Network:
-    """The readings of one network, by site."""
+    """The readings of one network, by site, or the difference of those of two."""
 
     name: str
     sites: tuple[SiteReadings, ...]
+    is_difference: bool = False
 
     def along(self, sites: Sequence[str], quantity: str) -> list[Reading | None]:
         """The reading at each of these sites; None where there is none, or no value."""
@@ -58,7 +59,7 @@ def networks_of(record: Record, key: str = "networks") -> list[Network]:
     else:
         stored = record.content.get(key, {})
     return [
-        Network(name, tuple(map(SiteReadings.from_dict, sites)))
+        Network(name, tuple(map(SiteReadings.from_dict, sites)), key == "differences")
         for name, sites in stored.items()
     ]
 
@@ -84,11 +85,8 @@ def quantities_of(networks: Sequence[Network], known: bool = False) -> list[str]
 def axis_label(quantity: str, networks: Sequence[Network] = ()) -> str:
     """How a quantity is called on an axis; between networks it is a difference."""
     label = QUANTITIES.get(quantity, (quantity, quantity))[0]
-    return f"difference in {label}" if any(map(is_difference, networks)) else label
-
-
-def is_difference(network: Network) -> bool:
-    return " less " in network.name
+    differ = any(network.is_difference for network in networks)
+    return f"difference in {label}" if differ else label
 
 
 def in_words(quantity: str) -> str:

@@ -119,6 +119,30 @@ def test_a_killed_run_resumes_to_the_same_numbers(here: Path) -> None:
     assert saved()["networks"] == saved("calm")["networks"]
 
 
+def test_references_of_one_name_are_told_apart(here: Path) -> None:
+    """Two runs keep their checkpoints under the same name, each in its folder."""
+    layers = nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 3)
+    for run in ("one", "two"):
+        Path(run).mkdir()
+        torch.save(nn.Sequential(*layers).state_dict(), f"{run}/model less more.pt")
+    found = call(
+        *[*COMMAND, "--sites", "[02]", "--no-curvature", "--out", "twice"],
+        *["--against", "one/model less more.pt", "--against", "two/model less more.pt"],
+    )
+    assert found.exit_code == 0, found.output
+    stored = json.loads(Path("twice/results.json").read_text())
+    names = [f"against {run}-model less more" for run in ("one", "two")]
+    assert list(stored["networks"]) == ["trained", *names]
+    assert list(stored["differences"]) == [f"trained less {name}" for name in names]
+    # A name is no difference for its words: the axis of the networks starts at zero.
+    drawn = networks_of(read_record("twice"))
+    assert not any(network.is_difference for network in drawn)
+    assert all(n.is_difference for n in networks_of(read_record("twice"), "differences"))
+    file = "one/model less more.pt"
+    again = call(*COMMAND, "--against", file, "--against", file)
+    assert again.exit_code == 1 and f"names a file twice: {file}" in again.stderr
+
+
 def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
     torch.manual_seed(5)
     layers = nn.Linear(6, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 3)

@@ -109,7 +109,7 @@ def assert_readable(browser: Any, scheme: str) -> None:
     for selector in ("p.lead", "td", "caption", "summary", "figcaption"):
         assert contrast(css(browser, selector, "color"), paper) >= 4.5, selector
     until(lambda: contrast(css(browser, ".xtick text", "fill"), paper) >= 4.5)
-    series = "#figure-part1-dimension .lines .js-line"
+    series = "#figure-part1-0 .lines .js-line"
     lines = browser.find_elements(By.CSS_SELECTOR, series)
     assert len(lines) >= 3
     for line in lines:
@@ -149,11 +149,11 @@ def test_hovering_tells_the_estimate_its_interval_method_and_size(
 ) -> None:
     show(browser, page)
     stored = json.loads((runs / "study/results.json").read_text())["sites"][0]
-    selector = "#figure-part0-dimension .scatterlayer .points path"
+    selector = "#figure-part0-0 .scatterlayer .points path"
     point = browser.find_element(By.CSS_SELECTOR, selector)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
     ActionChains(browser).move_to_element(point).perform()
-    label = "#figure-part0-dimension .hoverlayer .hovertext"
+    label = "#figure-part0-0 .hoverlayer .hovertext"
     text = until(
         lambda: " ".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, label))
     )
@@ -187,11 +187,10 @@ def test_the_site_slider(browser: Any, page: Path, runs: Path) -> None:
     for sites_of in stored.values():
         assert number(sites_of[1]["readings"][0]["value"]) in shown[0].text
     # The figure by site is marked there; of the one over networks, this site's trace shows.
-    shapes = "return document.getElementById('figure-part1-dimension').layout.shapes"
+    shapes = "return document.getElementById('figure-part1-0').layout.shapes"
     assert browser.execute_script(shapes)[0]["x0"] == 1
     visible = (
-        "return document.getElementById('figure-part1-along-dimension')"
-        ".data.map((t) => t.visible)"
+        "return document.getElementById('figure-part1-along-0').data.map((t) => t.visible)"
     )
     assert browser.execute_script(visible) == [place == 1 for place in range(len(sites))]
     control = browser.find_element(By.ID, "range-part1-site")
@@ -204,7 +203,7 @@ def test_the_slider_along_training(browser: Any, page: Path) -> None:
     assert output.text == "all"
     assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "initialisation"
     assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "000-step1"
-    figure = "document.getElementById('figure-part1-dimension')"
+    figure = "document.getElementById('figure-part1-0')"
     opacity = f"return {figure}.data.map((trace) => trace.opacity)"
     assert browser.execute_script(opacity) == [0.25, 1, 0.25]
 
