@@ -134,9 +134,11 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
         show_json(shown if len(shown) > 1 else next(iter(shown.values())))
         _require_an_estimate(found)
         return
+    out.print(f"  read: {found.about['read']}", markup=False)
     for name, sites in found.networks.items():
         title = f"{request.model} on {request.data}"
         show_sites(sites, title if len(found.networks) == 1 else f"{title}: {name}")
+        out.print(f"  {found.about['networks'][name]}", markup=False)
     for name, sites in found.differences().items():
         show_sites(sites, f"{name} (errors taken as independent: conservative)")
     if request.place is not None:
@@ -156,11 +158,13 @@ def _require_an_estimate(found: "Found") -> None:
 
 def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
     """A row a site, and the caveats once each below."""
+    points = {one["dimension"].more.get("point") for one in sites} - {None, "", "flatten"}
     has_raw = any("raw" in one["dimension"].more for one in sites)
     has_curvature = any("kappa_extent" in one for one in sites)
     columns = {
         "site": "left",
         "features": "right",
+        **({"a point is": "left"} if points else {}),
         "n": "right",
         "d": "right",
         "95 % interval": "left",
@@ -177,6 +181,7 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
             [
                 one.site,
                 f"{one.features:,}" if one.features else "",
+                *([dim.more.get("point", "")] if points else []),
                 f"{dim.n_points:,}",
                 *_estimate(dim),
                 *([_raw(dim)] if has_raw else []),
