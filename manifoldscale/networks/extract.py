@@ -17,13 +17,14 @@ from ..core.random import nested_rows
 from ..core.settings import whole
 from ..core.weights import check_weights
 from ..geometry.cloud import Cloud
-from .batches import Batch, Source, source_of, stream
+from .batches import Batch
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
 from .models import Scripted
 from .patterns import Patterns
 from .points import Points, points_from
 from .reading import Block, PointsChoice, Reading, joined, look, plan_reading
 from .sites import Site
+from .sources import Source, source_of, stream
 from .store import StoredArray, read_labels, read_store
 
 
