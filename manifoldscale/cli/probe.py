@@ -46,7 +46,7 @@ class ShardType(click.ParamType[tuple[int, int]]):
     default="auto",
     show_default=True,
     help="What a point is: flatten, mean, cls, last, tokens:8, patches:8, "
-    "flatten+project:1024.",
+    "flatten+project:1024; CHW:mean tells what the axes are.",
 )
 @click.option(
     "--points",
@@ -61,7 +61,11 @@ class ShardType(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="Fit the curvature too, up to ten dimensions.",
 )
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Weights of MODEL.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False),
+    help="Weights of MODEL; FILE::key chooses one of several sets.",
+)
 @click.option(
     "--along-training",
     "checkpoints",

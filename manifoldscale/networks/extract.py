@@ -132,16 +132,19 @@ def extract(
     Parameters
     ----------
     model : a module; inside DataParallel or torch.compile, run eagerly and on one device.
-    data : an array or tensor, the first axis the examples; (inputs, labels); a mapping of
+    data : an array or tensor, the first axis the examples, or an array on a disk of which
+        only the rows that are wanted are read (h5py, zarr); (inputs, labels); a mapping of
         arrays, for a network that takes names; a `Cloud`; a torch `Dataset` or
         `DataLoader`, read in the order of the data set; or any iterable of batches. An
         input `attention_mask` says which tokens are padding, `labels` are kept apart.
+        Of columns by name the network gets those that its forward takes.
     sites : names, globs, `re:` expressions or roles, `!pattern` to leave out: see
         `ms.sites` and `networks.patterns.select`.
     points : what a point is: a word ("auto", "flatten", "mean", "cls", "last", "tokens:8",
         "patches:8", "flatten+project:1024"), a policy of `networks.points`, or a mapping of
         patterns to these. "auto" takes the mean of tokens and all values of anything else,
-        up to 16,384. Where an example gives several points they share a group.
+        up to 16,384. Where an example gives several points they share a group. What the
+        axes of a site mean is found by what they do; "CHW:mean" tells it where that fails.
     n : most examples, drawn at random by `rng`, nested; None for all.
     store : folder in which the representations are kept, a Zarr group. A run that was
         stopped, killed even, goes on where it was; one that is done only reads. Another
