@@ -309,6 +309,11 @@ class Caveat(enum.Enum):
         "the kernel has no more modes than there are examples, and no ridge: all modes are "
         "learned, and a target beyond them never is"
     )
+    MOST_OF_THE_POINTS = (
+        "more than 0.4 of the points are training examples: where the others have near "
+        "neighbours among them, as images have, the spectrum does not know it, and the "
+        "predicted error reads low, by a sixth and more; use more points"
+    )
     INTERPOLATION_PEAK = (
         "without ridge the loss is infinite where examples and modes or features are equal "
         "in number, the peak of double descent: add a ridge, or leave that size out"

@@ -24,7 +24,7 @@ from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
-from .pairs import ROUNDING, Logs, logs_of, pool, scatter
+from .pairs import ROUNDING, Logs, exp, logs_of, pool, scatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,8 +183,8 @@ def test_relation(
     p_bound = _bound(log_ratio, error)
     p_universal, by_group = _universality(log_ratio, d, alpha, groups, datasets, level)
     return RelationTest(
-        ratio=math.exp(pooled.mean),
-        ratio_interval=pooled.interval(level).map(math.exp),
+        ratio=exp(pooled.mean),
+        ratio_interval=pooled.interval(level).map(exp),
         p_ratio=pooled.p_two_sided(),
         gamma=line.gamma,
         gamma_interval=line.interval,
@@ -354,7 +354,7 @@ def _universality(
     wald = differences @ np.linalg.solve(contrast @ covariance @ contrast.T, differences)
     scale = max(q / freedom, 1.0)
     p = float(stats.f.sf(wald / (len(names) - 1) / scale, len(names) - 1, freedom))
-    ratios = {name: math.exp(mean) for name, mean in zip(names, means, strict=True)}
+    ratios = {name: exp(mean) for name, mean in zip(names, means, strict=True)}
     return p, ratios
 
 
@@ -433,8 +433,8 @@ def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> Du
     error = np.hypot(data.error, parameters.error)
     pooled = pool(data.value - parameters.value, error, level)
     return DualityTest(
-        ratio=math.exp(pooled.mean),
-        interval=pooled.interval(level).map(math.exp),
+        ratio=exp(pooled.mean),
+        interval=pooled.interval(level).map(exp),
         p_value=pooled.p_two_sided(),
         tau=pooled.tau,
         tau_interval=pooled.tau_interval,
