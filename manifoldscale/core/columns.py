@@ -59,6 +59,7 @@ class Columns:
             "not_read": list(self.unread),
             "rivals": list(self.rivals),
             "rows": self.rows,
+            "logged": self.logged,
             "text": str(self),
         }
 
