@@ -114,7 +114,7 @@ def _p_beside_sizes(
     swept = [
         np.log(column) for column in given.T if np.ptp(column) > 0 and (column > 0).all()
     ]
-    if len(swept) == 1 and _is_monotone(swept[0], x):
+    if any(_is_monotone(size, x) for size in swept) or _is_product(swept, x):
         return 1.0
     terms = [np.ones(len(y)), *swept, *(column**2 for column in swept)]
     smooth = np.column_stack(terms)
@@ -130,8 +130,21 @@ def _p_beside_sizes(
 
 
 def _is_monotone(size: Floats, x: Floats) -> bool:
-    steps = np.diff(x[np.argsort(size)])
-    return bool((steps >= 0).all() or (steps <= 0).all())
+    """Whether it only rises, or only falls, with one of the sizes, whatever the others."""
+    order = np.lexsort((x, size))
+    same = np.diff(size[order]) == 0
+    steps = np.diff(x[order])
+    one_value = not steps[same].any()
+    return bool(one_value and ((steps >= 0).all() or (steps <= 0).all()))
+
+
+def _is_product(swept: list[Floats], x: Floats) -> bool:
+    """Whether it is made of the sizes: their product or ratio, compute say."""
+    if not (x > 0).all():
+        return False
+    logs = np.log(x)
+    rest, _ = _rest(np.column_stack([np.ones(len(x)), *swept]), logs)
+    return bool(rest @ rest < 1e-4 * ((logs - logs.mean()) ** 2).sum())
 
 
 def _trends(x: Floats) -> list[Floats]:

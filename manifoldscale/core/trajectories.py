@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from .columns import SIZES, Columns
 from .errors import ManifoldScaleError
-from .names import is_clock, is_measured, is_run_name, is_time
+from .names import is_clock, is_measured, is_name_of_a_run, is_run_name, is_time
 from .tables import Row, as_number
 
 CHOICES = ("last", "best", "all")
@@ -45,7 +45,7 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
         return Kept(unique, None, said)
     table = _Log(unique, columns)
     by = table.time
-    if by is None and not (choice or table.tells_runs_apart):
+    if table.names_every_row or (by is None and not (choice or table.tells_runs_apart)):
         return Kept(unique, None, said)
     groups = table.groups(by)
     if len(groups) == len(unique):
@@ -106,6 +106,15 @@ class _Log:
             for name in self.varying(is_run_name)
             if len({str(row[name]) for row in self.rows}) < len(self.rows)
         ]
+
+    @property
+    def names_every_row(self) -> bool:
+        """Whether each row has the name of a run of its own."""
+        return any(
+            is_name_of_a_run(name)
+            and len({str(row[name]) for row in self.rows}) == len(self.rows)
+            for name in self.columns.unread
+        )
 
     @property
     def time(self) -> str | None:

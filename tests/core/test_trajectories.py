@@ -173,6 +173,28 @@ def test_compute_at_one_model_size_is_no_repeat() -> None:
         ms.fit_sum(curve)
 
 
+def test_what_is_made_of_the_sizes_is_no_setting() -> None:
+    """Losses that no parabola fits, and columns that go with one size, or with both."""
+    rows = [
+        {"D": d, "P": p, "flops": 6 * d * p, "ratio": d / p, "depth": len(str(p))}
+        | {"loss": 1 / min(d, p) + 0.001}
+        for d in SIZES
+        for p in SIZES
+    ]
+    assert read(rows).mixed == ()
+
+
+def test_a_name_for_every_row_is_a_network_for_every_row() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"n_train": d, "run": f"{d}.{s}", "epochs": 50 + 10 * (s % 2)}
+        | {"loss": d**-0.5 * rng.lognormal(0, 0.05)}
+        for d in SIZES
+        for s in range(8)
+    ]
+    assert len(read(rows)) == 48 and read(rows).mixed == ()
+
+
 def test_many_values_of_a_setting_are_compared() -> None:
     """More than fifty tasks are no names either."""
     rng = np.random.default_rng(0)
