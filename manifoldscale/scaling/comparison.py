@@ -90,7 +90,10 @@ class Comparison(Result):
         draw_interval(ax, 0, predicted.alpha, predicted.interval, BLUE)
         draw_interval(ax, 1, fit.alpha, fit.interval, ORANGE)
         name_heights(ax, [f"{predicted.law} ({predicted.kind})", "measured"])
-        ax.set(xlabel=fit.axis.exponent, title=f"r = {number(self.ratio)} {self.interval}")
+        ax.set(
+            xlabel=fit.axis.exponent,
+            title=f"r = {number(self.ratio)} {self.interval.labelled}",
+        )
 
     def row(self) -> dict[str, Any]:
         return {
@@ -101,6 +104,7 @@ class Comparison(Result):
             "ratio": self.ratio,
             "low": self.interval.low,
             "high": self.interval.high,
+            "level": self.interval.level,
             "verdict": self.verdict,
             "p_below": self.p_below,
         }

@@ -94,8 +94,8 @@ class GridLaw(Result):
     @property
     def exponents_in_words(self) -> str:
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}"
+            f"alpha_D {number(self.alpha_D)} {self.interval_D.labelled}, {self.grid.axis.exponent} "
+            f"{number(self.alpha_P)} {self.interval_P.labelled}"
         )
 
     def row(self) -> dict[str, Any]:
@@ -106,6 +106,7 @@ class GridLaw(Result):
             "alpha_P": self.alpha_P,
             "low_P": self.interval_P.low,
             "high_P": self.interval_P.high,
+            "level": self.interval_D.level,
         }
 
     @drawing

@@ -136,7 +136,7 @@ def _means(x: Array, y: Array, name: str) -> Losses:
     require(len(x) > 0, "There are no losses to fit.")
     require(
         bool((x < LARGEST).all()),
-        f"Sizes must be below {LARGEST:g}; the largest is {x.max()}.",
+        f"Sizes must be below 1e100; the largest is {x.max()}.",
     )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
     x, y = x.astype(float), y.astype(float)

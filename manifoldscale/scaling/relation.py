@@ -88,9 +88,9 @@ class RelationTest(Result):
             else (f"; the same in all groups: p = {number(self.p_universal, 2)}")
         )
         return (
-            f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval} "
+            f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval.labelled} "
             f"over {len(self.dims)} data sets, r = 1: p = {number(self.p_ratio, 2)}; "
-            f"power of d {number(self.gamma)} {self.gamma_interval}, power 1: "
+            f"power of d {number(self.gamma)} {self.gamma_interval.labelled}, power 1: "
             f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
             f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
             f"scatter {100 * self.tau:.0f} %{groups}"
@@ -101,6 +101,7 @@ class RelationTest(Result):
             "ratio": self.ratio,
             "low": self.ratio_interval.low,
             "high": self.ratio_interval.high,
+            "level": self.ratio_interval.level,
             "p_ratio": self.p_ratio,
             "gamma": self.gamma,
             "gamma_low": self.gamma_interval.low,
@@ -384,7 +385,7 @@ class DualityTest(Result):
 
     def headline(self) -> str:
         return (
-            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval} over {self.n} "
+            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over {self.n} "
             f"pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
             f"{100 * self.tau:.0f} %"
         )
@@ -402,6 +403,7 @@ class DualityTest(Result):
             "ratio": self.ratio,
             "low": self.interval.low,
             "high": self.interval.high,
+            "level": self.interval.level,
             "p_value": self.p_value,
             "tau": self.tau,
             "n": self.n,
