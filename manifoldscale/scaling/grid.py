@@ -93,9 +93,10 @@ class GridLaw(Result):
 
     @property
     def exponents_in_words(self) -> str:
+        by_P = f"{number(self.alpha_P)} {self.interval_P.labelled}"
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D.labelled}, {self.grid.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P.labelled}"
+            f"alpha_D {number(self.alpha_D)} {self.interval_D.labelled}, "
+            f"{self.grid.axis.exponent} {by_P}"
         )
 
     def row(self) -> dict[str, Any]:

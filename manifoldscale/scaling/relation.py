@@ -88,8 +88,9 @@ class RelationTest(Result):
             else (f"; the same in all groups: p = {number(self.p_universal, 2)}")
         )
         return (
-            f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval.labelled} "
-            f"over {len(self.dims)} data sets, r = 1: p = {number(self.p_ratio, 2)}; "
+            f"r = alpha d / {self.constant:g} = {number(self.ratio)} "
+            f"{self.ratio_interval.labelled} over {len(self.dims)} data sets, "
+            f"r = 1: p = {number(self.p_ratio, 2)}; "
             f"power of d {number(self.gamma)} {self.gamma_interval.labelled}, power 1: "
             f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
             f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
@@ -385,8 +386,8 @@ class DualityTest(Result):
 
     def headline(self) -> str:
         return (
-            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over {self.n} "
-            f"pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
+            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over "
+            f"{self.n} pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
             f"{100 * self.tau:.0f} %"
         )
 
