@@ -235,9 +235,9 @@ class Caveat(enum.Enum):
         "tells that they do not: they were taken as if they were repeats; fit each value "
         "of that column alone"
     )
-    ROWS_LEFT_OUT = (
-        "a network counts once, and the table has more rows than networks: say which row "
-        "of each is meant"
+    ROWS_OF_A_NETWORK = (
+        "a network counts once, whatever the number of its rows: say which row of each is "
+        "meant, `row`, or give every network a seed of its own"
     )
     OTHER_COLUMNS = (
         "a column that is not read may be meant as well as the one that is: name the right "

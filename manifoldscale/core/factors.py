@@ -54,8 +54,7 @@ def _matters(values: Sequence[Any], at: Sequence[Hashable], logs: Floats) -> boo
     if len(set(zip(cell.tolist(), level.tolist(), strict=True))) == cell.max() + 1:
         if not (numeric or recurs):
             return False  # names: each stands about once
-        x = numbers if numeric else level.astype(float)
-        p = _p_beside_sizes(x, at, cell, logs)
+        p = _p_beside_sizes(numbers if numeric else level, numeric, at, cell, logs)
         return p is None or p < LIKELY
     if recurs:
         p = _p_of_levels(level, cell, logs)
@@ -103,9 +102,11 @@ def _p_within(x: Floats, cell: Ints, logs: Floats) -> float | None:
 
 
 def _p_beside_sizes(
-    x: Floats, at: Sequence[Hashable], cell: Ints, logs: Floats
+    x: Array, numeric: bool, at: Sequence[Hashable], cell: Ints, logs: Floats
 ) -> float | None:
-    """Of no trend of the means at each size, beside a parabola in log sizes."""
+    """Of no trend of the means at each size, or of no difference between values that are no
+    numbers, beside a parabola in log sizes.
+    """
     first = np.unique(cell, return_index=True)[1]
     x, y = x[first], np.bincount(cell, weights=logs) / np.bincount(cell)
     known = np.isfinite(x)
@@ -114,7 +115,8 @@ def _p_beside_sizes(
     swept = [
         np.log(column) for column in given.T if np.ptp(column) > 0 and (column > 0).all()
     ]
-    if any(_is_monotone(size, x) for size in swept) or _is_product(swept, x):
+    made = any(_is_monotone(size, x) for size in swept) or _is_product(swept, x)
+    if numeric and made:
         return 1.0
     terms = [np.ones(len(y)), *swept, *(column**2 for column in swept)]
     smooth = np.column_stack(terms)
@@ -126,7 +128,8 @@ def _p_beside_sizes(
         freedom = len(y) - used - rank
         return _p(y, rest, rank, freedom if freedom >= FEWEST else 0)
 
-    return _least([p(trend) for trend in _trends(x)])
+    names = np.eye(int(x.max()) + 1)[x].T if not numeric else None
+    return _least([p(trend) for trend in (_trends(x) if names is None else [names])])
 
 
 def _is_monotone(size: Floats, x: Floats) -> bool:

@@ -123,7 +123,7 @@ def of_the_table(curve: LearningCurve) -> list[Remark]:
     if columns is not None and columns.rivals:
         remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
     if columns is not None and columns.rows:
-        remarks.append(Caveat.ROWS_LEFT_OUT(columns.rows))
+        remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
     return remarks
 
 
