@@ -59,6 +59,7 @@ class Columns:
             "not_read": list(self.unread),
             "rivals": list(self.rivals),
             "rows": self.rows,
+            "logged": self.logged,
             "text": str(self),
         }
 
@@ -103,8 +104,9 @@ def columns_of_losses(
         rivals += others
     _require_loss_and_size(names, taken)
     known = {*taken.values(), *repeats}
+    in_order = sorted(taken.items(), key=lambda pair: names.index(pair[1]))
     return Columns(
-        tuple((column, field) for field, column in taken.items()),
+        tuple((column, field) for field, column in in_order),
         tuple(repeats),
         tuple(name for name in names if name not in known),
         tuple(rivals),

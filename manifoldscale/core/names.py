@@ -150,6 +150,12 @@ def is_run_name(name: str) -> bool:
     return bool(said) and said <= NAMES | {"model", "wandb", "short"} and bool(said & NAMES)
 
 
+def is_name_of_a_run(name: str) -> bool:
+    """Whether each of its values is one run; an id may be that of a row of a log."""
+    said = set(words_of(name))
+    return is_run_name(name) and bool(said & {"run", "name", "trial", "job", "experiment"})
+
+
 def is_measured(name: str) -> bool:
     """Whether it is an outcome of training, by its name, and no setting."""
     return bool(set(words_of(name)) & MEASURED)

@@ -76,7 +76,11 @@ class SumLaw(GridLaw):
         return product / parameters, parameters
 
     def facts(self) -> str:
-        fitted = f" {self.floor_interval}" if self.floor_interval.width > 0 else ", given"
+        fitted = (
+            f" {self.floor_interval.labelled}"
+            if self.floor_interval.width > 0
+            else ", given"
+        )
         return f"{self.exponents_in_words}, floor {number(self.floor)}{fitted}"
 
     def headline(self) -> str:
