@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.errors import require
-from .console import out, show_json, show_table
+from .console import ParamType, out, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .probing import Found
 
 
-class ShardType(click.ParamType[tuple[int, int]]):
+class ShardType(ParamType[tuple[int, int]]):
     """i/n: the i-th of n parts, counted from 0."""
 
     name = "i/n"

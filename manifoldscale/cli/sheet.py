@@ -11,7 +11,7 @@ import click
 
 from ..core.interval import number
 from ..core.result import write_csv
-from .console import out, show_json, show_table
+from .console import ParamType, out, show_json, show_table
 
 if TYPE_CHECKING:
     from ..report.lines import Panel
@@ -102,7 +102,7 @@ def _cell(value: Any) -> str:
     return number(float(value))
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
+class Numbers(ParamType[tuple[float, ...]]):
     """Sizes: a list, as in 10,100,1000, or a logarithmic range with its number of values,
     as in 10..1000/3, rounded; `inf` is a size, if `infinite`. Others are 0.001 to `most`.
     """
