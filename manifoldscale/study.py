@@ -30,7 +30,7 @@ from .scaling.exponent import ExponentPrediction, ladder, predict_exponent
 from .scaling.power_law import PowerLaw, fit_power_law
 from .sweeps.data_sets import DataSet
 from .sweeps.plan import Plan
-from .sweeps.run import run, train_one
+from .sweeps.run import check_any, run, train_one
 from .sweeps.shuffled import ShuffledLabels
 from .sweeps.stored import plan_from
 from .sweeps.tasks import Task
@@ -257,7 +257,10 @@ def _sweep(study: Study, folder: Path, report: Progress) -> LearningCurve:
         done += runs
         report("sweep", done, total)
 
-    return run(study.plan, folder / "runs.sqlite", progress=advance)
+    file = folder / "runs.sqlite"
+    curve = run(study.plan, file, progress=advance)
+    check_any([curve], str(file))
+    return curve
 
 
 def _fits(curve: LearningCurve) -> tuple[PowerLaw, PowerLaw | None]:

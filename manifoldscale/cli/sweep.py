@@ -2,7 +2,6 @@
 
 import dataclasses as dc
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def sweep(
     Finished networks are kept in the registry: after an interruption, the same command
     goes on.
     """
-    from ..sweeps.run import run
+    from ..sweeps.run import check_any, run
 
     path = Path(plan)
     plans = read_plans(path)
@@ -92,32 +91,15 @@ def sweep(
     ]
     table = Path(csv_path) if csv_path else path.with_suffix(".csv")
     write_csv(table, rows)
-    _check_any(curves, table)
+    failed = check_any(list(curves.values()), str(table))
+    if failed:
+        err.print(failed, markup=False)
     page = _save(path, plans, curves)
     if as_json:
         show_json(rows)
         return
     _show(curves)
     out.print(f"\n{len(rows)} runs in {table}; page {page}; registry {file}")
-
-
-def _check_any(curves: dict[str, "LearningCurve"], table: Path) -> None:
-    """Say why runs failed, each reason once; an error where no run gave a loss."""
-    from ..sweeps.run import failures
-
-    reasons: Counter[str] = Counter()
-    for curve in curves.values():
-        reasons.update(failures(curve))
-    if not reasons:
-        return
-    total = sum(map(len, curves.values()))
-    listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
-    require(
-        sum(reasons.values()) < total,
-        f"None of {total} runs gave a loss: {listed}. All of it is in {table}; mended code "
-        "is tried again by the same command, other causes with --retry-failed.",
-    )
-    err.print(f"{sum(reasons.values())} of {total} runs failed: {listed}.", markup=False)
 
 
 def _save(path: Path, plans: dict[str, "Plan"], curves: dict[str, "LearningCurve"]) -> Path:
@@ -186,11 +168,17 @@ def read_plans(path: Path) -> dict[str, "Plan"]:
         f"{path}: there is no section {sorted(unknown)}; sections are [plan], [task], "
         "[training] and [vary].",
     )
+    for name, section in given.items():
+        require(
+            isinstance(section, dict),
+            f"{path}: {name!r} must be a section, [{name}] with settings below; it is "
+            f"{section!r}.",
+        )
     settings = dict(given.get("task", {}))
     kinds = {"TeacherStudent": sweeps.TeacherStudent, "DataSet": sweeps.DataSet}
     kind = settings.pop("type", None)
     require(
-        kind in kinds,
+        isinstance(kind, str) and kind in kinds,
         f"{path}: [task] needs type = 'TeacherStudent' or 'DataSet'; it has {kind!r}.",
     )
     plan = _made(
@@ -236,8 +224,14 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
             raise click.UsageError(
                 "--scheduler needs Dask: pip install 'manifoldscale[cluster]'"
             ) from None
-        with Client(scheduler) as client:  # type: ignore[no-untyped-call]
-            yield client.get_executor()
+        try:
+            client = Client(scheduler)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:  # no answer, or no address
+            raise ManifoldScaleError(
+                f"--scheduler: there is no Dask scheduler at {scheduler!r} ({error})."
+            ) from error
+        with client:
+            yield client.get_executor()  # type: ignore[no-untyped-call]
     elif workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
             yield executor

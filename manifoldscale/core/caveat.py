@@ -107,8 +107,8 @@ class Caveat(enum.Enum):
     )
     NO_PLATEAU = (
         "the dimension changes over all scales (noise, a steep density, or edges make it "
-        "fall, folds make it rise): quote it with its scale, or ask for the one that "
-        "matters, `AcrossScales(method, at_scale=n)`"
+        "fall, folds make it rise): quote it with its scale; `curve` has it at each, and "
+        "`at_scale=n` asks for one"
     )
     UNLIKE_REFERENCES = (
         "distances and angles read as on none of the reference clouds: the correction for "

@@ -77,7 +77,7 @@ def points_of(near: Neighbors) -> Floats:
     if near.cloud is None:
         raise ManifoldScaleError(
             "Curvature from a local fit needs the points, and this table holds distances "
-            "only. Pass the cloud, or use `ms.curvature.VolumeGrowth(dim)`."
+            "only. Give it the points, or use `ms.curvature.VolumeGrowth(dim)`."
         )
     return near.cloud.points
 

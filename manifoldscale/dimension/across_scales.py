@@ -191,7 +191,8 @@ def pooled_over_parts(
     require(
         near.cloud is not None,
         f"{method} at another scale needs the points, to search parts of the cloud; this "
-        "table holds distances only. `AcrossScales(Gride())` does not.",
+        "table holds distances only. Give it the points themselves; of distances, the "
+        "ranks of `Gride` make several scales.",
     )
     assert near.cloud is not None
     order = generator(seed).permutation(near.rows)
@@ -326,18 +327,27 @@ def _notes(
     examples: Sequence[float],
     plateau: tuple[int, int] | None,
 ) -> list[Remark]:
-    ends = f"{number(curve[0].value)} at {number(examples[0])} examples, " + (
-        f"{number(curve[-1].value)} at {number(examples[-1])}"
-    )
+
+    def between(one: int, other: int) -> str:
+        return (
+            f"{number(curve[one].value)} at {number(examples[one])} examples, "
+            f"{number(curve[other].value)} at {number(examples[other])}"
+        )
+
+    last = len(curve) - 1
+    if plateau is None:  # that it rises or falls is said by the numbers
+        return [Caveat.NO_PLATEAU(between(0, last))]
+    first, end = plateau
+    values = [dim.value for dim in curve]
     notes = []
     if "noise" in trend:
-        notes.append(Caveat.NOISE(ends))
+        notes.append(Caveat.NOISE(between(values.index(max(values[:first])), first)))
     if "folding" in trend:
-        notes.append(Caveat.FOLDING(ends))
+        later = values[last] > values[end]
+        low = values.index(min(values[:first], default=values[0]))
+        notes.append(Caveat.FOLDING(between(end, last) if later else between(low, first)))
     if "clusters" in trend:
-        notes.append(Caveat.CLUSTERED(ends))
-    if plateau is None:
-        notes.append(Caveat.NO_PLATEAU(ends))
+        notes.append(Caveat.CLUSTERED(between(end, last)))
     return notes
 
 

@@ -91,7 +91,9 @@ class Auto(Method[Dimension]):
             dim = Calibrated(TwoNN())(near.first(2))
             basis = f"TwoNN {number(raw.value)}, corrected for {near.n_points:,} points"
         except ManifoldScaleError:
-            dim = raw
+            # "Use `Auto()`" is no advice here; that there is no correction says the same.
+            kept = [n for n in raw.caveats if n.caveat is not Caveat.FINITE_SAMPLE_BIAS]
+            dim = dc.replace(raw, caveats=tuple(kept))
             remarks = [*remarks, Caveat.UNCALIBRATED(f"n = {near.n_points:,}")]
             basis = "TwoNN, uncorrected"
         return dc.replace(dim, method=self, basis=basis, caveats=(*dim.caveats, *remarks))

@@ -11,6 +11,9 @@ from ..geometry.neighbors import Neighbors
 from .pairs import BLOCK_BYTES, pair_variance
 from .points import raw_points
 
+ROWS = 2000  # of which a step is sought
+MOST, NEAR = 1e4, 1e-3  # multiples of it, and how near to whole numbers these are
+
 
 @dc.dataclass(frozen=True, eq=False)
 class DistanceCounts:
@@ -38,13 +41,35 @@ class DistanceCounts:
         return pair_variance(means, mean_square, self.n_rows)
 
 
-def integers(method: object, near: Neighbors, advice: str) -> Ints:
-    """All rows as integers, or an error with advice."""
+def integers(method: object, near: Neighbors) -> Ints:
+    """All rows as integers, or an error that says of what they are multiples. It names no
+    other method: those for real numbers name this one where distances are tied.
+    """
     points = raw_points(method, near)
     rounded = np.rint(points)
-    if not bool((rounded == points).all()) or np.abs(points).max() > 2**52:
-        raise ManifoldScaleError(f"{method} is for integer data; {advice}")
-    return rounded.astype(np.int64)
+    if bool((rounded == points).all()) and np.abs(points).max() <= 2**52:
+        return rounded.astype(np.int64)
+    step = _step(points)
+    raise ManifoldScaleError(
+        f"{method} is for integer data, and these are not whole numbers. "
+        + (
+            f"They are multiples of {step:.6g}: give it `rows / {step:.6g}`, rounded."
+            if step
+            else "Use an estimator on distances for real numbers; round only what is a "
+            "count."
+        )
+    )
+
+
+def _step(points: Array) -> float:
+    """The step of which all numbers are multiples; 0 where there is none."""
+    values = np.unique(np.abs(points[:ROWS]).astype(np.float64))
+    steps = np.diff(values[values > 0], prepend=0.0)
+    step = float(steps[steps > 0].min(initial=np.inf))
+    if not np.isfinite(step) or values[-1] > MOST * step:
+        return 0.0
+    counts = values / step
+    return step if bool((np.abs(counts - np.rint(counts)) < NEAR).all()) else 0.0
 
 
 def distance_counts(rows: Ints, longest: int) -> DistanceCounts:

@@ -95,8 +95,7 @@ class Hamming(Method[Dimension]):
         )
 
     def _bits(self, near: Neighbors) -> Ints:
-        advice = "Hamming distances need two values. Use `TwoNN()` for real numbers."
-        rows = integers(self, near, advice)
+        rows = integers(self, near)
         values = np.unique(rows)
         if len(values) != 2:
             raise ManifoldScaleError(

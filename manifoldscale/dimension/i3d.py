@@ -77,11 +77,7 @@ class I3D(Method[Dimension]):
         return 0
 
     def __call__(self, near: Neighbors, /) -> Dimension:
-        rows = integers(
-            self,
-            near,
-            "these are not. For real numbers use `TwoNN()`; round only what is a count.",
-        )
+        rows = integers(self, near)
         enough(self, len(rows))
         reach = LONGEST if self.outer is None else 2 * self.outer
         pairs = distance_counts(rows, reach)

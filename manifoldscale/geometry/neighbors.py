@@ -83,8 +83,8 @@ class Neighbors:
         """
         if self.cloud is None:
             raise ManifoldScaleError(
-                "This method needs the points, and this table holds distances only: pass "
-                "the cloud, or `cloud.neighbors(k)`."
+                "This method needs the points, and this table holds distances only: give "
+                "it the points themselves, `ms.estimate(points, method)`."
             )
         return self.cloud.points
 
@@ -101,11 +101,21 @@ class Neighbors:
         require(
             k <= self.k,
             f"This table holds {self.k} neighbours per point; {k} were asked for. Build "
-            f"it again with `cloud.neighbors({k})`.",
+            f"it again with {self._made_with(k)}.",
         )
         return dc.replace(
             self, indices=self.indices[:, :k], distances=self.distances[:, :k]
         )
+
+    def _made_with(self, k: int) -> str:
+        """The call that gives a table like this of `k` neighbours."""
+        if self.cloud is not None:
+            return f"`cloud.neighbors({k})`"
+        if self.search == "stream":
+            return f"`stream_neighbors(batches, queries, {k})`"
+        if np.isnan(self.recall):
+            return f"a graph of {k} neighbours a point"
+        return f"`Neighbors.from_distances(matrix, {k})`"
 
     def thinned(self, n: int) -> "Neighbors":
         """The table of `n` of the queries at most, evenly spaced among them."""

@@ -11,8 +11,8 @@ def raw_points(method: object, near: Neighbors) -> Array:
     """The points of the cloud as they are, or an error where there are none."""
     if near.cloud is None:
         raise ManifoldScaleError(
-            f"{method} needs the points; this table holds distances only. Pass the points, "
-            "or use a method on neighbour distances such as `TwoNN()`."
+            f"{method} needs the points; this table holds distances only. Give it the "
+            "points, or a method that reads distances."
         )
     return near.cloud.points
 

@@ -41,7 +41,7 @@ class Record:
 def checked(content: Any, where: str, name: str = "") -> Record:
     """The record, if it is of a kind and a schema that are known."""
     kind = content.get("kind") if isinstance(content, dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RecordError(
             f"{where} holds no results of {', '.join(KINDS)}: its `kind` is {kind!r}."
         )
@@ -68,7 +68,7 @@ def read_record(path: str | Path) -> Record:
         raise RecordError(f"{looked}: RESULTS are run folders or their {FILE}.")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise RecordError(f"{file} is damaged or no JSON: {error}.") from error
     return checked(content, str(file), path.name if path.is_dir() else _name(file))
 

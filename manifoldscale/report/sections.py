@@ -28,7 +28,7 @@ def section_of(record: Record, name: str) -> Section:
         return SECTIONS[record.kind](record, name)
     except ManifoldScaleError as error:
         raise damaged(record, error) from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise damaged(record, error) from error
 
 

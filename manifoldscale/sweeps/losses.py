@@ -14,7 +14,7 @@ POWER = re.compile(r"abs\^(\d+(?:\.\d+)?)")
 
 def check_name(loss: str) -> None:
     """Whether there is such a loss."""
-    if loss not in LOSSES and not POWER.fullmatch(loss):
+    if loss not in LOSSES and not POWER.fullmatch(str(loss)):
         raise ManifoldScaleError(
             f"`loss` must be one of {', '.join(map(repr, LOSSES))} or 'abs^p' with a "
             f"number p, as 'abs^3'; not {loss!r}."

@@ -18,6 +18,7 @@ from .train import Training
 
 SCHEMA = 2  # raised when a change alters what a run computes
 DEFAULT_TRAINING = Training()
+MOST = 2**31  # of a whole number of a plan
 PROBE_SEED = 10**6  # the network that is probed is none of those whose losses are fitted
 
 
@@ -85,8 +86,9 @@ class Plan:
         for name, least in (("seeds", 1), ("n_test", 2), ("depth", 1), ("root_seed", 0)):
             value = getattr(self, name)
             require(
-                value >= least,
-                f"`{name}` must be an integer of at least {least}; not {value!r}.",
+                least <= value < MOST,
+                f"`{name}` must be an integer of at least {least} and below 2^31; not "
+                f"{value!r}.",
             )
         self._check_settings()
         if not str(self.student).startswith("py:"):  # whose code is read when it is run
@@ -136,7 +138,7 @@ class Plan:
         >>> list(plans), plans[4, 3].task.dim, plans[4, 3].depth
         ([(2, 1), (2, 3), (4, 1), (4, 3)], 4, 3)
         """
-        values = {name: list(choices) for name, choices in axes.items()}
+        values = {name: _choices(name, choices) for name, choices in axes.items()}
         for student in values.get("student", [self.student]):
             check_taken(student, set(values))
         return {
@@ -148,12 +150,11 @@ class Plan:
         parts: dict[str, dict[str, Any]] = {"task": {}, "training": {}, "plan": {}}
         for name, value in changes.items():
             parts[self._owner(name)][name] = value
-        return dc.replace(
-            self,
-            task=dc.replace(self.task, **parts["task"]),
-            training=dc.replace(self.training, **parts["training"]),
-            **parts["plan"],
-        )
+        own = {"task": self.task, "training": self.training, **parts.pop("plan")}
+        for part, inner in parts.items():
+            if inner:
+                own[part] = dc.replace(own[part], **inner)
+        return dc.replace(self, **own)
 
     def _owner(self, name: str) -> str:
         for owner, value in (("plan", self), ("task", self.task), ("training", None)):
@@ -209,6 +210,15 @@ class Plan:
         not of this package, and the data where they are not those first published.
         """
         return {"code": foreign_code(self.task), "data": self.task.data()}
+
+
+def _choices(name: str, choices: Any) -> list[Any]:
+    several = isinstance(choices, Iterable) and not isinstance(choices, str)
+    values = list(choices) if several else []
+    require(
+        bool(values), f"`{name}` must be a list of what it varies over; not {choices!r}."
+    )
+    return values
 
 
 def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:

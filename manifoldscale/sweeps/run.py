@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from ..core.errors import is_whole, require
+from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.source import check_unchanged
 from ..core.workers import results
@@ -85,7 +85,7 @@ def run(
             records = {key: r for key, r in records.items() if r["failure"] is None}
         report(len(records))
         missing = [one for one in runs if keys[one] not in records]
-        _try_out(plan, missing)
+        _try_out(plan, missing, here=executor is None)
         specs = _specs(plan, missing, pack_size, stored, device)
         for spec, made in _trained(plan, specs, executor, device):
             members = [(spec.shape, *member) for member in spec.members]
@@ -112,6 +112,30 @@ def failures(curve: LearningCurve) -> dict[str, int]:
     return dict(Counter(last).most_common())
 
 
+def check_any(curves: Sequence[LearningCurve], kept: str) -> str:
+    """Why runs failed, each reason once; empty where none did.
+
+    Parameters
+    ----------
+    kept : where the runs are, for the message.
+
+    Raises
+    ------
+    ManifoldScaleError : no run gave a loss.
+    """
+    reasons: Counter[str] = Counter()
+    for curve in curves:
+        reasons.update(failures(curve))
+    total, failed = sum(map(len, curves)), sum(reasons.values())
+    listed = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+    require(
+        failed < total,
+        f"None of {total} runs gave a loss: {listed}. All of it is in {kept}; mended code "
+        "is tried again by the same call, other causes with `retry_failed`.",
+    )
+    return f"{failed} of {total} runs failed: {listed}." if failed else ""
+
+
 def train_one(
     plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
 ) -> nn.Sequential:
@@ -125,8 +149,12 @@ def train_one(
     return absorb(network, *plan.task.preparation)
 
 
-def _try_out(plan: Plan, missing: Sequence[tuple[AnyShape, int, int]]) -> None:
-    """Find out before the first run whether and how the student can be trained."""
+def _try_out(plan: Plan, missing: Sequence[tuple[AnyShape, int, int]], here: bool) -> None:
+    """Find out before the first run whether and how the student can be trained, and where
+    that is done in this process, whether the task has its examples.
+    """
+    if missing and here:
+        _draw(plan, min(plan.dataset_sizes))
     ways = [
         tried(shape, plan.training.torch_dtype)
         for shape in dict.fromkeys(shape for shape, _, _ in missing)
@@ -139,6 +167,18 @@ def _try_out(plan: Plan, missing: Sequence[tuple[AnyShape, int, int]]) -> None:
             "step on %d examples takes up to %.1g s.",
             plan.student, "; ".join(reasons), EXAMPLES, slowest,
         )  # fmt: skip
+
+
+def _draw(plan: Plan, size: int) -> None:
+    try:
+        plan.task.draw(size, plan.n_test, PROBE_SEED)
+    except ManifoldScaleError:
+        raise
+    except Exception as error:  # whatever a task of the user's may raise
+        raise ManifoldScaleError(
+            f"`task` {plan.task.name!r} cannot draw {size} examples: "
+            f"{type(error).__name__}: {error}."
+        ) from error
 
 
 def _specs(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.errors import one_of, require
+from ..core.errors import is_whole, one_of, require
 from ..core.random import keyed
 from ..core.settings import check_fields
 from ..manifolds.manifold import Manifold
@@ -76,7 +76,12 @@ class TeacherStudent(Task):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        object.__setattr__(self, "factors", tuple(self.factors))
+        given = self.factors if isinstance(self.factors, list | tuple) else (None,)
+        require(
+            all(is_whole(factor) and factor >= 1 for factor in given),
+            f"`factors` must be a list of dimensions, as (2, 3); not {self.factors!r}.",
+        )
+        object.__setattr__(self, "factors", tuple(map(int, given)))
         if not isinstance(self.domain, Manifold):
             one_of("domain", self.domain, DOMAINS)
         one_of("teacher", self.teacher, TEACHERS)
@@ -89,7 +94,9 @@ class TeacherStudent(Task):
         )
         for name in ("label_noise", "input_noise", "bias_std"):
             value = getattr(self, name)
-            require(value >= 0, f"`{name}` must be >= 0; not {value}.")
+            require(
+                0 <= value < math.inf, f"`{name}` must be finite and >= 0; not {value}."
+            )
         require(
             not self.factors or (self.domain == "cube" and sum(self.factors) == self.dim),
             f"`factors` must add up to dim = {self.dim}, on a cube; they are "

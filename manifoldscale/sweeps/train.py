@@ -71,10 +71,16 @@ class Training:
         one_of("optimiser", self.optimiser, OPTIMISERS)
         for name in ("steps", "batch_size", "learning_rate", "patience"):
             value = getattr(self, name)
-            require(value is None or value > 0, f"`{name}` must be positive; not {value}.")
+            require(
+                value is None or 0 < value < math.inf,
+                f"`{name}` must be positive and finite; not {value}.",
+            )
         for name in ("epochs", "plateau"):
             value = getattr(self, name)
-            require(value >= 0, f"`{name}` must be at least 0; not {value}.")
+            require(
+                0 <= value < math.inf,
+                f"`{name}` must be finite and at least 0; not {value}.",
+            )
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -2,7 +2,7 @@
 stand: no element, attribute, link or script comes of them.
 """
 
-import copy
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -62,16 +62,16 @@ def places(value: Any, at: Place = ()) -> Iterator[Place]:
         yield at
 
 
-def attacked(value: Any, at: Place) -> Any:
+def attacked(value: Any, at: Place, by: Any = ATTACK) -> Any:
     """A copy in which the leaf, or the key, at a place is the attack."""
     if not at:
-        return ATTACK
+        return by
     first, rest = at[0], at[1:]
     if isinstance(first, tuple):
-        return {(ATTACK if key == first[1] else key): item for key, item in value.items()}
+        return {(by if key == first[1] else key): item for key, item in value.items()}
     if first == "*":
-        return [attacked(item, rest) if reaches(item, rest) else item for item in value]
-    return {**value, first: attacked(value[first], rest)}
+        return [attacked(one, rest, by) if reaches(one, rest) else one for one in value]
+    return {**value, first: attacked(value[first], rest, by)}
 
 
 def reaches(value: Any, at: Place) -> bool:
@@ -148,7 +148,7 @@ def test_every_field_of_every_kind(runs: Path, tmp_path: Path, name: str) -> Non
     for at in dict.fromkeys(places(content)):
         if at[:1] in ((("key", "kind"),), ("kind",), ("schema",)):
             continue
-        changed = attacked(copy.deepcopy(content), at)
+        changed = attacked(content, at)
         try:
             page = page_of(changed, out)
         except ms.ManifoldScaleError as error:
@@ -158,6 +158,36 @@ def test_every_field_of_every_kind(runs: Path, tmp_path: Path, name: str) -> Non
         assert_dead(page, honest)
         shown += ATTACK[:10] in page or "onmouseover" in page
     assert shown > 5 and refused > 5
+
+
+def survives(content: Any, path: Path) -> None:
+    with contextlib.suppress(ms.ManifoldScaleError):
+        page_of(content, path)
+
+
+DAMAGE: list[tuple[Place, Any]] = [
+    (("kind",), ["study"]), (("kind",), {}), (("alpha_D", "floor"), 10**400),
+    (("provenance", "python"), None), (("predictions", "*", "source"), -1),
+    (("alpha_D", "losses", "x"), []), (("sites",), None), (("timings",), [1]),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_library")
+def test_damage_is_shown_or_refused(runs: Path, tmp_path: Path) -> None:
+    content = json.loads(json.dumps(dict(read_record(runs / "study").content)))
+    for at, value in DAMAGE:
+        survives(attacked(content, at, value), tmp_path / "page.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.usefixtures("no_library")
+def test_any_damage_is_shown_or_refused(runs: Path, tmp_path: Path, name: str) -> None:
+    content = json.loads(json.dumps(dict(read_record(runs / name).content)))
+    for at in dict.fromkeys(places(content)):
+        values = [None] if isinstance(at[-1], tuple) else [None, [], 10**400]
+        for value in values:
+            survives(attacked(content, at, value), tmp_path / "page.html")
 
 
 @pytest.mark.usefixtures("no_library")
