@@ -75,11 +75,12 @@ SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
 NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
          "replica", "job", "experiment", "exp", "split", "index"}  # fmt: skip
 MEASURED = CLOCKS | {
-    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "norm", "f1", "auc",
-    "auroc", "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec",
-    "top1", "top5", "precision", "recall", "r2", "mse", "nll", "bpb", "bpc", "duration",
-    "elapsed", "kl", "grad", "gradient", "wall", "speed",
+    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "f1", "auc", "auroc",
+    "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec", "top1",
+    "top5", "r2", "mse", "nll", "bpb", "bpc", "duration", "elapsed", "wall", "speed",
 }  # fmt: skip
+CHOSEN = {"weight", "coef", "coefficient", "scale", "fn", "function", "type", "kind",
+          "smoothing", "clip", "limit", "budget", "target", "threshold"}  # fmt: skip
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -158,7 +159,9 @@ def is_name_of_a_run(name: str) -> bool:
 
 def is_measured(name: str) -> bool:
     """Whether it is an outcome of training, by its name, and no setting."""
-    return bool(set(words_of(name)) & MEASURED)
+    said = set(words_of(name))
+    of_a_gradient = bool(said & {"grad", "gradient"}) and "norm" in said
+    return of_a_gradient or bool(said & MEASURED and not said & CHOSEN)
 
 
 def is_test(name: str) -> bool:
