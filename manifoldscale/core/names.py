@@ -13,16 +13,8 @@ COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size"
 UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
          "millions": 1e6, "b": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
          "trillion": 1e12, "trillions": 1e12}  # fmt: skip
-LOGGED = {
-    "config",
-    "configs",
-    "cfg",
-    "summary",
-    "hparams",
-    "args",
-    "metrics",
-    "hyperparams",
-}
+LOGGED = {"value", "config", "configs", "cfg", "summary", "hparams", "args", "metrics",
+          "hyperparams"}  # fmt: skip
 ENDS = {"final", "last", "end", "mean", "avg", "average", "min", "minimum", "best"}
 TRAIN = {"train", "training", "trn", "trained", "pretrain", "pretraining"}
 TEST = {"test", "tst", "val", "valid", "validation", "eval", "evaluation", "dev", "heldout",
@@ -49,18 +41,8 @@ ABOUT_TIMES = TRAIN | LOGGED | {"global", "optimizer", "optimiser", "gradient", 
                                 "trainer", "num", "n", "max", "total"}  # fmt: skip
 CLOCKS = {"timestamp", "runtime", "time", "walltime", "datetime", "date", "created"}
 LOSSES = {"loss", "losses"}
-MEASURES = {
-    "mse",
-    "nll",
-    "xent",
-    "ce",
-    "crossentropy",
-    "error",
-    "err",
-    "bpb",
-    "bpc",
-    "risk",
-}
+MEASURES = {"mse", "nll", "xent", "ce", "crossentropy", "error", "err", "bpb", "bpc",
+            "risk"}  # fmt: skip
 ABOUT_LOSSES = TEST | ENDS | {"cross", "entropy", "squared", "set", "data", "lm"} | MEASURES
 ERRORS = {"stderr", "se", "sem", "stderror"}
 SPREADS = {"std", "sd", "stdev", "var", "variance", "ci", "low", "high", "lower", "upper",

@@ -227,6 +227,26 @@ def test_logs_of_loggers(tmp_path: Path) -> None:
         assert curve.columns.unread == (), path
 
 
+def test_settings_that_are_written_as_one_cell(tmp_path: Path) -> None:
+    """As in a table of runs that a logger's own example writes."""
+    table = pd.DataFrame(
+        {
+            "summary": [
+                {"val/loss": d**-0.5, "_step": 99, "_runtime": d / 7} for d in SIZES
+            ],
+            "config": [{"n_train": d, "lr": {"value": 0.1}} for d in SIZES],
+            "name": [f"run-{d}" for d in SIZES],
+        }
+    )
+    table.to_csv(tmp_path / "project.csv")
+    for curve in (read(table), read(tmp_path / "project.csv")):
+        assert ms.fit_power_law(curve).alpha == pytest.approx(0.5)
+        told = ("summary._step", "summary._runtime", "config.lr.value", "name")
+        assert curve.columns.unread == told
+    spoiled = [row | {"note": "{half a ", "other": "{1, 2}"} for row in falling()]
+    assert read(spoiled).columns.unread == ("note", "other")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -39,6 +39,7 @@ PARAMETERS = [
     "model_size",
     "hparams.n_parameters",
     "total_params",
+    "params.n_params.value",
     "#params",
 ]
 WIDTHS = [
