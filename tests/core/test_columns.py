@@ -68,6 +68,15 @@ def test_of_two_sizes_the_exact_name_is_taken_and_the_other_told() -> None:
     assert ms.fit_power_law(chosen).alpha == pytest.approx(0.25)
 
 
+def test_several_widths_beside_another_size_are_told() -> None:
+    wide = falling(d_model=lambda d: d // 10, n_neurons=lambda d: d // 3)
+    curve = read(wide)
+    assert curve.runs[0].width is None and curve.columns.rivals == ("d_model", "n_neurons")
+    alone = [{k: row[k] for k in ("d_model", "n_neurons", "loss")} for row in wide]
+    with pytest.raises(ms.ManifoldScaleError, match="may all be 'width'"):
+        read(alone)
+
+
 def test_a_bare_n_is_read_beside_d_only() -> None:
     rows = [{"N": p, "D": d, "loss": 1 / p + 1 / d} for d in SIZES for p in SIZES]
     curve = read(rows)
