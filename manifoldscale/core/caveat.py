@@ -251,8 +251,8 @@ class Caveat(enum.Enum):
         "meant, `row`, or give every network a seed of its own"
     )
     OTHER_COLUMNS = (
-        "a column that is not read may be meant as well as the one that is: name the right "
-        "one, `size_column`"
+        "a column that is not read may be the size that is meant: name the right one, "
+        "`size_column`"
     )
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "

@@ -34,9 +34,10 @@ def settings_that_matter(
     at = [sizes[i] for i in usable]
     found = []
     for name in names:
-        if is_measured(name) or is_clock(name):
-            continue  # an outcome goes with the loss
         values = [rows[i][name] for i in usable]
+        numbers = all(value is None or as_number(value) is not None for value in values)
+        if (is_measured(name) and numbers) or is_clock(name):
+            continue  # an outcome goes with the loss
         if name == "index" and all(isinstance(value, int) for value in values):
             continue  # row numbers
         if _matters(values, at, logs):

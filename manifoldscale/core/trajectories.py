@@ -152,7 +152,8 @@ class _Log:
         settings = [
             name
             for name in self.columns.unread
-            if not (is_time(name) or is_clock(name) or is_measured(name) or name in keys)
+            if not (is_time(name) or is_clock(name) or name in keys)
+            and not (is_measured(name) and self.is_numeric(name))
         ]
         keys += [
             name for name in settings if not self.is_numeric(name) and self.recurs(name)

@@ -275,6 +275,8 @@ def test_a_slice_that_cannot_be_fitted_costs_that_slice_alone(here: Path) -> Non
     saved = json.loads((here / "gaps/results.json").read_text())
     assert [one["slice"] for one in saved["fits"]] == ["P = 100000", "P = 1e+06"]
     assert len(saved["left_out"]) == 4
+    page = (here / "gaps/report.html").read_text(encoding="utf-8")
+    assert "Not fitted" in page and "P = 70: a fit needs four sizes; there are 3" in page
 
 
 RATIO = np.array([1.0, 1.03, 0.96, 1.05, 0.94])

@@ -173,6 +173,16 @@ def test_compute_at_one_model_size_is_no_repeat() -> None:
         ms.fit_sum(curve)
 
 
+def test_the_name_of_a_loss_function_is_a_setting() -> None:
+    rows = [
+        {"n_train": d, "loss_fn": fn, "loss": (1 + len(fn)) * d**-0.5}
+        for d in SIZES
+        for fn in ("mse", "hinge")
+    ]
+    assert read(rows).mixed == ("loss_fn",)
+    assert read([r | {"loss_fn": len(r["loss_fn"])} for r in rows]).mixed == ("loss_fn",)
+
+
 def test_a_task_that_changes_with_the_size_is_told() -> None:
     """One run a size: whether it is the size or the task, no loss can tell."""
     rows = [
