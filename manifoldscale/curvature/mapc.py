@@ -11,9 +11,9 @@ from ..core.interval import Interval
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
-from .hoods import blocks_of_hoods
+from .hoods import blocks_of_hoods, points_of
 from .local_fit import n_unknowns, solve
-from .quadric import dims_of, whole_dim
+from .quadric import dim_within, dims_of
 
 
 @dc.dataclass(frozen=True)
@@ -32,6 +32,7 @@ class MAPC(Method[MeanAbsolutePrincipal]):
     of radius r in codimension c reads 1 / (r c), so that a wider layer reads flatter. It
     depends on the basis of the normal space, here the principal components of the
     neighbours, and noise inflates it. `Quadric(dim).pooled.kappa_rms` has none of this.
+    Where there are no normal directions, there is no value.
 
     Parameters
     ----------
@@ -47,7 +48,10 @@ class MAPC(Method[MeanAbsolutePrincipal]):
         return self.k or 2 * n_unknowns(max(dims_of(self.dim)), 0)
 
     def __call__(self, near: Neighbors, /) -> MeanAbsolutePrincipal:
-        dim, parts = whole_dim(self.dim), []
+        dim, parts = dim_within(self.dim, near), []
+        normal = min(points_of(near).shape[1], self.n_neighbors) - dim
+        if normal < 1:
+            return self._unknown(near, dim)
         for hoods in blocks_of_hoods(near, self.n_neighbors):
             # All directions that the neighbours span: d of them tangent, the rest normal.
             kept = min(hoods.points.shape[2], hoods.points.shape[1] - 1)
@@ -70,4 +74,18 @@ class MAPC(Method[MeanAbsolutePrincipal]):
             self,
             near.n_points,
             (Caveat.BIASED_CURVATURE(f"{kept - dim} normal directions"),),
+        )
+
+    def _unknown(self, near: Neighbors, dim: int) -> MeanAbsolutePrincipal:
+        """A mean over no directions, which is none: not that the manifold is flat."""
+        reason = (
+            f"there is no direction normal to {dim} dimensions among those that "
+            f"{near.ambient_dim} features and {self.n_neighbors} neighbours span"
+        )
+        return MeanAbsolutePrincipal(
+            math.nan,
+            Interval(0.0, math.inf),
+            self,
+            near.n_points,
+            (Caveat.NOT_ESTIMATED(reason),),
         )

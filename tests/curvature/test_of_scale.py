@@ -144,3 +144,24 @@ def test_mapc_is_diluted_by_codimension() -> None:
     # Two normals with eigenvalues 1 and 0 each, in the axes of the circles; in others less.
     assert 0.3 < torus.value < 0.75
     assert "for comparison with published values only" in str(torus)
+
+
+@pytest.mark.parametrize(("features", "k"), [(1, None), (2, None), (5, 3)])
+def test_mapc_without_normal_directions_is_no_number(features: int, k: int | None) -> None:
+    """A mean over none; that is no flat manifold, and no zero error."""
+    points = np.random.default_rng(0).random((300, features))
+    dim = min(features, 3)
+    found = ms.estimate(points, MAPC(dim, k))
+    assert math.isnan(found.value) and found.interval.is_open
+    assert "no direction normal" in str(found)
+    assert {note.caveat.name for note in found.caveats} == {"NOT_ESTIMATED"}
+
+
+def test_mapc_of_more_dimensions_than_features_is_refused() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="`dim` is 3, and the points have 2"):
+        ms.estimate(np.random.default_rng(0).random((300, 2)), MAPC(3))
+
+
+def test_mapc_of_a_flat_sheet_is_zero() -> None:
+    sheet = np.pad(np.random.default_rng(0).random((300, 2)), ((0, 0), (0, 2)))
+    assert ms.estimate(sheet, MAPC(2)).value == pytest.approx(0, abs=1e-10)
