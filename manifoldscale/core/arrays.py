@@ -51,13 +51,15 @@ def _read(data: Any, name: str, missing: float | None) -> Array:
     if isinstance(data, np.memmap):  # stays one, so that nothing reads it whole
         return data
     if isinstance(data, list | tuple) and data and hasattr(data[0], "detach"):
-        return np.stack([_of_tensor(part, name, missing) for part in data])
+        return np.stack([_read(part, name, missing) for part in data])
     if isinstance(data, np.ma.MaskedArray) or _holds_masked(data):
         return _filled(np.ma.asarray(data), name, missing)
     if hasattr(data, "toarray"):
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."
         )
+    if type(data).__module__.startswith("pyarrow"):
+        data = data.to_pandas()
     if hasattr(data, "isna"):  # pandas
         frame = hasattr(data, "columns")
         return _of_frame(data, name, missing) if frame else _of_column(data, name, missing)

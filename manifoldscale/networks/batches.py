@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core.arrays import Array, Ints, as_numpy, check_tensor
 from ..core.errors import ManifoldScaleError, require
+from ..geometry.points import device_of as device_named
 from .collate import Columns
 from .models import device_of, dtype_of
 from .padding import is_left, mask_of, with_positions
@@ -43,7 +44,7 @@ class Batch:
 def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -> Batch:
     """A batch on the model's device and in its precision, labels and mask apart."""
     inputs, labels = _labelled(raw)
-    place = device_of(model) if device is None else torch.device(device)
+    place = device_of(model) if device is None else device_named(device)
     tensors = _tensors(inputs, place, dtype_of(model))
     n = len(first_of(tensors))
     mask = None
@@ -166,9 +167,8 @@ def is_array(data: Any) -> bool:
     """Numbers by their place: in memory, or read from a file when they are sliced. Data
     sets have a shape too, and no dtype; frames have columns.
     """
-    return hasattr(data, "shape") and (
-        hasattr(data, "dtype") or hasattr(data, "iloc") or hasattr(data, "to_dicts")
-    )
+    marks = ("dtype", "iloc", "to_dicts", "to_pydict")
+    return hasattr(data, "shape") and any(hasattr(data, mark) for mark in marks)
 
 
 def first_of(inputs: Any) -> Any:

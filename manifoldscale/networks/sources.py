@@ -17,7 +17,7 @@ from torch.utils.data import (
 
 from ..core.arrays import Array, Ints, as_numpy, check_tensor
 from ..core.errors import ManifoldScaleError, require
-from ..data import Examples
+from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
 from .batches import Batch, first_of, is_array, prepared
 from .collate import collate
@@ -64,10 +64,17 @@ def source_of(data: Any) -> Source | None:
         whole = data.ids.dtype.kind in "iu"
         ids = data.ids.astype(np.int64) if whole else np.arange(len(data))
         return _sliced((data.points, data.labels), ids)
-    if isinstance(data, Examples):
+    if isinstance(data, Examples | OwnDataset):
         return _sliced((data.inputs, data.labels))
-    if isinstance(data, tuple) and len(data) == 2:
-        return _sliced(data)
+    if isinstance(data, tuple):
+        require(
+            len(data) == 2,
+            f"`data` is a tuple of {len(data)}: pass (inputs, labels), or a mapping of "
+            "inputs by the names that the network's forward takes.",
+        )
+        return _sliced((data[0], data[1]))
+    if isinstance(data, Tensor):
+        check_tensor(data, "data")
     if isinstance(data, DataLoader):
         return _of_loader(data)
     if isinstance(data, IterableDataset):

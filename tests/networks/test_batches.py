@@ -290,3 +290,24 @@ def test_sparse_outputs_are_read_at_every_place() -> None:
             return x.relu().to_sparse()
 
     np.testing.assert_array_equal(read(X, Sparse(), "Sparse")["Sparse"].points, X.relu())
+
+
+def test_tables_and_tuples_are_told_apart() -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({str(i): X[:, i].numpy() for i in range(6)})
+    np.testing.assert_allclose(read(table)["0"].points, right(), atol=1e-6)
+    gap = pa.table({"0": [1.0, None], "1": [2.0, 3.0]})
+    with pytest.raises(ManifoldScaleError, match="NaN"):
+        ms.Cloud(gap)
+    with pytest.raises(ManifoldScaleError, match="tuple of 3"):
+        read((X, X, X))
+    with pytest.raises(ManifoldScaleError, match="several views"):
+        read((X, X))
+    digits = ms.data.load("digits")
+    assert len(read(digits, nn.Sequential(nn.Linear(64, 2)))["0"]) == 1797
+
+
+@pytest.mark.parametrize("device", ["nope", "cuda:99"])
+def test_a_device_that_is_not_there_is_one_clear_error(device: str) -> None:
+    with pytest.raises(ManifoldScaleError, match="`device`"):
+        read(X, device=device)
