@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.arrays import Floats, Ints
+from ..core.nonnegative import nonnegative
 
 EQUAL = 1e4  # weight of the condition on the sums, against columns of length 1
-OPTIMAL = 1e-6
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
         columns = (everything * signs[:, None]).T
         if probes.bias:
             columns = np.vstack([columns, EQUAL * signs / np.abs(signs).max()])
-        weights, residual = _projected(columns, np.append(u, [0.0] * probes.bias))
+        weights, residual = nonnegative(columns, np.append(u, [0.0] * probes.bias))
         # In norms of the points as given, for the mean of the anchor.
         rows.append(_of_probe(points, classes, weights / norms, u, y, residual))
     load, radius2, spread, full = (np.array(part) for part in zip(*rows, strict=True))
@@ -108,31 +108,6 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
     return Anchored(
         pair(load), pair(radius2), pair(dims * spread), pair(full.astype(float))
     )
-
-
-def _projected(columns: Floats, u: Floats) -> tuple[Floats, float]:
-    """Weights of at least zero with which the columns come nearest to u, and the distance
-    that is left.
-
-    Some releases of SciPy give up on problems of this size, or stop short of the optimum.
-    What they find is checked, and else found by another, slower route.
-    """
-    from scipy.optimize import lsq_linear, nnls
-
-    try:
-        weights, residual = nnls(columns, u, maxiter=30 * columns.shape[1])
-        if _is_optimal(columns, u, weights):
-            return weights, float(residual)
-    except RuntimeError:
-        pass
-    weights = lsq_linear(columns, u, (0, np.inf), method="bvls", tol=1e-14).x
-    return weights, float(np.linalg.norm(columns @ weights - u))
-
-
-def _is_optimal(columns: Floats, u: Floats, weights: Floats) -> bool:
-    """Whether no column would bring the sum nearer to u, but for rounding."""
-    left = (u - columns @ weights) @ columns
-    return bool((left <= OPTIMAL * np.linalg.norm(columns, axis=0)).all())
 
 
 def _of_probe(

@@ -22,7 +22,17 @@ from rich.text import Text
 from ..core.serialize import dumps
 
 if TYPE_CHECKING:
+    from click import ParamType as ParamType
+
     from ..core.columns import Columns
+else:
+
+    class ParamType(click.ParamType):
+        """click's own, which takes its type in brackets only from 8.4 on."""
+
+        def __class_getitem__(cls, kind: Any) -> type:
+            return cls
+
 
 # What is printed holds names from tables, whose brackets are no markup.
 out = Console(highlight=False, markup=False)

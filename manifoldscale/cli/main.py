@@ -56,6 +56,12 @@ class Commands(click.Group):
         except ManifoldScaleError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(USER_ERROR)
+        except (MemoryError, OverflowError) as error:
+            said = str(error) or type(error).__name__
+            click.echo(
+                f"Error: the settings are too large for this machine: {said}.", err=True
+            )
+            ctx.exit(USER_ERROR)
         except OSError as error:
             if error.filename is None:  # a pipe that was closed, say: click knows
                 raise

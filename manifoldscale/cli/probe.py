@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.errors import require
-from .console import out, show_json, show_table
+from .console import ParamType, out, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .probing import Found
 
 
-class ShardType(click.ParamType[tuple[int, int]]):
+class ShardType(ParamType[tuple[int, int]]):
     """i/n: the i-th of n parts, counted from 0."""
 
     name = "i/n"
@@ -46,7 +46,7 @@ class ShardType(click.ParamType[tuple[int, int]]):
     default="auto",
     show_default=True,
     help="What a point is: flatten, mean, cls, last, tokens:8, patches:8, "
-    "flatten+project:1024.",
+    "flatten+project:1024; CHW:mean tells what the axes are.",
 )
 @click.option(
     "--points",
@@ -61,7 +61,11 @@ class ShardType(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="Fit the curvature too, up to ten dimensions.",
 )
-@click.option("--checkpoint", type=click.Path(dir_okay=False), help="Weights of MODEL.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False),
+    help="Weights of MODEL; FILE::key chooses one of several sets.",
+)
 @click.option(
     "--along-training",
     "checkpoints",
@@ -134,9 +138,11 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
         show_json(shown if len(shown) > 1 else next(iter(shown.values())))
         _require_an_estimate(found)
         return
+    out.print(f"  read: {found.about['read']}", markup=False)
     for name, sites in found.networks.items():
         title = f"{request.model} on {request.data}"
         show_sites(sites, title if len(found.networks) == 1 else f"{title}: {name}")
+        out.print(f"  {found.about['networks'][name]}", markup=False)
     for name, sites in found.differences().items():
         show_sites(sites, f"{name} (errors taken as independent: conservative)")
     if request.place is not None:
@@ -156,11 +162,13 @@ def _require_an_estimate(found: "Found") -> None:
 
 def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
     """A row a site, and the caveats once each below."""
+    points = {one["dimension"].more.get("point") for one in sites} - {None, "", "flatten"}
     has_raw = any("raw" in one["dimension"].more for one in sites)
     has_curvature = any("kappa_extent" in one for one in sites)
     columns = {
         "site": "left",
         "features": "right",
+        **({"a point is": "left"} if points else {}),
         "n": "right",
         "d": "right",
         "95 % interval": "left",
@@ -177,6 +185,7 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
             [
                 one.site,
                 f"{one.features:,}" if one.features else "",
+                *([dim.more.get("point", "")] if points else []),
                 f"{dim.n_points:,}",
                 *_estimate(dim),
                 *([_raw(dim)] if has_raw else []),

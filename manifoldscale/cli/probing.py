@@ -12,9 +12,10 @@ from ..core.reading import SiteReadings, difference
 from ..core.result import write_csv
 from ..core.serialize import dumps, plain, write_text
 from .console import err, progress_bar
+from .provenance import are_known, hashes, weights_of
 
 SCHEMA = 1  # of results.json, as `report` reads it
-CURRENT = "trained"
+TRAINED, GIVEN = "trained", "network"  # with weights of a file; with those of a factory
 
 
 @dc.dataclass(frozen=True)
@@ -91,17 +92,27 @@ def run_probe(request: Request, talk: bool) -> Found:
     from .. import __version__
     from ..data import load_examples
 
-    examples = load_examples(request.data).sample(request.points, request.seed)
-    networks = {}
-    for name, network in _networks(request):
+    whole = load_examples(request.data)
+    examples = whole.sample(request.points, request.seed)
+    networks, told = {}, {}
+    for name, network, weights in _networks(request):
         sites = _probe_one(name, network, examples, request, talk)
         if sites is not None:
             networks[name] = sites
+            told[name] = f"weights: {weights}{_accuracy(network, examples, request)}"
     references = [name for name in networks if _is_reference(name)]
+    drawn = "" if len(whole) == len(examples) else f", drawn of {len(whole):,}"
     about = {
         "model": request.model,
         "data": request.data,
         "checkpoint": request.checkpoint,
+        "read": f"{len(examples):,} examples{drawn}"
+        + (f" ({whole.read})" if whole.read else ""),
+        "networks": told,
+        "files": hashes(
+            *[request.model, request.checkpoint, request.data],
+            *[*request.checkpoints, *request.against],
+        ),
         "points": request.policy,
         "examples": len(examples),
         "batch_size": request.batch_size,
@@ -115,8 +126,20 @@ def _is_reference(name: str) -> bool:
     return name in ("initialisation", "shuffled labels") or name.startswith("against ")
 
 
-def _networks(request: Request) -> Iterator[tuple[str, Any]]:
-    """The networks to probe by name, one in memory at a time."""
+def _accuracy(network: Any, examples: Any, request: Request) -> str:
+    """What the network makes of the labels, where there are any."""
+    from ..networks.accuracy import accuracy
+
+    if examples.labels is None:
+        return ""
+    found = accuracy(network, examples, examples.labels, batch_size=request.batch_size)
+    return "" if found is None else f"; {found}"
+
+
+def _networks(request: Request) -> Iterator[tuple[str, Any, str]]:
+    """The networks to probe by name, and where their weights are from; one in memory at a
+    time. The one in question is the last of those along training.
+    """
     from ..networks.initialise import at_initialisation
     from ..networks.models import load_model
 
@@ -125,16 +148,23 @@ def _networks(request: Request) -> Iterator[tuple[str, Any]]:
 
         shuffled = on_shuffled_labels(request.model)
     if request.at_init:
-        model = load_model(request.model, request.checkpoint)
-        yield "initialisation", at_initialisation(model, request.seed)
+        model = load_model(request.model, request.checkpoint or _last(request))
+        fresh = at_initialisation(model, request.seed)
+        yield "initialisation", fresh, f"drawn by its modules, seed {request.seed}"
     for place, path in enumerate(request.checkpoints):
-        yield f"{place:03d}-{Path(path).stem}", load_model(request.model, path)
-    if not request.checkpoints:
-        yield CURRENT, load_model(request.model, request.checkpoint)
+        yield f"{place:03d}-{Path(path).stem}", load_model(request.model, path), path
+    if request.checkpoint is not None or not request.checkpoints:
+        name = TRAINED if are_known(request.model, request.checkpoint) else GIVEN
+        weights = weights_of(request.model, request.checkpoint)
+        yield name, load_model(request.model, request.checkpoint), weights
     for name, path in told_apart(request.against).items():
-        yield f"against {name}", load_model(request.model, path)
+        yield f"against {name}", load_model(request.model, path), path
     if request.shuffled_labels:
-        yield "shuffled labels", shuffled
+        yield "shuffled labels", shuffled, "trained alike on shuffled labels"
+
+
+def _last(request: Request) -> str | None:
+    return request.checkpoints[-1] if request.checkpoints else None
 
 
 def told_apart(paths: Sequence[str]) -> dict[str, str]:
@@ -203,6 +233,7 @@ class Kept:
         if found is None:
             geometry, features = probe_site(clouds, site, probing, seed)
             found = SiteReadings(site, features, geometry.readings())
+            found = _pointed(found, clouds.policies.get(site))
             if self.folder is not None:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_text(self.file(site), dumps({"key": key, "found": found}))
@@ -241,6 +272,13 @@ class Kept:
         return self.folder / f"{quote(site, safe='')}.json"
 
 
+def _pointed(found: SiteReadings, policy: Any) -> SiteReadings:
+    """The readings with what a point was."""
+    dim, *rest = found.readings
+    told = dc.replace(dim, more={**dim.more, "point": str(policy or "")})
+    return dc.replace(found, readings=(told, *rest))
+
+
 def _less(
     first: tuple[SiteReadings, ...], second: tuple[SiteReadings, ...]
 ) -> tuple[SiteReadings, ...]:
@@ -263,7 +301,8 @@ def _less(
 
 def _row(one: SiteReadings) -> dict[str, Any]:
     dim, *rest = one.readings
-    more = {key: dim.more.get(key) for key in ("stderr", "systematic", "raw", "scale")}
+    kept = ("stderr", "systematic", "raw", "scale", "point")
+    more = {key: dim.more.get(key) for key in kept}
     low, high = dim.interval
     columns: dict[str, Any] = {"site": one.site, "features": one.features}
     columns |= {"dimension": dim.value, "low": low, "high": high}

@@ -1,6 +1,7 @@
 """What a command of tables and figures gives, and the options that all of them have."""
 
 import dataclasses as dc
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +11,13 @@ import click
 
 from ..core.interval import number
 from ..core.result import write_csv
-from .console import out, show_json, show_table
+from .console import ParamType, out, show_json, show_table
 
 if TYPE_CHECKING:
     from ..report.lines import Panel
+
+
+MOST_VALUES = 10_000  # of a range
 
 
 @dc.dataclass(frozen=True)
@@ -98,25 +102,38 @@ def _cell(value: Any) -> str:
     return number(float(value))
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
+class Numbers(ParamType[tuple[float, ...]]):
     """Sizes: a list, as in 10,100,1000, or a logarithmic range with its number of values,
-    as in 10..1000/3, rounded; `inf` is a size.
+    as in 10..1000/3, rounded; `inf` is a size, if `infinite`. Others are 0.001 to `most`.
     """
 
     name = "numbers"
+
+    def __init__(self, most: float = 1e15, infinite: bool = True) -> None:
+        self.most, self.infinite = most, infinite
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
         if isinstance(value, tuple):  # a default
             return value
         try:
-            return _numbers(value)
-        except ValueError:
+            found = _numbers(value)
+        except (ValueError, OverflowError):
+            found = ()
+        wrong = [
+            size
+            for size in found
+            if not (1e-3 <= size <= self.most or (size == math.inf and self.infinite))
+        ]
+        if wrong:
+            self.fail(f"{wrong[0]:g} is not between 0.001 and {self.most:g}.", param, ctx)
+        if not found:
             self.fail(
                 f"{value!r} is neither a list, as in 10,100,1000, nor a range with its "
                 "number of values, as in 10..1000/3.",
                 param,
                 ctx,
             )
+        return found
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -124,7 +141,7 @@ def _numbers(text: str) -> tuple[float, ...]:
     if spanned is None:
         return tuple(float(word) for word in text.split(","))
     low, high, count = map(int, spanned.groups())
-    if not (0 < low <= high and count >= 2):
+    if not (0 < low <= high < 10**15 and 2 <= count <= MOST_VALUES):
         raise ValueError(text)
     ratio = (high / low) ** (1 / (count - 1))
     # Rounded sizes may meet; a dict keeps their order.

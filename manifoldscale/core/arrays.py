@@ -160,8 +160,13 @@ def as_real(data: Any, name: str) -> Array:
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype.kind != "f":
+        texts = array.dtype.kind in "USO"
         raise ManifoldScaleError(
             f"`{name}` must hold real numbers; its dtype is {array.dtype}."
+            + (
+                f" Texts are numbered by `np.unique({name}, return_inverse=True)[1]`."
+                * texts
+            )
         )
     if array.dtype not in (np.float32, np.float64):
         wide = np.float32 if array.dtype == np.float16 else np.float64

@@ -246,13 +246,13 @@ class Caveat(enum.Enum):
         "tells that they do not: they were taken as if they were repeats; fit each value "
         "of that column alone"
     )
-    ROWS_LEFT_OUT = (
-        "a network counts once, and the table has more rows than networks: say which row "
-        "of each is meant"
+    ROWS_OF_A_NETWORK = (
+        "a network counts once, whatever the number of its rows: say which row of each is "
+        "meant, `row`, or give every network a seed of its own"
     )
     OTHER_COLUMNS = (
-        "a column that is not read may be meant as well as the one that is: name the right "
-        "one, `size_column`"
+        "a column that is not read may be the size that is meant: name the right one, "
+        "`size_column`"
     )
     SHARED_DATA = (
         "training and test sets of different runs share examples of one finite data "
@@ -324,6 +324,11 @@ class Caveat(enum.Enum):
     FINITE_RANK = (
         "the kernel has no more modes than there are examples, and no ridge: all modes are "
         "learned, and a target beyond them never is"
+    )
+    MOST_OF_THE_POINTS = (
+        "more than 0.4 of the points are training examples: where the others have near "
+        "neighbours among them, as images have, the spectrum does not know it, and the "
+        "predicted error reads low, by a sixth and more; use more points"
     )
     INTERPOLATION_PEAK = (
         "without ridge the loss is infinite where examples and modes or features are equal "

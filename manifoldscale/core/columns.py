@@ -59,6 +59,7 @@ class Columns:
             "not_read": list(self.unread),
             "rivals": list(self.rivals),
             "rows": self.rows,
+            "logged": self.logged,
             "text": str(self),
         }
 
@@ -96,15 +97,17 @@ def columns_of_losses(
     for field, columns in found.items():
         if field in chosen:
             continue
-        first, same, others = _one_of(field, columns, rows)
+        sized = {"dataset_size", "parameters"} & (found.keys() | chosen.keys())
+        first, same, others = _one_of(field, columns, rows, needed=bool(not sized))
         if first is not None:
             taken[field] = first
         repeats += same
         rivals += others
     _require_loss_and_size(names, taken)
     known = {*taken.values(), *repeats}
+    in_order = sorted(taken.items(), key=lambda pair: names.index(pair[1]))
     return Columns(
-        tuple((column, field) for field, column in taken.items()),
+        tuple((column, field) for field, column in in_order),
         tuple(repeats),
         tuple(name for name in names if name not in known),
         tuple(rivals),
@@ -150,9 +153,11 @@ def _add_letter_n(
 
 
 def _one_of(
-    field: str, columns: list[str], rows: Sequence[Row]
+    field: str, columns: list[str], rows: Sequence[Row], needed: bool
 ) -> tuple[str | None, list[str], list[str]]:
-    """The column that is read, its repeats, and others that may be meant."""
+    """The column that is read, its repeats, and others that may be meant. Of several widths
+    none is read where they are not `needed`, as another size is there.
+    """
     if len(columns) > 1:  # the name of a loss function, say, is no loss
         numeric = [c for c in columns if any(as_number(row[c]) is not None for row in rows)]
         columns = numeric or columns
@@ -164,6 +169,8 @@ def _one_of(
     others = [c for c in others if c not in same]
     if not others or (first == field and field != LOSS):
         return first, same, others
+    if field == "width" and not needed:
+        return None, [], columns
     if field in OPTION:
         _refuse(field, [first, *others], f"name the one that is meant, {_how(field)}")
     return None, [], []

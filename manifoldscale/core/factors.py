@@ -34,9 +34,10 @@ def settings_that_matter(
     at = [sizes[i] for i in usable]
     found = []
     for name in names:
-        if is_measured(name) or is_clock(name):
-            continue  # an outcome goes with the loss
         values = [rows[i][name] for i in usable]
+        numbers = all(value is None or as_number(value) is not None for value in values)
+        if (is_measured(name) and numbers) or is_clock(name):
+            continue  # an outcome goes with the loss
         if name == "index" and all(isinstance(value, int) for value in values):
             continue  # row numbers
         if _matters(values, at, logs):
@@ -54,8 +55,7 @@ def _matters(values: Sequence[Any], at: Sequence[Hashable], logs: Floats) -> boo
     if len(set(zip(cell.tolist(), level.tolist(), strict=True))) == cell.max() + 1:
         if not (numeric or recurs):
             return False  # names: each stands about once
-        x = numbers if numeric else level.astype(float)
-        p = _p_beside_sizes(x, at, cell, logs)
+        p = _p_beside_sizes(numbers if numeric else level, numeric, at, cell, logs)
         return p is None or p < LIKELY
     if recurs:
         p = _p_of_levels(level, cell, logs)
@@ -103,9 +103,11 @@ def _p_within(x: Floats, cell: Ints, logs: Floats) -> float | None:
 
 
 def _p_beside_sizes(
-    x: Floats, at: Sequence[Hashable], cell: Ints, logs: Floats
+    x: Array, numeric: bool, at: Sequence[Hashable], cell: Ints, logs: Floats
 ) -> float | None:
-    """Of no trend of the means at each size, beside a parabola in log sizes."""
+    """Of no trend of the means at each size, or of no difference between values that are no
+    numbers, beside a parabola in log sizes.
+    """
     first = np.unique(cell, return_index=True)[1]
     x, y = x[first], np.bincount(cell, weights=logs) / np.bincount(cell)
     known = np.isfinite(x)
@@ -114,7 +116,8 @@ def _p_beside_sizes(
     swept = [
         np.log(column) for column in given.T if np.ptp(column) > 0 and (column > 0).all()
     ]
-    if len(swept) == 1 and _is_monotone(swept[0], x):
+    made = any(_is_monotone(size, x) for size in swept) or _is_product(swept, x)
+    if numeric and made:
         return 1.0
     terms = [np.ones(len(y)), *swept, *(column**2 for column in swept)]
     smooth = np.column_stack(terms)
@@ -126,12 +129,26 @@ def _p_beside_sizes(
         freedom = len(y) - used - rank
         return _p(y, rest, rank, freedom if freedom >= FEWEST else 0)
 
-    return _least([p(trend) for trend in _trends(x)])
+    names = np.eye(int(x.max()) + 1)[x].T if not numeric else None
+    return _least([p(trend) for trend in (_trends(x) if names is None else [names])])
 
 
 def _is_monotone(size: Floats, x: Floats) -> bool:
-    steps = np.diff(x[np.argsort(size)])
-    return bool((steps >= 0).all() or (steps <= 0).all())
+    """Whether it only rises, or only falls, with one of the sizes, whatever the others."""
+    order = np.lexsort((x, size))
+    same = np.diff(size[order]) == 0
+    steps = np.diff(x[order])
+    one_value = not steps[same].any()
+    return bool(one_value and ((steps >= 0).all() or (steps <= 0).all()))
+
+
+def _is_product(swept: list[Floats], x: Floats) -> bool:
+    """Whether it is made of the sizes: their product or ratio, compute say."""
+    if not (x > 0).all():
+        return False
+    logs = np.log(x)
+    rest, _ = _rest(np.column_stack([np.ones(len(x)), *swept]), logs)
+    return bool(rest @ rest < 1e-4 * ((logs - logs.mean()) ** 2).sum())
 
 
 def _trends(x: Floats) -> list[Floats]:

@@ -13,16 +13,8 @@ COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size"
 UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
          "millions": 1e6, "b": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
          "trillion": 1e12, "trillions": 1e12}  # fmt: skip
-LOGGED = {
-    "config",
-    "configs",
-    "cfg",
-    "summary",
-    "hparams",
-    "args",
-    "metrics",
-    "hyperparams",
-}
+LOGGED = {"value", "config", "configs", "cfg", "summary", "hparams", "args", "metrics",
+          "hyperparams"}  # fmt: skip
 ENDS = {"final", "last", "end", "mean", "avg", "average", "min", "minimum", "best"}
 TRAIN = {"train", "training", "trn", "trained", "pretrain", "pretraining"}
 TEST = {"test", "tst", "val", "valid", "validation", "eval", "evaluation", "dev", "heldout",
@@ -49,18 +41,8 @@ ABOUT_TIMES = TRAIN | LOGGED | {"global", "optimizer", "optimiser", "gradient", 
                                 "trainer", "num", "n", "max", "total"}  # fmt: skip
 CLOCKS = {"timestamp", "runtime", "time", "walltime", "datetime", "date", "created"}
 LOSSES = {"loss", "losses"}
-MEASURES = {
-    "mse",
-    "nll",
-    "xent",
-    "ce",
-    "crossentropy",
-    "error",
-    "err",
-    "bpb",
-    "bpc",
-    "risk",
-}
+MEASURES = {"mse", "nll", "xent", "ce", "crossentropy", "error", "err", "bpb", "bpc",
+            "risk"}  # fmt: skip
 ABOUT_LOSSES = TEST | ENDS | {"cross", "entropy", "squared", "set", "data", "lm"} | MEASURES
 ERRORS = {"stderr", "se", "sem", "stderror"}
 SPREADS = {"std", "sd", "stdev", "var", "variance", "ci", "low", "high", "lower", "upper",
@@ -75,11 +57,12 @@ SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
 NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
          "replica", "job", "experiment", "exp", "split", "index"}  # fmt: skip
 MEASURED = CLOCKS | {
-    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "norm", "f1", "auc",
-    "auroc", "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec",
-    "top1", "top5", "precision", "recall", "r2", "mse", "nll", "bpb", "bpc", "duration",
-    "elapsed", "kl", "grad", "gradient", "wall", "speed",
+    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "f1", "auc", "auroc",
+    "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec", "top1",
+    "top5", "r2", "mse", "nll", "bpb", "bpc", "duration", "elapsed", "wall", "speed",
 }  # fmt: skip
+CHOSEN = {"weight", "coef", "coefficient", "scale", "fn", "function", "type", "kind",
+          "smoothing", "clip", "limit", "budget", "target", "threshold"}  # fmt: skip
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -150,9 +133,17 @@ def is_run_name(name: str) -> bool:
     return bool(said) and said <= NAMES | {"model", "wandb", "short"} and bool(said & NAMES)
 
 
+def is_name_of_a_run(name: str) -> bool:
+    """Whether each of its values is one run; an id may be that of a row of a log."""
+    said = set(words_of(name))
+    return is_run_name(name) and bool(said & {"run", "name", "trial", "job", "experiment"})
+
+
 def is_measured(name: str) -> bool:
     """Whether it is an outcome of training, by its name, and no setting."""
-    return bool(set(words_of(name)) & MEASURED)
+    said = set(words_of(name))
+    of_a_gradient = bool(said & {"grad", "gradient"}) and "norm" in said
+    return of_a_gradient or bool(said & MEASURED and not said & CHOSEN)
 
 
 def is_test(name: str) -> bool:

@@ -66,7 +66,7 @@ class Reading:
         return math.isfinite(self.value)
 
     def __str__(self) -> str:
-        return f"{number(self.value)} {self.interval}" if self.is_known else "n/a"
+        return f"{number(self.value)} {self.interval.labelled}" if self.is_known else "n/a"
 
     def row(self) -> dict[str, Any]:
         """Columns that start with the name, for a table of many quantities."""

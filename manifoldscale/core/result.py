@@ -68,7 +68,7 @@ class Quantity(Result):
 
     def headline(self) -> str:
         return (
-            f"{self.name} {number(self.value)} {self.interval} "
+            f"{self.name} {number(self.value)} {self.interval.labelled} "
             f"({self.method}, n = {self.n_points:,})"
         )
 

@@ -1,5 +1,6 @@
 """Tables from anywhere as rows: files, data frames of any library, columns, mappings."""
 
+import ast
 import csv
 import gzip
 import io
@@ -17,6 +18,7 @@ from .errors import ManifoldScaleError, require
 Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
+WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
 
 
@@ -78,9 +80,21 @@ def _flat(record: Mapping[Any, Any], before: str = "") -> Row:
     """Mappings within a record, as loggers write them, as columns of their own."""
     row: Row = {}
     for key, value in record.items():
-        name = f"{before}{key}"
-        row |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+        name, inner = f"{before}{key}", _mapping(value)
+        row |= {name: value} if inner is None else _flat(inner, f"{name}.")
     return row
+
+
+def _mapping(value: Any) -> Mapping[Any, Any] | None:
+    """A cell that is one, or the text of one, as a CSV of a logger's settings holds it."""
+    if isinstance(value, str) and value[:1] == "{" and value[-1:] == "}":
+        for read in (json.loads, ast.literal_eval):
+            try:
+                value = read(value)
+                break
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                continue
+    return value if isinstance(value, Mapping) else None
 
 
 def _records(table: Any) -> Iterable[Mapping[Any, Any]]:
@@ -257,9 +271,10 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
     else:
         found = json.loads(text)
     if isinstance(found, Mapping):
-        for key in ("data", "rows", "runs", "records", "results"):  # a wrapper
-            if isinstance(found.get(key), list):
-                found = found[key]
+        for key in WRAPPERS:
+            inner = found.get(key)
+            if isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
+                found = inner
                 break
     if isinstance(found, Mapping) and not any(
         isinstance(column, list | Mapping) for column in found.values()

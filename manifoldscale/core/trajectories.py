@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from .columns import SIZES, Columns
 from .errors import ManifoldScaleError
-from .names import is_clock, is_measured, is_run_name, is_time
+from .names import is_clock, is_measured, is_name_of_a_run, is_run_name, is_time
 from .tables import Row, as_number
 
 CHOICES = ("last", "best", "all")
@@ -45,11 +45,11 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
         return Kept(unique, None, said)
     table = _Log(unique, columns)
     by = table.time
-    if by is None and not (choice or table.tells_runs_apart):
+    if table.names_every_row or (by is None and not (choice or table.tells_runs_apart)):
         return Kept(unique, None, said)
-    groups = table.groups(by)
+    groups = table.groups(by, asked=choice is not None)
     if len(groups) == len(unique):
-        return Kept(unique, None, said)
+        return Kept(unique, None, "; ".join(filter(None, (said, table.shared_seeds()))))
     if by is None and choice is None:
         raise ManifoldScaleError(
             f"{len(groups):,} networks in {len(unique):,} rows: rows of one size and seed "
@@ -108,6 +108,15 @@ class _Log:
         ]
 
     @property
+    def names_every_row(self) -> bool:
+        """Whether each row has the name of a run of its own."""
+        return any(
+            is_name_of_a_run(name)
+            and len({str(row[name]) for row in self.rows}) == len(self.rows)
+            for name in self.columns.unread
+        )
+
+    @property
     def time(self) -> str | None:
         """The column of steps or epochs in which rows of one network differ."""
         times = self.varying(lambda name: is_time(name) and self.is_numeric(name))
@@ -135,19 +144,23 @@ class _Log:
             row[name] is None or as_number(row[name]) is not None for row in self.rows
         )
 
-    def groups(self, by: str | None) -> list[list[Row]]:
-        """The rows of each network."""
+    def groups(self, by: str | None, asked: bool) -> list[list[Row]]:
+        """The rows of each network; without steps, and not `asked` for one of each, rows
+        that differ in any setting are networks of their own.
+        """
         keys = self.sizes + self.seed + self.names
         settings = [
             name
             for name in self.columns.unread
-            if not (is_time(name) or is_clock(name) or is_measured(name) or name in keys)
+            if not (is_time(name) or is_clock(name) or name in keys)
+            and not (is_measured(name) and self.is_numeric(name))
         ]
         keys += [
             name for name in settings if not self.is_numeric(name) and self.recurs(name)
         ]
         if by is None:
-            return _grouped(self.rows, keys + [n for n in settings if n not in keys])
+            rest = [] if asked and self.tells_runs_apart else settings
+            return _grouped(self.rows, list(dict.fromkeys([*keys, *rest])))
         found = _grouped(self.rows, keys)
         if all(_is_ordered(group, by) for group in found):
             return found
@@ -163,6 +176,16 @@ class _Log:
                 "every row for a network of its own."
             )
         return found
+
+    def shared_seeds(self) -> str:
+        """What is to be said of rows of one size and seed that differ in a setting."""
+        n = len(_grouped(self.rows, self.sizes + self.seed + self.names))
+        if n == len(self.rows) or not self.tells_runs_apart:
+            return ""
+        return (
+            f"{len(self.rows):,} rows have {n:,} sizes and seeds, and count as networks of "
+            "their own, as they differ in columns that are not read"
+        )
 
     def recurs(self, name: str) -> bool:
         """Whether its values stand in two rows each, on average: no outcome does."""

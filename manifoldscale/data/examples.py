@@ -75,10 +75,11 @@ def _from_loader_of_user(spec: str) -> Examples:
     found = from_python(spec, name="DATA")
     pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
     inputs = pair[0].values() if isinstance(pair[0], Mapping) else [pair[0]]
-    if not inputs or not all(hasattr(part, "shape") for part in inputs):
+    if not inputs or not all(getattr(part, "shape", ()) for part in inputs):
         raise ManifoldScaleError(
-            f"DATA {spec!r} must return an array or tensor of inputs, a mapping of them, "
-            f"or (inputs, labels); it returned {type(found).__name__}."
+            f"DATA {spec!r} must return an array or tensor of inputs (examples first), a "
+            "mapping of them, or (inputs, labels); it returned "
+            f"{type(found).__name__}."
         )
     return Examples(*pair)
 

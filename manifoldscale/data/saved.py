@@ -33,8 +33,8 @@ def load_saved(path: Path) -> tuple[Any, Array | None, str]:
     if (path / "dataset_dict.json").is_file():
         splits = sorted(child.name for child in path.iterdir() if child.is_dir())
         raise ManifoldScaleError(
-            f"{path} holds the splits {', '.join(splits)}: choose one, as "
-            f"{path / splits[0]}."
+            f"{path} holds the splits {', '.join(splits) or '(none)'}: choose one, as "
+            f"{path / (splits or ['train'])[0]}."
         )
     datasets = optional("datasets", "models")
     try:

@@ -13,9 +13,9 @@ from ..core.arrays import Array, Ints
 from ..core.errors import require
 from ..core.workers import results
 from . import fingerprint
-from .batches import Source, source_of
 from .points import Named, Project, Several
 from .reading import Block, Reading, joined
+from .sources import Source, source_of
 from .store import (
     Column,
     Store,

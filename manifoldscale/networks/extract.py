@@ -17,13 +17,14 @@ from ..core.random import nested_rows
 from ..core.settings import whole
 from ..core.weights import check_weights
 from ..geometry.cloud import Cloud
-from .batches import Batch, Source, source_of, stream
+from .batches import Batch
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
 from .models import Scripted
 from .patterns import Patterns
 from .points import Points, points_from
 from .reading import Block, PointsChoice, Reading, joined, look, plan_reading
 from .sites import Site
+from .sources import Source, source_of, stream
 from .store import StoredArray, read_labels, read_store
 
 
@@ -78,19 +79,18 @@ class Representations(Mapping[str, Cloud]):
 def sites(model: nn.Module, example: Any) -> tuple[Site, ...]:
     """The sites of a network, in the order of its forward pass.
 
-        >>> from torch import nn
-    from torch.jit import ScriptModule
-        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
-        >>> [site.name for site in sites(net, np.zeros((1, 4)))]
-        ['@input', '0', '1']
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    >>> [site.name for site in sites(net, np.zeros((1, 4)))]
+    ['@input', '0', '1']
 
-        Every tensor is listed once, under its first name. The input of a module
-        (`module:in`) is a site of its own where no module gave it, as after a functional
-        activation; of several tensors in a tuple or mapping each is one (`module/0`).
+    Every tensor is listed once, under its first name. The input of a module
+    (`module:in`) is a site of its own where no module gave it, as after a functional
+    activation; of several tensors in a tuple or mapping each is one (`module/0`).
 
-        Parameters
-        ----------
-        example : one or a few examples, the first axis the batch; as the data of `extract`.
+    Parameters
+    ----------
+    example : one or a few examples, the first axis the batch; as the data of `extract`.
     """
     model = _usable(model)
     return look(model, _first_batch(model, example, "example")).sites
@@ -132,16 +132,19 @@ def extract(
     Parameters
     ----------
     model : a module; inside DataParallel or torch.compile, run eagerly and on one device.
-    data : an array or tensor, the first axis the examples; (inputs, labels); a mapping of
+    data : an array or tensor, the first axis the examples, or an array on a disk of which
+        only the rows that are wanted are read (h5py, zarr); (inputs, labels); a mapping of
         arrays, for a network that takes names; a `Cloud`; a torch `Dataset` or
         `DataLoader`, read in the order of the data set; or any iterable of batches. An
         input `attention_mask` says which tokens are padding, `labels` are kept apart.
+        Of columns by name the network gets those that its forward takes.
     sites : names, globs, `re:` expressions or roles, `!pattern` to leave out: see
         `ms.sites` and `networks.patterns.select`.
     points : what a point is: a word ("auto", "flatten", "mean", "cls", "last", "tokens:8",
         "patches:8", "flatten+project:1024"), a policy of `networks.points`, or a mapping of
         patterns to these. "auto" takes the mean of tokens and all values of anything else,
-        up to 16,384. Where an example gives several points they share a group.
+        up to 16,384. Where an example gives several points they share a group. What the
+        axes of a site mean is found by what they do; "CHW:mean" tells it where that fails.
     n : most examples, drawn at random by `rng`, nested; None for all.
     store : folder in which the representations are kept, a Zarr group. A run that was
         stopped, killed even, goes on where it was; one that is done only reads. Another

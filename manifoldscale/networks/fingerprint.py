@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.source import source_hash
-from .batches import Source
+from .sources import Source
 
 SAMPLED = 64  # examples that stand for a data set
 

@@ -133,8 +133,18 @@ def _nothing(pattern: str, run: DryRun) -> str:
     elif module in run.modules:
         cause = _not_called(module, run.modules[module])
     else:
-        cause = "`ms.sites` lists what there is"
+        cause = _asleep(pattern, run) or "`ms.sites` lists what there is"
     return f"No site matches {pattern!r}: {cause}. Did you mean {similar}?"
+
+
+def _asleep(pattern: str, run: DryRun) -> str:
+    """That a pattern would match modules, and the pass calls none of them."""
+    expression = pattern[3:] if pattern.startswith("re:") else fnmatch.translate(pattern)
+    meant = [name for name in run.modules if re.fullmatch(expression, name)]
+    if not meant:
+        return ""
+    more = f" (and {len(meant) - 1} more)" if len(meant) > 1 else ""
+    return f"{_not_called(meant[0], run.modules[meant[0]])}{more}"
 
 
 def _not_called(module: str, kind: str) -> str:

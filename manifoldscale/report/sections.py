@@ -236,10 +236,17 @@ def _fit(record: Record, name: str) -> Section:
             _loss_figure(record, name),
             _law_table(record, facts),
             Notes(f"Regime: {regime['verdict']}", [*evidence, *settle, *regime["caveats"]]),
+            *_not_fitted(content.get("left_out", ())),
             *_together(content["joint"]),
             _facts([(key, _shown(value)) for key, value in content["about"].items()]),
         ],
     )
+
+
+def _not_fitted(slices: Sequence[Mapping[str, Any]]) -> list[Notes]:
+    """The slices without a fit, and why; earlier versions saved none."""
+    said = [f"{one['slice'] or 'all runs'}: {one['reason']}" for one in slices]
+    return [Notes("Not fitted", said)] if said else []
 
 
 def _together(joint: Mapping[str, Any] | None) -> list[Notes]:

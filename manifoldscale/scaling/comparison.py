@@ -13,6 +13,7 @@ from ..core.learning_curve import Axis
 from ..core.result import Result
 from ..core.style import BLUE, ORANGE, draw_interval, drawing, name_heights
 from .exponent import ExponentPrediction
+from .pairs import exp
 from .power_law import PowerLaw
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ class Comparison(Result):
         draw_interval(ax, 0, predicted.alpha, predicted.interval, BLUE)
         draw_interval(ax, 1, fit.alpha, fit.interval, ORANGE)
         name_heights(ax, [f"{predicted.law} ({predicted.kind})", "measured"])
-        ax.set(xlabel=fit.axis.exponent, title=f"r = {number(self.ratio)} {self.interval}")
+        ax.set(
+            xlabel=fit.axis.exponent,
+            title=f"r = {number(self.ratio)} {self.interval.labelled}",
+        )
 
     def row(self) -> dict[str, Any]:
         return {
@@ -100,6 +104,7 @@ class Comparison(Result):
             "ratio": self.ratio,
             "low": self.interval.low,
             "high": self.interval.high,
+            "level": self.interval.level,
             "verdict": self.verdict,
             "p_below": self.p_below,
         }
@@ -142,7 +147,7 @@ def compare(prediction: ExponentPrediction, fit: PowerLaw) -> Comparison:
     down, up = _log_distances(fit.alpha, fit.interval)
     predicted_down, predicted_up = _log_distances(prediction.alpha, prediction.interval)
     below, above = math.hypot(down, predicted_up), math.hypot(up, predicted_down)
-    interval = Interval(_exp(log_ratio - below), _exp(log_ratio + above), level)
+    interval = Interval(exp(log_ratio - below), exp(log_ratio + above), level)
     verdict = _verdict(ratio, interval)
     return Comparison(
         ratio=ratio,
@@ -192,10 +197,6 @@ def _log_distances(value: float, interval: Interval) -> tuple[float, float]:
     low = math.log(value / interval.low) if interval.low > 0 else math.inf
     high = math.log(interval.high / value) if interval.high < math.inf else math.inf
     return low, high
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 700 else math.inf
 
 
 def _p_below(log_ratio: float, up: float, down: float, freedom: int, level: float) -> float:

@@ -89,6 +89,7 @@ class ExponentPrediction(Result):
             "alpha": self.alpha,
             "low": self.interval.low,
             "high": self.interval.high,
+            "level": self.interval.level,
             "dimension": self.dim,
             "unmet": "; ".join(self.unmet),
             "source": self.source,

@@ -93,9 +93,10 @@ class GridLaw(Result):
 
     @property
     def exponents_in_words(self) -> str:
+        by_P = f"{number(self.alpha_P)} {self.interval_P.labelled}"
         return (
-            f"alpha_D {number(self.alpha_D)} {self.interval_D}, {self.grid.axis.exponent} "
-            f"{number(self.alpha_P)} {self.interval_P}"
+            f"alpha_D {number(self.alpha_D)} {self.interval_D.labelled}, "
+            f"{self.grid.axis.exponent} {by_P}"
         )
 
     def row(self) -> dict[str, Any]:
@@ -106,6 +107,7 @@ class GridLaw(Result):
             "alpha_P": self.alpha_P,
             "low_P": self.interval_P.low,
             "high_P": self.interval_P.high,
+            "level": self.interval_D.level,
         }
 
     @drawing

@@ -10,7 +10,7 @@ from ..core.arrays import Array, Bools, Floats, as_real
 from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
-from .scatter import means_of
+from .scatter import LARGEST, means_of
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def of_the_table(curve: LearningCurve) -> list[Remark]:
     if columns is not None and columns.rivals:
         remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
     if columns is not None and columns.rows:
-        remarks.append(Caveat.ROWS_LEFT_OUT(columns.rows))
+        remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
     return remarks
 
 
@@ -135,7 +135,8 @@ def _means(x: Array, y: Array, name: str) -> Losses:
     )
     require(len(x) > 0, "There are no losses to fit.")
     require(
-        bool((x < 1e100).all()), f"Sizes must be below 1e100; the largest is {x.max()}."
+        bool((x < LARGEST).all()),
+        f"Sizes must be below 1e100; the largest is {x.max()}.",
     )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
     x, y = x.astype(float), y.astype(float)

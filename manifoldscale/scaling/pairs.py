@@ -13,6 +13,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
 from ..core.learning_curve import Axis
 from ..core.result import Quantity
+from .scatter import LARGEST
 
 ROUNDING = 1e-9  # no logarithm is known better, even of a value that is called exact
 
@@ -26,6 +27,11 @@ class Logs:
 
     def __len__(self) -> int:
         return len(self.value)
+
+
+def exp(x: float) -> float:
+    """Infinite where it is no number any more, as the end of a wide interval may be."""
+    return math.exp(x) if x < 700 else math.inf
 
 
 def logs_of(values: Any, name: str) -> Logs:
@@ -60,8 +66,9 @@ def _pair(entry: Any, name: str) -> tuple[float, float]:
         )
     value, error = float(numbers[0]), float(numbers[1]) if len(numbers) == 2 else 0.0
     require(
-        0 < value < math.inf and 0 <= error < math.inf,
-        f"Values of `{name}` must be positive, their errors at least 0; not {entry!r}.",
+        1 / LARGEST < value < LARGEST and 0 <= error < LARGEST,
+        f"Values of `{name}` must be positive, their errors at least 0, both below "
+        f"{LARGEST:g}; not {entry!r}.",
     )
     return math.log(value), error / value
 

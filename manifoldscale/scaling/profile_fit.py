@@ -8,12 +8,13 @@ import numpy as np
 from scipy import optimize, stats
 
 from ..core.arrays import Floats
-from ..core.errors import require
+from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
 from .projection import Profile
+from .scatter import LARGEST
 
 DRAWS = 400
 FLAT = 1e-12  # an amplitude below this share of the losses is none
@@ -34,9 +35,11 @@ class Reference:
     def __post_init__(self) -> None:
         for name in ("size", "loss", "stderr"):
             value = getattr(self, name)
+            most = math.inf if name == "size" else LARGEST
             require(
-                isinstance(value, int | float | np.number) and bool(value > 0),
-                f"`{name}` of a Reference must be positive; not {value!r}.",
+                is_real(value) and 1 / LARGEST < value <= most,
+                f"`{name}` of a Reference must be positive; not {value!r}."
+                + ("" if name == "size" else f" It is at most {LARGEST:g}."),
             )
 
 

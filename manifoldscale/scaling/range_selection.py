@@ -79,7 +79,7 @@ class RangeSelection(Result):
 
     def headline(self) -> str:
         return (
-            f"{self.axis.exponent} {number(self.alpha)} {self.interval} over "
+            f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled} over "
             f"{len(self.cuts)} ranges, most likely from {self.best.smallest:g} on "
             f"(weight {number(self.best.weight, 2)})"
         )

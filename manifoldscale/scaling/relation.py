@@ -24,7 +24,7 @@ from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
-from .pairs import ROUNDING, Logs, logs_of, pool, scatter
+from .pairs import ROUNDING, Logs, exp, logs_of, pool, scatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,9 +88,10 @@ class RelationTest(Result):
             else (f"; the same in all groups: p = {number(self.p_universal, 2)}")
         )
         return (
-            f"r = alpha d / {self.constant:g} = {number(self.ratio)} {self.ratio_interval} "
-            f"over {len(self.dims)} data sets, r = 1: p = {number(self.p_ratio, 2)}; "
-            f"power of d {number(self.gamma)} {self.gamma_interval}, power 1: "
+            f"r = alpha d / {self.constant:g} = {number(self.ratio)} "
+            f"{self.ratio_interval.labelled} over {len(self.dims)} data sets, "
+            f"r = 1: p = {number(self.p_ratio, 2)}; "
+            f"power of d {number(self.gamma)} {self.gamma_interval.labelled}, power 1: "
             f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
             f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
             f"scatter {100 * self.tau:.0f} %{groups}"
@@ -101,6 +102,7 @@ class RelationTest(Result):
             "ratio": self.ratio,
             "low": self.ratio_interval.low,
             "high": self.ratio_interval.high,
+            "level": self.ratio_interval.level,
             "p_ratio": self.p_ratio,
             "gamma": self.gamma,
             "gamma_low": self.gamma_interval.low,
@@ -183,8 +185,8 @@ def test_relation(
     p_bound = _bound(log_ratio, error)
     p_universal, by_group = _universality(log_ratio, d, alpha, groups, datasets, level)
     return RelationTest(
-        ratio=math.exp(pooled.mean),
-        ratio_interval=pooled.interval(level).map(math.exp),
+        ratio=exp(pooled.mean),
+        ratio_interval=pooled.interval(level).map(exp),
         p_ratio=pooled.p_two_sided(),
         gamma=line.gamma,
         gamma_interval=line.interval,
@@ -354,7 +356,7 @@ def _universality(
     wald = differences @ np.linalg.solve(contrast @ covariance @ contrast.T, differences)
     scale = max(q / freedom, 1.0)
     p = float(stats.f.sf(wald / (len(names) - 1) / scale, len(names) - 1, freedom))
-    ratios = {name: math.exp(mean) for name, mean in zip(names, means, strict=True)}
+    ratios = {name: exp(mean) for name, mean in zip(names, means, strict=True)}
     return p, ratios
 
 
@@ -384,8 +386,8 @@ class DualityTest(Result):
 
     def headline(self) -> str:
         return (
-            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval} over {self.n} "
-            f"pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
+            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over "
+            f"{self.n} pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
             f"{100 * self.tau:.0f} %"
         )
 
@@ -402,6 +404,7 @@ class DualityTest(Result):
             "ratio": self.ratio,
             "low": self.interval.low,
             "high": self.interval.high,
+            "level": self.interval.level,
             "p_value": self.p_value,
             "tau": self.tau,
             "n": self.n,
@@ -433,8 +436,8 @@ def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> Du
     error = np.hypot(data.error, parameters.error)
     pooled = pool(data.value - parameters.value, error, level)
     return DualityTest(
-        ratio=math.exp(pooled.mean),
-        interval=pooled.interval(level).map(math.exp),
+        ratio=exp(pooled.mean),
+        interval=pooled.interval(level).map(exp),
         p_value=pooled.p_two_sided(),
         tau=pooled.tau,
         tau_interval=pooled.tau_interval,

@@ -65,6 +65,7 @@ def read_pairs(table: Any) -> Pairs:
         for row in rows
         if all(row[columns.column(q) or q] is not None for q in QUANTITIES)
     ]
+    require(bool(whole), "No row of the table has a dimension and an exponent.")
     if len(whole) < len(rows):
         said = f"{len(rows) - len(whole)} rows without a dimension or an exponent"
         columns = dc.replace(columns, rows=f"{said} were left out")

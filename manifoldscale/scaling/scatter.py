@@ -11,6 +11,7 @@ from ..core.errors import ManifoldScaleError
 from ..core.interval import number
 
 ROUNDING = 1e-12  # a relative scatter below this is none
+LARGEST = 1e100  # of sizes and losses, whose squares are still numbers
 
 
 def means_of(
@@ -51,6 +52,13 @@ def means_of(
             "larger test set shows how small they are; else leave these rows out."
         )
     freedom = int((counts - 1).sum())
+    extreme = (means < 1 / LARGEST) | (means > LARGEST)
+    if extreme.any():
+        group = int(np.argmax(extreme))
+        raise ManifoldScaleError(
+            f"Losses must be between {1 / LARGEST:g} and {LARGEST:g}; the mean at "
+            f"{place(group)} is {means[group]:g}."
+        )
     squares = float(((loss / means[where] - 1) ** 2).sum())
     spread = math.sqrt(squares / freedom) if freedom else math.nan
     return means, 0.0 if spread < ROUNDING else spread, freedom  # copies have none

@@ -16,6 +16,7 @@ from ..core.arrays import Floats
 from ..core.caveat import Remark
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
+from ..core.nonnegative import nonnegative
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
 
@@ -76,7 +77,11 @@ class SumLaw(GridLaw):
         return product / parameters, parameters
 
     def facts(self) -> str:
-        fitted = f" {self.floor_interval}" if self.floor_interval.width > 0 else ", given"
+        fitted = (
+            f" {self.floor_interval.labelled}"
+            if self.floor_interval.width > 0
+            else ", given"
+        )
         return f"{self.exponents_in_words}, floor {number(self.floor)}{fitted}"
 
     def headline(self) -> str:
@@ -210,10 +215,9 @@ class _Sum:
 
     def coefficients(self, x: Floats) -> Floats:
         level = self.floor or 0.0
-        found, _ = optimize.nnls(
+        return nonnegative(
             self.columns(x) * self.roots[:, None], (self.grid.loss - level) * self.roots
-        )
-        return np.asarray(found)
+        )[0]
 
     def linear(self, x: Floats) -> tuple[float, float, float]:
         """E, A and B in the units of the sizes."""

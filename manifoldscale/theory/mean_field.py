@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CRITICAL = 1e-9  # of chi_1 about 1, within which a network counts as critical
+NO_VARIANCE = 1e-100  # of the bias: below rounding
 SMALLEST, LARGEST = 1e-12, 1e12  # variances between which a fixed point is sought
 
 
@@ -213,6 +214,7 @@ def critical_weight_variance(
     """
     phi = as_activation(activation)
     check_variances(1.0, bias_variance)
+    bias_variance = 0.0 if bias_variance < NO_VARIANCE else bias_variance
     if isinstance(phi, LeakyReLU):  # chi_1 does not depend on the variance
         return 1 / _at(phi.derivative_moment, 1.0)
 

@@ -101,7 +101,7 @@ def test_probe_keeps_a_run_and_resumes_it(here: Path) -> None:
     done = call(*arguments, "--out", "run", "--json")
     plain = call(*arguments, "--json")
     assert json.loads(done.stdout) == json.loads(plain.stdout)
-    assert json.loads(Path("run/results.json").read_text())["networks"]["trained"]
+    assert json.loads(Path("run/results.json").read_text())["networks"]["network"]
     assert Path("run/report.html").stat().st_size > 1e6
     assert Path("run/figures/dimension.png").is_file()
     other = call(*arguments, "--out", "run", "--seed", "1", "--points", "300")

@@ -1,5 +1,6 @@
 """Runs of the probe: kept, resumed, compared."""
 
+import hashlib
 import json
 import os
 import signal
@@ -57,7 +58,7 @@ def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
     """A product of two unit circles: kappa_rms^2 = 3/4, and R = sqrt(2)."""
     found = call(*COMMAND, "--sites", "@input", "--out", "run")
     assert found.exit_code == 0, found.output
-    (site,) = saved()["networks"]["trained"]
+    (site,) = saved()["networks"]["network"]
     kappa, scaled = (Reading.from_dict(one) for one in site["readings"][1:])
     assert (kappa.name, scaled.name) == ("kappa_rms", "kappa_extent")
     assert np.sqrt(3 / 4) in kappa.interval and np.sqrt(3 / 2) in scaled.interval
@@ -94,8 +95,8 @@ def test_what_is_done_is_not_done_again(
 
     monkeypatch.setattr(probing, "probe_site", counted)
     Path("run/results.json").unlink()
-    Path("run/sites/trained/2.json").unlink()  # as if it was stopped before this one
-    Path("run/sites/trained/3.json").write_text("{half a fi")
+    Path("run/sites/network/2.json").unlink()  # as if it was stopped before this one
+    Path("run/sites/network/3.json").write_text("{half a fi")
     assert call(*COMMAND, "--out", "run").exit_code == 0
     assert made == ["2", "3"] and saved() == first
     # Other settings make their own estimates.
@@ -110,7 +111,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(here: Path) -> None:
         [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     end = time.monotonic() + 120
-    while not Path("run/sites/trained/1.json").is_file() and process.poll() is None:
+    while not Path("run/sites/network/1.json").is_file() and process.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
@@ -132,8 +133,8 @@ def test_references_of_one_name_are_told_apart(here: Path) -> None:
     assert found.exit_code == 0, found.output
     stored = json.loads(Path("twice/results.json").read_text())
     names = [f"against {run}-model less more" for run in ("one", "two")]
-    assert list(stored["networks"]) == ["trained", *names]
-    assert list(stored["differences"]) == [f"trained less {name}" for name in names]
+    assert list(stored["networks"]) == ["network", *names]
+    assert list(stored["differences"]) == [f"network less {name}" for name in names]
     # A name is no difference for its words: the axis of the networks starts at zero.
     drawn = networks_of(read_record("twice"))
     assert not any(network.is_difference for network in drawn)
@@ -152,14 +153,14 @@ def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
         *["--no-curvature", "--out", "run"],
     )
     assert found.exit_code == 0, found.output
-    assert "trained less against other" in found.stdout
+    assert "network less against other" in found.stdout
     assert "as independent" in " ".join(found.stdout.split())
     assert Path("run/figures/difference_dimension.pdf").stat().st_size > 5000
     stored = saved()
-    assert list(stored["networks"]) == ["initialisation", "trained", "against other"]
+    assert list(stored["networks"]) == ["initialisation", "network", "against other"]
     assert list(stored["differences"]) == [
-        "trained less initialisation",
-        "trained less against other",
+        "network less initialisation",
+        "network less against other",
     ]
     record = read_record("run")
     first, second = networks_of(record)[1:]
@@ -218,3 +219,88 @@ def test_what_cannot_be_trained_says_what_would_work(here: Path) -> None:
     assert "results.json" in found.stderr and "--against FILE" in found.stderr
     found = call(*COMMAND, "--against", "nowhere.pt")
     assert found.exit_code == 1 and "nowhere.pt" in found.stderr
+
+
+CLASSIFIER = """
+import torch
+from torch import nn
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 2))
+def data():
+    x = torch.randn(300, 6, generator=torch.Generator().manual_seed(1))
+    return x.numpy(), (x[:, 0] > 0).long().numpy()
+"""
+
+
+@pytest.fixture
+def classifier(here: Path) -> Path:
+    """A network that names the sign of the first feature, as a checkpoint."""
+    Path("sign_net.py").write_text(CLASSIFIER)
+    sys.modules.pop("sign_net", None)
+    weights = {
+        "0.weight": torch.zeros(16, 6),
+        "0.bias": torch.zeros(16),
+        "2.weight": torch.zeros(2, 16),
+        "2.bias": torch.zeros(2),
+    }
+    weights["0.weight"][:, :] = torch.linspace(0.1, 0.2, 96).reshape(16, 6)
+    weights["0.weight"][:, 1:] = 0
+    weights["2.weight"][1] = 1
+    weights["2.weight"][0] = -1
+    torch.save(weights, "final.pt")
+    wrong = {**weights, "2.weight": -weights["2.weight"]}
+    torch.save(wrong, "wrong.pt")
+    return here
+
+
+PLAIN = ["probe", "py:sign_net:net", "py:sign_net:data", "--no-curvature", "--sites", "0"]
+
+
+def test_the_checkpoint_is_probed_beside_those_along_training(classifier: Path) -> None:
+    along = ["--along-training", "wrong.pt", "--checkpoint", "final.pt"]
+    found = call(*PLAIN, *along, "--out", "run")
+    assert found.exit_code == 0, found.output
+    about = saved()["about"]
+    assert list(saved()["networks"]) == ["000-wrong", "trained"]
+    assert about["networks"]["trained"].startswith(
+        "weights: final.pt; 100.0% of 300 labels"
+    )
+    assert "naming one class always" in about["networks"]["000-wrong"]
+    assert "weights: final.pt; 100.0%" in found.output
+    for name in ("final.pt", "wrong.pt"):
+        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        assert about["files"][name] == digest
+    assert {"py:sign_net:net", "py:sign_net:data"} <= about["files"].keys()
+
+
+def test_weights_of_a_factory_are_not_called_trained(classifier: Path) -> None:
+    found = call(*PLAIN, "--out", "run")
+    assert found.exit_code == 0, found.output
+    assert list(saved()["networks"]) == ["network"]
+    assert "as sign_net:net returned them: no --checkpoint was given" in found.output
+    assert "trained" not in found.output.replace("are the weights trained", "")
+
+
+def test_what_a_point_was_stands_in_the_table(here: Path) -> None:
+    Path("frames.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def net(): return nn.Sequential(nn.Conv1d(2, 5, 3), nn.ReLU())\n"
+        "def data(): return torch.randn(300, 2, 40).numpy()\n"
+    )
+    sys.modules.pop("frames", None)
+    words = ["probe", "py:frames:net", "py:frames:data", "--no-curvature", "--sites", "1"]
+    found = call(*words, "--policy", "mean", "--out", "run")
+    assert found.exit_code == 0, found.output
+    assert "a point is" in found.output and "mean" in found.output
+    (site,) = saved()["networks"]["network"]
+    assert site["readings"][0]["point"] == "mean"
+    assert "point" in Path("run/sites.csv").read_text().splitlines()[0]
+
+
+def test_a_key_of_a_checkpoint_is_chosen(classifier: Path) -> None:
+    weights = torch.load("final.pt")
+    torch.save({"model": weights, "ema": weights, "step": 3}, "both.pt")
+    assert "both.pt::ema" in call(*PLAIN, "--checkpoint", "both.pt").output
+    found = call(*PLAIN, "--checkpoint", "both.pt::ema")
+    assert found.exit_code == 0 and "weights: both.pt::ema; 100.0%" in found.output

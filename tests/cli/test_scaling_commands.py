@@ -1,6 +1,7 @@
 """`fit` and `predict`, as a user types them."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manifoldscale.cli.main import main
+from manifoldscale.cli.sweep import _fits
 from manifoldscale.core.interval import number
+from manifoldscale.core.learning_curve import Axis, LearningCurve, Run
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +204,154 @@ def test_predict_tests_the_relation(here: Path) -> None:
     assert (here / "relation.png").stat().st_size > 5000
     row = json.loads(call("predict", "--table", "pairs.csv", "--json").stdout)
     assert row["ratio"] == pytest.approx(1) and row["n_below"] == 0
+
+
+# Which columns are read, and which rows count.
+
+
+def said_by(*arguments: str) -> str:
+    found = call(*arguments)
+    assert found.exit_code == 0, found.output
+    return " ".join(found.stdout.split())
+
+
+def test_fit_says_what_it_read_and_keeps_it(here: Path) -> None:
+    table = pd.read_csv("one.csv").assign(note="x", lr=0.1)
+    table.to_csv("more.csv", index=False)
+    said = said_by("fit", "more.csv", "--out", "read")
+    line = "read: n_train as dataset_size, test_loss as loss; not read: note, lr"
+    assert said.startswith(line)
+    saved = json.loads((here / "read/results.json").read_text())
+    assert saved["columns"]["not_read"] == ["note", "lr"]
+    assert ["n_train", "dataset_size"] in saved["columns"]["read"]
+    assert line in (here / "read/report.html").read_text(encoding="utf-8")
+
+
+def test_fit_takes_the_row_and_the_columns_that_are_named() -> None:
+    rows = [
+        {"N": d, "seed": s, "step": t, "loss": 0.1, "val_loss": d**-0.5 * (2 - t / 9)}
+        for d in 100 * 2 ** np.arange(6)
+        for s in range(2)
+        for t in range(10)
+    ]
+    pd.DataFrame(rows).to_csv("log.csv", index=False)
+    refused = call("fit", "log.csv")
+    assert (
+        refused.exit_code == 1 and "'loss', 'val_loss' may all be 'loss'" in refused.stderr
+    )
+    refused = call("fit", "log.csv", "--loss-column", "val_loss")
+    assert refused.exit_code == 1 and "--size-column data=N" in refused.stderr
+    chosen = ("--loss-column", "val_loss", "--size-column", "data=N", "--floor", "zero")
+    said = said_by("fit", "log.csv", *chosen)
+    assert "120 rows are 12 networks, which differ in step: the last row" in said
+    best = json.loads(call("fit", "log.csv", *chosen, "--row", "best", "--json").stdout)
+    assert best["columns"]["logged"] == "step"
+    assert best["fits"][0]["fit"]["alpha"] == pytest.approx(0.5)
+    bare = ("--loss-column", "val_loss", "--size-column", "N", "--axis", "parameters")
+    assert "N as parameters" in said_by("fit", "log.csv", *bare)
+    both = call("fit", "log.csv", "--size-column", "N", "--size-column", "step")
+    assert both.exit_code == 2 and "each needs its axis" in both.stderr
+
+
+def test_a_slice_that_cannot_be_fitted_costs_that_slice_alone(here: Path) -> None:
+    sizes = 100 * 2 ** np.arange(6)
+    rows = [
+        {"D": d, "P": p, "loss": p**-0.1 * d**-0.5} for p in (10**5, 10**6) for d in sizes
+    ]
+    rows += [{"D": d, "P": 50, "loss": np.nan} for d in sizes]  # all failed
+    rows += [{"D": d, "P": 60, "loss": 0.0} for d in sizes]
+    rows += [{"D": d, "P": 70, "loss": 1.0} for d in sizes[:3]]
+    rows += [{"D": 100, "loss": 0.3}]
+    pd.DataFrame(rows).to_csv("gaps.csv", index=False)
+    said = said_by("fit", "gaps.csv", "--axis", "data", "--out", "gaps")
+    for reason in (
+        "P = 50: There are no losses to fit",
+        "P = 60: Losses must be positive; all 1 at dataset_size = 100 are zero",
+        "P = 70: a fit needs four sizes; there are 3",
+        "1 runs: they do not say their parameters",
+    ):
+        assert f"not fitted: {reason}" in said, reason
+    assert "Regime: resolution-limited" in said
+    saved = json.loads((here / "gaps/results.json").read_text())
+    assert [one["slice"] for one in saved["fits"]] == ["P = 100000", "P = 1e+06"]
+    assert len(saved["left_out"]) == 4
+    page = (here / "gaps/report.html").read_text(encoding="utf-8")
+    assert "Not fitted" in page and "P = 70: a fit needs four sizes; there are 3" in page
+
+
+RATIO = np.array([1.0, 1.03, 0.96, 1.05, 0.94])
+DIMS = np.array([2, 4, 6, 8, 12.0])
+PAIRS = pd.DataFrame({"d": DIMS, "alpha": 4 / DIMS * RATIO})
+OF_THE_DIMENSION = ("d_err", "sigma_d", "dim_std", "d_low", "d_high", "dimension_stderr")
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        {"d_err": 0.1, "alpha_err": 0.05},
+        {"sigma_d": 0.1, "alpha_D_se": 0.05},
+        {"dim_std": 0.1, "exponent_error": 0.05},
+        {"d_low": (-0.1,), "d_high": (0.1,), "alpha_low": (-0.05,), "alpha_high": (0.05,)},
+        {"dimension_stderr": 0.1, "low": (-0.05,), "high": (0.05,)},
+    ],
+    ids=lambda errors: " ".join(errors),
+)
+def test_predict_reads_errors_under_their_usual_names(errors: dict) -> None:
+    """Taken as exact, two of five lie below the bound by the noise of their estimates."""
+    table = PAIRS.copy()
+    for name, error in errors.items():
+        base = (
+            table["d"]
+            if set(name.split("_")) & {"d", "dim", "dimension"}
+            else table["alpha"]
+        )
+        base = table["alpha"] if "alpha" in name or name in ("low", "high") else base
+        relative = error if isinstance(error, float) else error[0] * 1.96
+        table[name] = base * (abs(relative) if isinstance(error, float) else 1 + relative)
+    table.to_csv("errors.csv", index=False)
+    found = json.loads(call("predict", "--table", "errors.csv", "--json").stdout)
+    assert found["n_below"] == 0 and min(found["p_bound"]) > 0.05
+    assert found["columns"]["not_read"] == [] and found["caveats"] == []
+
+
+def test_predict_without_errors_says_so_and_nothing_of_the_bound() -> None:
+    PAIRS.assign(width=3).to_csv("bare.csv", index=False)
+    said = said_by("predict", "--table", "bare.csv")
+    assert said.startswith("read: d as dimension, alpha; not read: width")
+    assert "below it at 5 %, by Holm: none, as no error is stated" in said
+    assert "! taken as exact (5 of 5 dimensions, 5 of 5 exponents)" in said
+    row = json.loads(call("predict", "--table", "bare.csv", "--json").stdout)
+    assert row["n_below"] == 0 and row["p_bound"] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"stderr": 0.1}, "'stderr' may be the error of the dimension or of the exponent"),
+        ({"low": 0.1, "high": 20.0}, "'low' and 'high' may be the ends of either interval"),
+        ({"low": 90.0, "high": 91.0}, "may be the ends of either interval"),
+        ({"alpha_low": 5.0, "alpha_high": 9.0}, "lies outside its interval"),
+        ({"alpha_stderr": "wide"}, "'alpha_stderr' must hold numbers"),
+        ({"alpha_P": 1.0, "alpha": np.nan, "alpha_D": 1.0}, "No row of the table"),
+        ({"dim": 3.0}, "'d', 'dim' may all be 'dimension'"),
+        ({"alpha_low": 0.01, "alpha_high": 9.0, "level": 95}, "`level` must be between"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_predict_refuses_what_may_be_either(columns: dict, message: str) -> None:
+    PAIRS.assign(**columns).to_csv("either.csv", index=False)
+    found = call("predict", "--table", "either.csv")
+    assert found.exit_code == 1 and message in " ".join(found.stderr.split()), found.output
+
+
+def test_a_sweep_keeps_the_fits_of_the_slices_that_can_be_fitted() -> None:
+    """As a width at which every network failed, and one with too few sizes."""
+    runs = [
+        Run(math.nan if w == 8 else d**-0.5, dataset_size=d, width=w)
+        for w in (8, 16, 32, 64)
+        for d in (100 * 2 ** np.arange(3 if w == 16 else 6)).tolist()
+    ]
+    found = _fits(LearningCurve(tuple(runs)), Axis.data)
+    assert [one["slice"] for one in found["fits"]] == ["w = 32", "w = 64"]
+    assert "w = 8: There are no losses" in found["reason"]
+    assert "w = 16: This floor needs 4 distinct sizes" in found["reason"]

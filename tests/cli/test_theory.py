@@ -78,6 +78,27 @@ def test_wide_networks_follow_the_closed_form() -> None:
         assert abs(measured - theory) < 4 * row["stderr"] + 0.05 * theory
 
 
+def test_sizes_that_leave_nothing_to_test_on_are_told() -> None:
+    on_data = ("learning-curve", "digits", "--points", "300", "--ridge", "0.1")
+    found = call(*on_data, "--sizes", "20,240,250,1000")
+    said = " ".join(found.stdout.split())
+    assert "250, 1,000 training examples were left out: of 300 points at most 240" in said
+    assert "most of the points (0.80 of 300 points)" in said
+    assert [row["dataset_size"] for row in rows_of(*on_data, "--sizes", "20,250")] == [20]
+    none = call(*on_data, "--sizes", "250,1000")
+    assert none.exit_code == 1 and "No size is left of --sizes" in none.stderr
+    assert "whole numbers" in call(*on_data, "--sizes", "20.5").stderr
+
+
+def test_noise_is_in_the_prediction_as_in_the_measurement() -> None:
+    """It was in the measured errors only: three times the predicted ones here."""
+    on_data = ("learning-curve", "digits", "--points", "1000", "--sizes", "100,300")
+    clean, noisy = (rows_of(*on_data, "--noise", noise) for noise in ("0", "1"))
+    for before, after in zip(clean, noisy, strict=True):
+        assert after["measured"] > 1.5 * before["measured"]
+        assert after["predicted"] == pytest.approx(after["measured"], rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

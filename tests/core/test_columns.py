@@ -68,6 +68,15 @@ def test_of_two_sizes_the_exact_name_is_taken_and_the_other_told() -> None:
     assert ms.fit_power_law(chosen).alpha == pytest.approx(0.25)
 
 
+def test_several_widths_beside_another_size_are_told() -> None:
+    wide = falling(d_model=lambda d: d // 10, n_neurons=lambda d: d // 3)
+    curve = read(wide)
+    assert curve.runs[0].width is None and curve.columns.rivals == ("d_model", "n_neurons")
+    alone = [{k: row[k] for k in ("d_model", "n_neurons", "loss")} for row in wide]
+    with pytest.raises(ms.ManifoldScaleError, match="may all be 'width'"):
+        read(alone)
+
+
 def test_a_bare_n_is_read_beside_d_only() -> None:
     rows = [{"N": p, "D": d, "loss": 1 / p + 1 / d} for d in SIZES for p in SIZES]
     curve = read(rows)
@@ -225,6 +234,26 @@ def test_logs_of_loggers(tmp_path: Path) -> None:
         curve = read(path)
         assert [run.dataset_size for run in curve.runs] == SIZES, path
         assert curve.columns.unread == (), path
+
+
+def test_settings_that_are_written_as_one_cell(tmp_path: Path) -> None:
+    """As in a table of runs that a logger's own example writes."""
+    table = pd.DataFrame(
+        {
+            "summary": [
+                {"val/loss": d**-0.5, "_step": 99, "_runtime": d / 7} for d in SIZES
+            ],
+            "config": [{"n_train": d, "lr": {"value": 0.1}} for d in SIZES],
+            "name": [f"run-{d}" for d in SIZES],
+        }
+    )
+    table.to_csv(tmp_path / "project.csv")
+    for curve in (read(table), read(tmp_path / "project.csv")):
+        assert ms.fit_power_law(curve).alpha == pytest.approx(0.5)
+        told = ("summary._step", "summary._runtime", "config.lr.value", "name")
+        assert curve.columns.unread == told
+    spoiled = [row | {"note": "{half a ", "other": "{1, 2}"} for row in falling()]
+    assert read(spoiled).columns.unread == ("note", "other")
 
 
 @pytest.mark.parametrize(

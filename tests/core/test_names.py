@@ -39,6 +39,7 @@ PARAMETERS = [
     "model_size",
     "hparams.n_parameters",
     "total_params",
+    "params.n_params.value",
     "#params",
 ]
 WIDTHS = [
@@ -130,4 +131,6 @@ def test_steps_and_outcomes() -> None:
     assert all(map(is_time, [*steps, "Train Steps"]))
     assert not any(map(is_time, ["steps_per_epoch", "warmup_steps", "time", "lr"]))
     assert is_measured("val_accuracy") and is_measured("_runtime")
-    assert not is_measured("learning_rate") and not is_measured("flops")
+    settings = "learning_rate flops layer_norm gradient_clip kl_weight error_rate_target"
+    assert not any(map(is_measured, settings.split()))
+    assert is_measured("grad_norm") and is_measured("train_loss_step")

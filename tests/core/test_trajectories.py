@@ -38,7 +38,7 @@ def test_the_last_row_of_a_log_counts(name: str, steps: int) -> None:
     )
     assert said in str(curve)
     law = ms.fit_power_law(curve)
-    assert {note.caveat.name for note in law.caveats} == {"ROWS_LEFT_OUT"}
+    assert {note.caveat.name for note in law.caveats} == {"ROWS_OF_A_NETWORK"}
     assert law.alpha == pytest.approx(0.5, abs=1e-3)
 
 
@@ -107,7 +107,7 @@ def test_a_row_that_is_repeated_counts_once() -> None:
     curve = read(rows * 3)
     assert len(curve) == 6 and "12 rows that repeat another one" in str(curve)
     said = {note.caveat.name for note in ms.fit_power_law(curve).caveats}
-    assert said == {"NO_REPLICATES", "ROWS_LEFT_OUT"}
+    assert said == {"NO_REPLICATES", "ROWS_OF_A_NETWORK"}
 
 
 def runs(settings: Any, effect: Any, seeds: int = 1, spread: float = 0.0) -> list[dict]:
@@ -171,6 +171,68 @@ def test_compute_at_one_model_size_is_no_repeat() -> None:
     assert curve.mixed == ("Training FLOP",)
     with pytest.raises(ms.ManifoldScaleError, match="No run says its dataset_size"):
         ms.fit_sum(curve)
+
+
+def test_the_name_of_a_loss_function_is_a_setting() -> None:
+    rows = [
+        {"n_train": d, "loss_fn": fn, "loss": (1 + len(fn)) * d**-0.5}
+        for d in SIZES
+        for fn in ("mse", "hinge")
+    ]
+    assert read(rows).mixed == ("loss_fn",)
+    assert read([r | {"loss_fn": len(r["loss_fn"])} for r in rows]).mixed == ("loss_fn",)
+
+
+def test_a_task_that_changes_with_the_size_is_told() -> None:
+    """One run a size: whether it is the size or the task, no loss can tell."""
+    rows = [
+        {"n_train": d, "task": "digits" if d < 500 else "letters", "loss": d**-0.5}
+        for d in SIZES
+    ]
+    assert read(rows).mixed == ("task",)
+
+
+def test_rows_that_share_a_seed_are_told() -> None:
+    """Several test batches of one network, say, which are no repeats of training."""
+    rows = [
+        {
+            "n_train": d,
+            "seed": s,
+            "batch_index": b,
+            "loss": d**-0.5 * (1 + s / 99 + b / 999),
+        }
+        for d in SIZES
+        for s in range(3)
+        for b in range(4)
+    ]
+    curve = read(rows)
+    assert "72 rows have 18 sizes and seeds, and count as networks" in str(curve)
+    fit = ms.fit_power_law(curve)
+    assert "ROWS_OF_A_NETWORK" in {note.caveat.name for note in fit.caveats}
+    assert len(read(rows, row="last")) == 18
+    assert read(rows[::4]).columns.rows == ""
+
+
+def test_what_is_made_of_the_sizes_is_no_setting() -> None:
+    """Losses that no parabola fits, and columns that go with one size, or with both."""
+    rows = [
+        {"D": d, "P": p, "flops": 6 * d * p, "ratio": d / p, "depth": len(str(p))}
+        | {"loss": 1 / min(d, p) + 0.001}
+        for d in SIZES
+        for p in SIZES
+    ]
+    assert read(rows).mixed == ()
+
+
+def test_a_name_for_every_row_is_a_network_for_every_row() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"n_train": d, "run": f"{d}.{s}", "epochs": 50 + 10 * (s % 2)}
+        | {"loss": d**-0.5 * rng.lognormal(0, 0.05)}
+        for d in SIZES
+        for s in range(8)
+    ]
+    assert len(read(rows)) == 48 and read(rows).mixed == ()
 
 
 def test_many_values_of_a_setting_are_compared() -> None:

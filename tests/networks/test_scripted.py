@@ -35,3 +35,22 @@ def test_the_logits_are_those_of_the_whole() -> None:
     with torch.no_grad():
         np.testing.assert_allclose(reps["@network"].points, net(x), atol=1e-6)
         np.testing.assert_allclose(reps["Net"].points, net.Net(x), atol=1e-6)
+
+
+class Idle(nn.Module):
+    """One branch is never taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.spare = nn.Linear(4, 3), nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.used(x)
+
+
+@pytest.mark.parametrize("pattern", ["spare", "spare.0", "spare*", "re:spare.*", "*pare.1"])
+def test_modules_that_are_never_called_are_the_reason(pattern: str) -> None:
+    with pytest.raises(
+        ms.ManifoldScaleError, match="the forward pass does not call 'spare"
+    ):
+        ms.extract(Idle(), torch.randn(5, 4), pattern)

@@ -282,3 +282,29 @@ def test_how_much_an_agreement_is_worth() -> None:
 
 def test_a_dimension_that_was_given_has_no_interval() -> None:
     assert str(ms.predict_exponent(11.8)) == "alpha >= 0.339 (law 4/d, d = 11.8, given)"
+
+
+def test_every_result_says_a_level_that_is_not_the_usual_one() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"D": d, "P": p, "loss": (d**-0.5 + p**-0.4) * (1 + 0.01 * rng.standard_normal())}
+        for d in (100, 200, 400, 800, 1600)
+        for p in (100, 200, 400, 800)
+    ]
+    grid = LearningCurve.from_frame(rows)
+    x, pairs = np.repeat(X, 2), [(1.0, 0.1), (0.5, 0.1), (0.4, 0.1)]
+    y = x**-0.5 * rng.lognormal(0, 0.01, len(x))
+    dim = Quantity(8.0, Interval(7.0, 9.0, 0.9), "m", 50)
+    found = [
+        ms.fit_power_law(x, y, level=0.9),
+        ms.fit_joint(grid, level=0.9),
+        ms.fit_sum(grid, level=0.9),
+        ms.select_range(x, y, level=0.9),
+        ms.test_relation([4, 8, 10], pairs, level=0.9),
+        ms.test_duality(pairs, pairs, level=0.9),
+        ms.predict_exponent(dim),
+        ms.compare(ms.predict_exponent(dim), ms.fit_power_law(x, y, level=0.9)),
+        dim,
+    ]
+    for one in found:
+        assert "(90 %)" in one.headline() and one.row()["level"] == 0.9, one

@@ -46,8 +46,8 @@ def test_the_prediction_on_all_of_mnist5k(ridge: float) -> None:
     )
 
 
-@pytest.mark.parametrize("ridge", [0, 0.5])
-def test_a_finite_population_of_gaussian_features(ridge: float) -> None:
+@pytest.mark.parametrize(("ridge", "noise"), [(0, 0), (0.5, 0), (0, 9), (0.5, 9)])
+def test_a_finite_population_of_gaussian_features(ridge: float, noise: float) -> None:
     """Where the theory is exact, up to 90 % of the points: independent draws would be off
     by a factor of 10 there.
     """
@@ -56,10 +56,11 @@ def test_a_finite_population_of_gaussian_features(ridge: float) -> None:
     gram = features @ features.T
     targets = features @ rng.standard_normal((2 * n, 20))
     sizes = [80, 200, 400, 600, 720]
-    predicted = empirical_spectrum(gram, targets).learning_curve(sizes, ridge).error
+    found = empirical_spectrum(gram, targets).learning_curve(sizes, ridge, noise)
     np.testing.assert_allclose(
-        predicted, measured(gram, targets, sizes, ridge=ridge), rtol=0.06
+        found.error, measured(gram, targets, sizes, ridge=ridge, noise=noise), rtol=0.06
     )
+    assert "most of the points (0.90 of 800 points)" in str(found)
 
 
 def test_a_large_population_gives_the_curve_of_independent_draws() -> None:

@@ -16,7 +16,12 @@ from .options import network_options, option
 @click.argument("data", default="digits")
 @option("--train", type=click.IntRange(2), default=100, help="Training examples.")
 @option("--test", type=click.IntRange(2), default=400, help="Test examples.")
-@option("--steps", type=Numbers(), default="1..300/11", help="Of gradient descent.")
+@option(
+    "--steps",
+    type=Numbers(most=1e9, infinite=False),
+    default="1..300/11",
+    help="Of gradient descent.",
+)
 @option("--width", type=click.IntRange(1), default=512, help="Of the trained networks.")
 @option("--networks", type=click.IntRange(2), default=3, help="How many are trained.")
 @option("--seed", type=click.IntRange(0), default=0)

@@ -1,5 +1,6 @@
 """Learning curves of kernel regression, on a power law or on data."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from .options import KERNELS, kernel_value, labels_noise_options, network_option
 
 if TYPE_CHECKING:
     from ...core.learning_curve import LearningCurve
+
+MOST = 0.8  # share of the points that train
 
 
 @click.command("learning-curve")
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 @labels_noise_options
 @option("--kernel", type=click.Choice(KERNELS), default="ntk", help="On DATA.")
 @option("--points", type=click.IntRange(20), default=2500, help="Of DATA, at most.")
-@option("--nu", type=click.FloatRange(0, min_open=True), default=1.5, help="Of Matern.")
+@option("--nu", type=click.FloatRange(0.01), default=1.5, help="Of Matern.")
 @option("--seed", type=click.IntRange(0), default=0)
 @network_options
 @sheet_command
@@ -43,7 +46,7 @@ def learning_curve(data: str | None, **settings: Any) -> Sheet:
     On a power-law spectrum; or, with DATA (a name from `manifoldscale datasets`, or a file
     with labels), predicted from the spectrum of the kernel on the data and measured there.
     """
-    return _on_data(data, **settings) if data else _on_power_law(**settings)
+    return _on_power_law(**settings) if data is None else _on_data(data, **settings)
 
 
 def _on_power_law(
@@ -107,11 +110,11 @@ def _on_data(
     examples = load_examples(data).sample(points, seed)
     value = kernel_value(kernel, nu, network)
     gram, targets = value(examples.inputs).numpy(), targets_of(data, examples.labels)
-    usable = [round(size) for size in sizes if size <= 0.8 * len(gram)]
+    usable, notes = _within(sizes, len(gram))
     measured = exact.kernel_regression_curve(
         gram, targets, usable, ridge, noise=noise, rng=seed
     )
-    curve = exact.empirical_spectrum(gram, targets).learning_curve(usable, ridge)
+    curve = exact.empirical_spectrum(gram, targets).learning_curve(usable, ridge, noise)
     means, errors = _means(measured, usable)
     rows = [
         {"dataset_size": size, "predicted": float(p), "measured": m, "stderr": e}
@@ -123,7 +126,24 @@ def _on_data(
         Line("predicted from the spectrum", at, curve.error),
     ]
     panel = Panel("training examples P", "test error", lines, log="xy")
-    return Sheet(f"{value} on {len(gram):,} points of {data}", rows, [panel])
+    notes += map(str, curve.caveats)
+    return Sheet(f"{value} on {len(gram):,} points of {data}", rows, [panel], notes)
+
+
+def _within(sizes: tuple[float, ...], points: int) -> tuple[list[int], list[str]]:
+    """The sizes that leave a fifth of the points to test on, and a note of the others."""
+    from ...theory.curve import whole
+
+    asked = [whole(size, "sizes") for size in sizes]
+    kept = [size for size in asked if size <= MOST * points]
+    over = [f"{size:,}" for size in asked if size > MOST * points]
+    said = (
+        f"{', '.join(over)} training examples were left out: of {points:,} points at most "
+        f"{math.floor(MOST * points):,} train, and the others are the test set; --points "
+        "takes more, where the data have them"
+    )
+    require(bool(kept), f"No size is left of --sizes: {said}.")
+    return kept, [said] if over else []
 
 
 def targets_of(data: str, labels: Any) -> Any:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = ("relu", "leaky_relu", "erf", "gelu", "tanh", "linear")
 KERNELS = ("nngp", "ntk", "laplace", "matern", "gaussian")
+# Beyond these, powers of a variance over some layers are no numbers any more.
+BIAS = click.FloatRange(0, 1e6)
+NOISE = click.FloatRange(0, 1e15)
 Command = Callable[..., Any]
 
 
@@ -20,10 +23,9 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 def network_options(command: Command) -> Command:
     """--depth, --activation and the two variances."""
-    above_zero = click.FloatRange(0, min_open=True)
     for add in (
-        option("--bias-variance", type=click.FloatRange(0), default=0.0),
-        option("--weight-variance", type=above_zero, default=2.0),
+        option("--bias-variance", type=BIAS, default=0.0),
+        option("--weight-variance", type=click.FloatRange(1e-6, 1e6), default=2.0),
         option("--activation", type=click.Choice(ACTIVATIONS), default="relu"),
         option("--depth", type=click.IntRange(1), default=3, help="Hidden layers."),
     ):
@@ -34,7 +36,7 @@ def network_options(command: Command) -> Command:
 def labels_noise_options(command: Command) -> Command:
     """--ridge and --noise."""
     for name, text in (("--noise", "Variance of the training labels."), ("--ridge", "")):
-        command = option(name, type=click.FloatRange(0), default=0.0, help=text)(command)
+        command = option(name, type=NOISE, default=0.0, help=text)(command)
     return command
 
 

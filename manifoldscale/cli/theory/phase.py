@@ -8,12 +8,12 @@ import numpy as np
 from ...core.errors import ManifoldScaleError
 from ...core.interval import number
 from ..sheet import Sheet, sheet_command
-from .options import ACTIVATIONS, option
+from .options import ACTIVATIONS, BIAS, option
 
 
 @click.command()
 @option("--activation", type=click.Choice(ACTIVATIONS), default="tanh")
-@option("--bias-variance", type=click.FloatRange(0), default=0.05)
+@option("--bias-variance", type=BIAS, default=0.05)
 @option("--low", type=click.FloatRange(0, min_open=True), default=0.5)
 @option("--high", type=click.FloatRange(0, min_open=True), default=4.0)
 @option("--count", type=click.IntRange(3), default=15, help="Weight variances.")

@@ -1,0 +1,59 @@
+"""Where what is probed comes from: every file with its hash, and whose weights they are."""
+
+import hashlib
+from pathlib import Path
+
+from ..core.errors import ManifoldScaleError
+from ..core.source import source_hash
+
+BLOCK = 1 << 20
+
+
+def weights_of(model: str, checkpoint: str | None) -> str:
+    """Where the weights of a network are from, in words."""
+    scheme, _, rest = model.partition(":")
+    if checkpoint is not None:
+        return checkpoint
+    if scheme == "py":
+        return f"as {rest} returned them: no --checkpoint was given"
+    return "random: no --checkpoint was given" if scheme == "timm" else rest or model
+
+
+def are_known(model: str, checkpoint: str | None) -> bool:
+    """Whether the weights are those of a file."""
+    return checkpoint is not None or model.partition(":")[0] not in ("py", "timm")
+
+
+def hashes(*specs: str | None) -> dict[str, str]:
+    """SHA-256 of each file that the specifications name, of all files of a folder, and of
+    the code behind py:module:function; a name that is no file has none.
+    """
+    found: dict[str, str] = {}
+    for spec in filter(None, specs):
+        if spec.startswith("py:"):
+            found[spec] = source_hash(spec)
+            continue
+        # A key after the file, or a scheme before it, is no part of its name.
+        plain = spec.partition("::")[0]
+        named = [plain, plain.partition(":")[2], plain.partition(":")[2].rpartition("@")[0]]
+        place = next((Path(one) for one in named if one and Path(one).exists()), None)
+        if place is not None:
+            found |= {file.as_posix(): _sha256(file) for file in _files(place)}
+    return found
+
+
+def _files(place: Path) -> list[Path]:
+    return (
+        [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
+    )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise ManifoldScaleError(f"{path} cannot be read: {error.strerror}.") from error
+    return digest.hexdigest()

@@ -1,0 +1,242 @@
+"""Examples of whatever kind users have, by number or in a stream."""
+
+import dataclasses as dc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+)
+
+from ..core.arrays import Array, Ints, as_numpy, check_tensor
+from ..core.errors import ManifoldScaleError, require
+from ..data import Examples
+from ..geometry.cloud import Cloud
+from .batches import Batch, first_of, is_array, prepared
+from .collate import collate
+from .draws import DrawsFrom
+
+BATCH = 256  # rows of a stream of single rows
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Source:
+    """Examples that can be had by number, in any order.
+
+    Attributes
+    ----------
+    ids : (examples,) whole numbers.
+    fetch : (row numbers, batch size) to batches as the user's data hold them.
+    """
+
+    ids: Ints
+    fetch: Callable[[Ints, int], Iterator[Any]]
+    batch_size: int | None = None  # of a loader, which is kept
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batches(self, rows: Ints, size: int, model: nn.Module, device: str | None) -> Any:
+        """Those examples in batches of `size`."""
+        start = 0
+        for raw in self.fetch(rows, size):
+            batch = prepared(raw, model, device, self.ids[rows[start:]])
+            start += len(batch)
+            yield batch
+
+
+def source_of(data: Any) -> Source | None:
+    """The examples by number; None for an iterable, which can only be read once.
+
+    Raises
+    ------
+    ManifoldScaleError : the data are no examples, or it is not clear where one ends.
+    """
+    if isinstance(data, Cloud):
+        assert data.ids is not None
+        whole = data.ids.dtype.kind in "iu"
+        ids = data.ids.astype(np.int64) if whole else np.arange(len(data))
+        return _sliced((data.points, data.labels), ids)
+    if isinstance(data, Examples):
+        return _sliced((data.inputs, data.labels))
+    if isinstance(data, tuple) and len(data) == 2:
+        return _sliced(data)
+    if isinstance(data, DataLoader):
+        return _of_loader(data)
+    if isinstance(data, IterableDataset):
+        return None
+    if isinstance(data, Mapping):
+        splits = [str(key) for key, value in data.items() if _is_like_dataset(value)]
+        require(
+            not splits,
+            f"`data` holds the splits {', '.join(splits)}: choose one, as "
+            f"data[{splits[0] if splits else ''!r}].",
+        )
+        return _sliced((data, None))
+    if isinstance(data, Dataset):
+        return _of_dataset(data, np.arange(len(data)))  # type: ignore[arg-type]
+    if is_array(data):
+        return _sliced((data, None))
+    if isinstance(data, list):
+        return _of_list(data)
+    if _is_like_dataset(data):
+        return _of_dataset(data, np.arange(len(data)))
+    if isinstance(data, Iterable) and not isinstance(data, str | bytes):
+        return None
+    raise ManifoldScaleError(
+        f"`data` must be an array, a tensor, a mapping of them, a Dataset, a DataLoader or "
+        f"an iterable of batches; not {type(data).__name__}. A data set by name: "
+        "`ms.data.load(name).cloud()`."
+    )
+
+
+def _holds_arrays(part: Any) -> bool:
+    return is_array(part) or (isinstance(part, tuple | list) and any(map(is_array, part)))
+
+
+def _is_like_dataset(data: Any) -> bool:
+    """Such as those of Hugging Face."""
+    by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    plain = isinstance(data, list | tuple | str | bytes | Mapping)
+    return by_number and not plain and not is_array(data)
+
+
+def _of_list(data: list[Any]) -> Source | None:
+    """Rows of numbers; examples, or batches of them, as a data set or a loader gives them.
+
+    Raises
+    ------
+    ManifoldScaleError : it may be either.
+    """
+    first = data[0] if data else None
+    if isinstance(first, tuple | list) and any(map(_holds_arrays, first)):
+        sizes = [part.shape[:1] for part in first[:2] if is_array(part)]
+        if len(sizes) == 2 and sizes[0] == sizes[1] != ():
+            return None  # batches of inputs and labels
+        return _of_dataset(cast("Dataset[Any]", data), np.arange(len(data)))
+    if isinstance(first, Mapping):
+        values = [value for value in first.values() if is_array(value)]
+        if values and all(value.ndim >= 2 for value in values):
+            return None  # batches by name
+        return _of_dataset(cast("Dataset[Any]", data), np.arange(len(data)))
+    shape = tuple(getattr(first, "shape", ()))
+    require(
+        len(shape) < 2,
+        f"`data` is a list of {len(data)} arrays of shape {shape}: is each an example, or "
+        "a batch? Pass torch.stack(list) for examples, torch.cat(list) for batches.",
+    )
+    return _sliced((as_numpy(data, "data"), None))
+
+
+def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterator[Batch]:
+    """Batches of an iterable as they come, numbered through."""
+    start = 0
+    if isinstance(data, IterableDataset):  # rows, which a loader would put together
+        data = DataLoader(data, batch_size=BATCH, collate_fn=collate)
+    for raw in data:
+        batch = prepared(raw, model, device, None)
+        ids = np.arange(start, start + len(batch))
+        start += len(batch)
+        yield dc.replace(batch, rows=dc.replace(batch.rows, ids=ids))
+
+
+def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
+    """Inputs and labels by their place; what is on a disk stays there until it is read."""
+    inputs = _arrays(pair[0])
+    labels = None if pair[1] is None else as_numpy(pair[1], "labels")
+    n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
+    require(
+        labels is None or (labels.ndim >= 1 and len(labels) == n),
+        f"There must be one label for each of the {n} examples; there are "
+        f"{0 if labels is None or labels.ndim == 0 else len(labels)}.",
+    )
+
+    def fetch(rows: Ints, size: int) -> Iterator[Any]:
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            yield _take(inputs, part), None if labels is None else labels[part]
+
+    return Source(np.arange(n) if ids is None else ids, fetch)
+
+
+def _arrays(inputs: Any) -> Any:
+    if isinstance(inputs, Mapping):
+        return {str(key): _arrays(value) for key, value in inputs.items()}
+    if isinstance(inputs, Tensor):
+        check_tensor(inputs, "data")
+    on_disk = hasattr(inputs, "dtype") and not hasattr(inputs, "isna")
+    array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs)
+    if isinstance(array, np.ma.MaskedArray):
+        array = as_numpy(array, "data")
+    require(
+        array.ndim >= 1,
+        f"`data` must have examples as its first axis; its shape is {tuple(array.shape)}.",
+    )
+    return array
+
+
+def _numbers(inputs: Any) -> Array:
+    return as_numpy(inputs.to_numpy() if hasattr(inputs, "to_dicts") else inputs, "data")
+
+
+def _take(inputs: Any, rows: Ints) -> Any:
+    """These rows, which rise. Files are read by slices or lists, as each of them can."""
+    if isinstance(inputs, Mapping):
+        return {key: _take(value, rows) for key, value in inputs.items()}
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return inputs[int(rows[0]) : int(rows[-1]) + 1]
+    if isinstance(inputs, np.ndarray | Tensor):
+        return inputs[rows]
+    try:
+        return inputs[rows]
+    except (TypeError, IndexError, NotImplementedError):
+        return np.stack([as_numpy(inputs[int(row)], "data") for row in rows])
+
+
+def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
+    """A map-style data set; an example's id is its number there."""
+    loading.setdefault("collate_fn", collate)
+    own_size: int | None = loading.pop("batch_size", None)
+
+    def fetch(rows: Ints, size: int) -> Iterator[Any]:
+        # A generator of its own: making an iterator draws a number.
+        yield from DataLoader(
+            data,
+            sampler=order[rows].tolist(),
+            batch_size=own_size or size,
+            generator=torch.Generator(),
+            **loading,
+        )
+
+    return Source(order, fetch, own_size)
+
+
+def _of_loader(loader: DataLoader[Any]) -> Source | None:
+    """A loader in the order of its data set, or of its sampler where that chooses; its own
+    shuffling would make every run another. Nothing is dropped at the end.
+    """
+    sampler = loader.batch_sampler
+    if isinstance(loader.dataset, IterableDataset) or sampler is None:
+        return None
+    if type(sampler) is not BatchSampler:
+        order = [row for rows in sampler for row in rows]
+    elif isinstance(loader.sampler, RandomSampler) and not loader.sampler.replacement:
+        order = list(range(len(loader.dataset)))  # type: ignore[arg-type]
+    else:
+        with DrawsFrom(0):
+            order = list(loader.sampler)
+    return _of_dataset(
+        loader.dataset,
+        np.array(order, dtype=np.int64),
+        batch_size=loader.batch_size,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+        pin_memory=loader.pin_memory,
+    )
