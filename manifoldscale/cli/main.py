@@ -65,9 +65,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.filename is None:  # a pipe that was closed, say: click knows
                 raise
-            # `.partial` is where a file is until it is whole.
-            name = str(error.filename).removesuffix(".partial")
-            click.echo(f"Error: {name!r}: {error.strerror}.", err=True)
+            click.echo(f"Error: {error.filename!r}: {error.strerror}.", err=True)
             ctx.exit(USER_ERROR)
 
 

@@ -1,9 +1,11 @@
 """Results as plain JSON: settings by name, non-finite numbers as null."""
 
+import contextlib
 import dataclasses as dc
 import enum
 import json
 import math
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,15 @@ def dumps(value: Any, indent: int | None = 2) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a neighbour first, then renamed."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    """Write a file whole or not at all: to a neighbour first, then renamed. Each writer has
+    a neighbour of its own, so that of two at once the last one stays.
+    """
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
