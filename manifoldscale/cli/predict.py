@@ -172,11 +172,9 @@ def _show_relation(
         f"\nalpha = {law} at every data set, r = 1 and power 1 together: "
         f"p = {number(found.p_equality, 2)}"
     )
-    below = ", ".join(f"row {i + 1}" for i in found.below) or "none"
-    tested = sum(p == p for p in found.p_bound)
-    if tested < len(found.dims):
-        below += f" of the {tested} with an error" if tested else ", as no error is stated"
-    out.print(f"alpha >= {law}: below it at 5 %, by Holm: {below}")
+    rows_below = ", ".join(f"row {i + 1}" for i in found.below)
+    listed = f": {rows_below}" if rows_below else ""
+    out.print(f"alpha >= {law}, at 5 %, by Holm: {found.below_in_words}{listed}")
     if found.p_universal == found.p_universal:
         out.print(f"the same in all groups: p = {number(found.p_universal, 2)}")
     for note in found.caveats:

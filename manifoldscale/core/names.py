@@ -16,24 +16,27 @@ UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
 LOGGED = {"value", "config", "configs", "cfg", "summary", "hparams", "args", "metrics",
           "hyperparams"}  # fmt: skip
 ENDS = {"final", "last", "end", "mean", "avg", "average", "min", "minimum", "best"}
-TRAIN = {"train", "training", "trn", "trained", "pretrain", "pretraining"}
+TRAIN = {"train", "training", "trn", "tr", "trained", "pretrain", "pretraining"}
 TEST = {"test", "tst", "val", "valid", "validation", "eval", "evaluation", "dev", "heldout",
         "holdout", "generalization", "generalisation", "population"}  # fmt: skip
 
-EXAMPLES = {"samples", "examples", "tokens", "images", "datapoints", "sequences",
-            "sentences", "documents", "ntrain", "nsamples", "trainsize",
-            "ndata"}  # fmt: skip
+EXAMPLES = {"samples", "examples", "tokens", "tok", "toks", "images", "datapoints",
+            "sequences", "sentences", "documents", "observations", "ntrain", "nsamples",
+            "trainsize", "ndata"}  # fmt: skip
 ONE_OF_MANY = {"data", "dataset", "train", "training", "trainset", "sample", "example",
-               "token", "image", "points", "point", "datapoint", "traindata"}  # fmt: skip
-ABOUT_EXAMPLES = TRAIN | {"set", "seen", "data", "dataset", "input", "subset"}
+               "token", "image", "points", "point", "datapoint", "traindata", "obs",
+               "subset", "corpus", "tr"}  # fmt: skip
+ABOUT_EXAMPLES = TRAIN | {"set", "seen", "data", "dataset", "input", "subset", "corpus"}
 PARAMETERS = {"parameters", "params", "param", "parameter", "nparams", "nparameters"}
 ABOUT_PARAMETERS = {"model", "network", "net", "trainable", "learnable", "free", "active",
-                    "non", "nonembedding", "embedding", "embeddings", "embed", "excluding",
+                    "non", "nonembedding", "embedding", "embeddings", "embed", "emb",
+                    "excluding",
                     "without", "weight"}  # fmt: skip
 WIDTHS = {
     "width", "w", "hidden", "hidden dim", "hidden width", "hidden units", "hidden features",
     "network width", "net width", "model width", "layer width", "d model", "model dim",
-    "dmodel", "n embd", "units", "neurons", "hidden layer", "hidden dimension",
+    "dmodel", "n embd", "n embed", "embed dim", "embedding dim", "units", "neurons",
+    "hidden layer", "hidden dimension",
 }  # fmt: skip
 TIMES = {"step", "steps", "iteration", "iterations", "iter", "iters", "epoch", "update",
          "updates", "it", "epochs"}  # fmt: skip
@@ -76,16 +79,16 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def unit_of(name: str) -> float:
-    """What a size is counted in, where its name says so in brackets: `Tokens (B)`."""
-    found = re.search(r"[(\[]\s*([A-Za-z]+)\s*[)\]]", str(name))
-    return UNITS.get(found[1].lower(), 1.0) if found else 1.0
+    """What a size is counted in, where its name says so: `Tokens (B)`, `tokens_B`."""
+    found = re.search(r"[(\[]\s*([A-Za-z]+)\s*[)\]]|[_ ]([KMBT])$", str(name))
+    return UNITS.get((found[1] or found[2]).lower(), 1.0) if found else 1.0
 
 
 def meaning(name: str) -> str | None:
     """The field of a run that a column of this name holds, None where it says no such."""
     name = str(name)
     if unit_of(name) != 1:
-        name = re.sub(r"[(\[].*?[)\]]", "", name)
+        name = re.sub(r"[(\[].*?[)\]]|[_ ][KMBT]$", "", name)
     if name.strip() in LETTERS:  # in small ones d is a dimension, p a probability
         return LETTERS[name.strip()]
     words = words_of(name)
@@ -97,8 +100,11 @@ def meaning(name: str) -> str | None:
     joined, said = "_".join(words), set(words)
     if joined in FIELDS:
         return joined
-    if words[:1] == ("d",) and set(words[1:]) & EXAMPLES:
-        said -= {"d"}  # D_tokens
+    letter = {"D": "dataset_size", "P": "parameters"}.get(name[:1]) if words[1:] else None
+    if letter and words[0] == name[0].lower():  # D_tokens, P_total
+        about = ABOUT_EXAMPLES | EXAMPLES if letter == "dataset_size" else ABOUT_PARAMETERS
+        if set(words[1:]) <= about | COUNTS:
+            return letter
     if joined in ("training_loss", "final_train_loss"):
         return "train_loss"
     if " ".join(words) in SEEDS:
@@ -159,18 +165,21 @@ def is_bare_size(name: str) -> bool:
 def _is_examples(said: set[str]) -> bool:
     counted = bool(said & COUNTS)
     rest = said - COUNTS
+    counted = counted or {"data", "points"} <= rest
     nouns = rest & EXAMPLES or (rest & ONE_OF_MANY if counted else set())
     return bool(nouns) and rest <= EXAMPLES | ONE_OF_MANY | ABOUT_EXAMPLES
 
 
 def _is_parameters(said: set[str]) -> bool:
     rest = said - COUNTS
-    if rest & {"embedding", "embeddings", "embed"} and not said & {
+    if rest & {"embedding", "embeddings", "embed", "emb"} and not said & {
         "non", "no", "excluding", "without"
     }:  # fmt: skip
         return False  # those of the embedding alone
     if rest <= {"model", "network", "net"} and rest:
         return "size" in said or "sizes" in said
+    if rest == {"weights"}:
+        return bool(said & COUNTS)
     return bool(rest & PARAMETERS) and rest <= PARAMETERS | ABOUT_PARAMETERS
 
 
@@ -180,12 +189,13 @@ def _is_width(words: Iterable[str]) -> bool:
 
 
 def _kind_of_loss(said: set[str]) -> str | None:
-    if said & ERRORS or {"standard", "error"} <= said:
-        rest = said - ERRORS - {"standard", "error"}
+    if said & ERRORS or (said & {"error", "err"} and said & (LOSSES | {"standard", "std"})):
+        rest = said - ERRORS - {"standard", "std", "error", "err"}
         return "loss_stderr" if rest <= LOSSES | ABOUT_LOSSES else None
     if said & LOSSES and said & TRAIN:
         return "train_loss" if said <= LOSSES | TRAIN | ENDS else None
-    if said & (LOSSES | MEASURES) and said <= LOSSES | ABOUT_LOSSES:
+    measured = bool(said & (LOSSES | MEASURES)) or {"cross", "entropy"} <= said
+    if measured and said <= LOSSES | ABOUT_LOSSES:
         return "loss"
     if said & LOSSES and not said & NO_LOSSES:
         return "loss"  # of some data set, say

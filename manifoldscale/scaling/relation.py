@@ -80,6 +80,15 @@ class RelationTest(Result):
         """The ratio, under the name that every result has."""
         return self.ratio
 
+    @property
+    def below_in_words(self) -> str:
+        """How many lie below the bound, of those whose error is known."""
+        tested = int(np.isfinite(self.p_bound).sum())
+        if tested == 0:
+            return "not tested, as no error is stated"
+        of = "" if tested == len(self.dims) else f" of the {tested} with an error"
+        return f"{len(self.below)}{of} below"
+
     def headline(self) -> str:
         law = f"{self.constant:g}/d"
         groups = (
@@ -93,7 +102,7 @@ class RelationTest(Result):
             f"r = 1: p = {number(self.p_ratio, 2)}; "
             f"power of d {number(self.gamma)} {self.gamma_interval.labelled}, power 1: "
             f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
-            f"p = {number(self.p_equality, 2)}; alpha >= {law}: {len(self.below)} below; "
+            f"p = {number(self.p_equality, 2)}; alpha >= {law}: {self.below_in_words}; "
             f"scatter {100 * self.tau:.0f} %{groups}"
         )
 
@@ -112,6 +121,7 @@ class RelationTest(Result):
             "tau": self.tau,
             "tau_high": self.tau_interval.high,
             "n_below": len(self.below),
+            "n_tested": int(np.isfinite(self.p_bound).sum()),
             "p_universal": self.p_universal,
             "n": len(self.dims),
         }

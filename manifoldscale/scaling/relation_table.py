@@ -18,6 +18,7 @@ ABOUT_ALPHA = ALPHA | {"d", "p", "measured", "fitted", "data", "parameters"}
 ERROR = {"stderr", "se", "sem", "err", "error", "errors", "sigma", "std", "sd", "unc",
          "uncertainty", "standard", "stderror", "delta"}  # fmt: skip
 LOW, HIGH = {"low", "lower", "lo"}, {"high", "upper", "hi"}
+JOINED = {"x", "y", "left", "right", "1", "2"}  # of columns that two tables both had
 ABOUT_ENDS = {"ci", "ci95", "95", "interval", "bound", "end", "limit"}
 OTHERS = {"group": "group", "architecture": "group", "arch": "group", "dataset": "dataset",
           "data": "dataset", "data_set": "dataset"}  # fmt: skip
@@ -79,54 +80,85 @@ def read_pairs(table: Any) -> Pairs:
 
 
 def _meaning(name: str) -> str | None:
+    """The field of a column, "low" or "high" where it does not say of what."""
     words = words_of(name)
     if "_".join(words) in OTHERS:
         return OTHERS["_".join(words)]
     said = set(words) - COUNTS
     ends = [word for word, kind in (("low", LOW), ("high", HIGH)) if said & kind]
     error = bool(said & ERROR)
-    rest = said - ERROR - LOW - HIGH - (ABOUT_ENDS if ends else set())
-    if rest & ALPHA and rest <= ABOUT_ALPHA:
-        quantity = "alpha"
-    elif rest & DIMENSION and rest <= DIMENSION:
-        quantity = "dimension"
-    elif rest or not (ends or error or words == ("level",)):
-        return "level" if words == ("level",) else None
-    else:
-        quantity = ""
-    kind = ends[0] if ends else "stderr" if error else ""
-    return "_".join(filter(None, (quantity, kind)))
+    rest = said - ERROR - LOW - HIGH - (ABOUT_ENDS | JOINED if ends else set())
+    if words == ("level",):
+        return "level"
+    if len(ends) + error > 1 or not (rest or ends or error):
+        return None  # the two sides of an error, say
+    quantity = _quantity(rest)
+    if quantity is None:
+        return None
+    return "_".join(filter(None, (quantity, *ends, "stderr" if error else "")))
+
+
+def _quantity(said: set[str]) -> str | None:
+    """Whose number it is; "" where the name does not say."""
+    if said & ALPHA and said <= ABOUT_ALPHA:
+        return "alpha"
+    if said & DIMENSION and said <= DIMENSION:
+        return "dimension"
+    return None if said else ""
 
 
 def _of_bare_ends(
     rows: Sequence[Row], meanings: dict[str, str | None]
 ) -> dict[str, str | None]:
-    """Whose `low` and `high` they are: of the quantity that they enclose in every row."""
-    bare = {what: name for name, what in meanings.items() if what in ("low", "high")}
-    found: dict[str, str | None] = {}
+    """Whose `low` and `high` they are: of the quantity that they enclose in every row, and
+    that has no error of its own. Joined tables have several pairs, `low_x` and `low_y`.
+    """
+    if "stderr" in meanings.values():
+        name = next(name for name, what in meanings.items() if what == "stderr")
+        raise ManifoldScaleError(
+            f"Column {name!r} may be the error of the dimension or of the exponent: call "
+            "it dimension_stderr or alpha_stderr."
+        )
+    pairs: dict[str, dict[str, str]] = {}
     for name, what in meanings.items():
-        if what == "stderr":
-            raise ManifoldScaleError(
-                f"Column {name!r} may be the error of the dimension or of the exponent: "
-                "call it dimension_stderr or alpha_stderr."
-            )
-    if set(bare) != {"low", "high"}:
-        return dict.fromkeys(bare.values())
-    enclosed = [
+        if what in ("low", "high"):
+            pairs.setdefault(_without_end(name), {})[what] = name
+    found: dict[str, str | None] = {}
+    for pair in pairs.values():
+        if len(pair) < 2:  # an end without the other
+            found |= dict.fromkeys(pair.values())
+            continue
+        quantity = _enclosed(rows, pair, meanings | found)
+        found |= {name: f"{quantity}_{end}" for end, name in pair.items()}
+    return found
+
+
+def _without_end(name: str) -> str:
+    return " ".join(word for word in words_of(name) if word not in LOW | HIGH)
+
+
+def _enclosed(
+    rows: Sequence[Row], pair: dict[str, str], meanings: dict[str, str | None]
+) -> str:
+    free = [
         quantity
         for quantity in QUANTITIES
-        for name, what in meanings.items()
-        if what == quantity and all(_encloses(row, name, bare) for row in rows)
+        if not {f"{quantity}_stderr", f"{quantity}_low"} & set(meanings.values())
     ]
+    enclosed = {
+        what
+        for name, what in meanings.items()
+        if what in free
+        and any(as_number(row[name]) is not None for row in rows)
+        and all(_encloses(row, name, pair) for row in rows)
+    }
     if len(enclosed) != 1:
         raise ManifoldScaleError(
-            f"Columns {bare['low']!r} and {bare['high']!r} may be the ends of either "
+            f"Columns {pair['low']!r} and {pair['high']!r} may be the ends of either "
             "interval: call them dimension_low and dimension_high, or alpha_low and "
             "alpha_high."
         )
-    for what, name in bare.items():
-        found[name] = f"{enclosed[0]}_{what}"
-    return found
+    return str(enclosed.pop())
 
 
 def _encloses(row: Row, name: str, ends: dict[str, str]) -> bool:

@@ -314,11 +314,28 @@ def test_predict_reads_errors_under_their_usual_names(errors: dict) -> None:
     assert found["columns"]["not_read"] == [] and found["caveats"] == []
 
 
+def test_predict_reads_the_tables_that_this_package_writes() -> None:
+    """Fits have their ends as low and high, dimensions as well: side by side they are
+    low_x and low_y.
+    """
+    dims = pd.DataFrame({"k": range(5), "dimension": DIMS})
+    dims = dims.assign(low=DIMS * 0.8, high=DIMS * 1.25, level=0.95)
+    fits = pd.DataFrame({"k": range(5), "exponent": "alpha_D", "alpha": PAIRS["alpha"]})
+    fits = fits.assign(low=PAIRS["alpha"] * 0.9, high=PAIRS["alpha"] * 1.1, floor=0.0)
+    dims.merge(fits, on="k").to_csv("both.csv", index=False)
+    fits.assign(dimension=DIMS, dimension_stderr=0.1 * DIMS).to_csv("one.csv", index=False)
+    for table in ("both.csv", "one.csv"):
+        found = json.loads(call("predict", "--table", table, "--json").stdout)
+        assert found["n_below"] == 0 and found["caveats"] == []
+    read = dict(found["columns"]["read"])
+    assert read["low"] == "alpha_low" and "exponent" in found["columns"]["not_read"]
+
+
 def test_predict_without_errors_says_so_and_nothing_of_the_bound() -> None:
     PAIRS.assign(width=3).to_csv("bare.csv", index=False)
     said = said_by("predict", "--table", "bare.csv")
     assert said.startswith("read: d as dimension, alpha; not read: width")
-    assert "below it at 5 %, by Holm: none, as no error is stated" in said
+    assert "alpha >= 4/d, at 5 %, by Holm: not tested, as no error is stated" in said
     assert "! taken as exact (5 of 5 dimensions, 5 of 5 exponents)" in said
     row = json.loads(call("predict", "--table", "bare.csv", "--json").stdout)
     assert row["n_below"] == 0 and row["p_bound"] == [None] * 5

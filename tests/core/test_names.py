@@ -23,6 +23,12 @@ EXAMPLES = [
     "config/train_tokens",
     "params.n_train",
     "num_data_points",
+    "data_points",
+    "subset_size",
+    "n_tok",
+    "N_tr",
+    "D_train",
+    "tokens_seen_B",
 ]
 PARAMETERS = [
     "parameters",
@@ -40,6 +46,10 @@ PARAMETERS = [
     "hparams.n_parameters",
     "total_params",
     "params.n_params.value",
+    "non_emb_params",
+    "P_total",
+    "params_M",
+    "n_weights",
     "#params",
 ]
 WIDTHS = [
@@ -65,6 +75,7 @@ LOSSES = [
     "loss_c4_val",
     "test_error",
     "heldout_nll",
+    "eval_cross_entropy",
 ]
 NO_SIZE = [
     "d",
@@ -109,7 +120,17 @@ NO_LOSS = [
         ("width", WIDTHS),
         ("loss", [*LOSSES, "Test Loss"]),
         ("train_loss", ["train_loss", "train/loss", "training_loss", "final_train_loss"]),
-        ("loss_stderr", ["loss_stderr", "stderr", "test_loss_se", "loss_sem"]),
+        (
+            "loss_stderr",
+            [
+                "loss_stderr",
+                "stderr",
+                "test_loss_se",
+                "loss_sem",
+                "loss_err",
+                "loss_std_err",
+            ],
+        ),
         ("seed", ["seed", "random_seed", "config.seed", "replicate"]),
         (None, [*NO_SIZE, *NO_LOSS, "Training FLOP", "lr", "note"]),
     ],
@@ -123,7 +144,8 @@ def test_a_unit_in_brackets_is_one() -> None:
     assert meaning("Tokens (B)") == "dataset_size" and unit_of("Tokens (B)") == 1e9
     assert meaning("Params [millions]") == "parameters"
     assert unit_of("Params [millions]") == 1e6
-    assert unit_of("tokens") == unit_of("tokens (unique)") == 1
+    assert unit_of("tokens_B") == unit_of("tokens B") == 1e9
+    assert unit_of("tokens") == unit_of("tokens (unique)") == unit_of("tokens_b") == 1
 
 
 def test_steps_and_outcomes() -> None:

@@ -31,6 +31,8 @@ def test_exact_data_give_the_exact_law() -> None:
     found = test_relation(TRUE, 4 / TRUE)
     assert found.ratio == pytest.approx(1) and found.gamma == pytest.approx(1, abs=1e-4)
     assert found.tau == pytest.approx(0, abs=1e-6) and not found.below
+    assert "alpha >= 4/d: not tested, as no error is stated" in str(found)
+    assert "taken as exact (7 of 7 dimensions, 7 of 7 exponents)" in str(found)
     steeper = test_relation(TRUE, 5 * TRUE**-1.5)
     assert steeper.gamma == pytest.approx(1.5, abs=1e-3) and steeper.p_equality < 1e-6
 
