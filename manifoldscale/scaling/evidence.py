@@ -16,6 +16,7 @@ from .slices import FEWEST, Slice
 BAND = Interval(0.85, 1.15, 0.90)  # what counts as equal to one
 DOMINANCE = 2.0  # one resource limits where its elasticity is this many times the other's
 SATURATED = 0.5  # share of the smallest loss above which its limit holds it up
+ABOVE = 1.1  # a limit this far above the smallest loss is none: the curve does not fit
 PEAK = 3.0  # standard errors of a rise that is none by chance
 
 
@@ -216,6 +217,8 @@ def saturation(part: Slice, fit: PowerLaw, floor: float) -> Evidence:
     """
     smallest = float(part.losses.y.min()) - floor
     share = (fit.floor_interval.low - floor) / smallest if smallest > 0 else 0.0
+    if share > ABOVE:
+        return Evidence("limit", "", "the fitted limit lies above the smallest loss")
     facts = (
         f"the limit is at least {100 * share:.0f} % of the smallest loss"
         if share >= 0.005

@@ -126,7 +126,8 @@ def classify_regime(
       equal to one within 0.15, by two one-sided tests; the curve fits; and the limit is
       above what is irreducible;
     - resolution-limited: an exponent that is bounded on both sides;
-    - five sizes over one decade. On less nothing is said.
+    - five sizes over one decade, of runs that are repeats of one another. On less nothing
+      is said, nor on runs that are mixed (`curve.mixed`).
 
     "crossover" is both resources at once: sizes on both sides of D = P, evidence that
     disagrees, or a peak of double descent. Sizes within a factor of three of D = P are left
@@ -176,6 +177,8 @@ def classify_regime(
     short = part.decades < DECADES * (1 - 1e-9) or n < FEWEST
     if short:
         verdict, settle = "undetermined", _wider(part)
+    elif curve.mixed:
+        verdict, settle = "undetermined", _apart(curve)
     elif len(sides) > 1 or "crossover" in sides or (top and part is whole):
         verdict, settle = "crossover", ()
     elif not sides:
@@ -211,6 +214,12 @@ def _wider(part: Slice) -> tuple[str, ...]:
     high = max(high, 10 ** (DECADES + 0.5) * low)
     sizes = max(FEWEST, 8)
     return (f"{sizes} sizes over {part.axis.value} = {low:g} to {number(high, 2)}",)
+
+
+def _apart(curve: LearningCurve) -> tuple[str, ...]:
+    """Losses of several curves together rise, bend and level off as none of them does."""
+    columns = ", ".join(map(repr, curve.mixed))
+    return (f"one curve at a time: the runs of each value of {columns} alone",)
 
 
 def _intervene(part: Slice) -> tuple[str, ...]:

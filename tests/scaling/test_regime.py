@@ -431,3 +431,21 @@ def test_a_slice_that_cannot_be_averaged_costs_no_verdict() -> None:
     found = classify_regime(LearningCurve((*bad, *good)))
     assert found.verdict == "resolution-limited"
     assert "slices left out (P = 100: There are no losses to fit" in str(found)
+
+
+def test_mixed_runs_have_no_regime() -> None:
+    """Two tasks of 0.2 and 0.6 in one table: together they bend and level off as neither
+    does."""
+    sizes = [100 * 2**i for i in range(9)]
+    rows = [
+        {"task": task, "n_train": size, "params": 10**7, "seed": seed}
+        | {"loss": scale * size**-power * (1 + 0.01 * seed)}
+        for task, scale, power in (("a", 1.0, 0.2), ("b", 3.0, 0.6))
+        for size in sizes
+        for seed in range(3)
+    ]
+    found = ms.classify_regime(ms.LearningCurve.from_frame(rows))
+    assert found.verdict == "undetermined"
+    assert "'task' alone" in found.settle[0]
+    alone = ms.LearningCurve.from_frame([row for row in rows if row["task"] == "a"])
+    assert ms.classify_regime(alone).verdict == "resolution-limited"
