@@ -11,6 +11,7 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng, generator
+from ..core.settings import whole
 from .cards import load
 from .images import load_images
 from .python import from_python
@@ -32,6 +33,7 @@ class Examples:
 
     def sample(self, n: int, rng: Rng = 0) -> "Examples":
         """At most `n` of the examples, drawn at random, in their order."""
+        n = whole("n", n)
         if len(self) <= n:
             return self
         rows = np.sort(generator(rng).choice(len(self), n, replace=False))

@@ -98,6 +98,7 @@ class Neighbors:
 
     def first(self, k: int) -> "Neighbors":
         """The table of the `k` nearest only."""
+        k = whole("k", k, 0)
         require(
             k <= self.k,
             f"This table holds {self.k} neighbours per point; {k} were asked for. Build "

@@ -8,7 +8,7 @@ import numpy as np
 from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng, generator
-from ..core.settings import check_fields
+from ..core.settings import check_fields, whole
 from ..geometry.cloud import Cloud
 from .second_form import kappa_rms
 
@@ -97,7 +97,8 @@ class Manifold(abc.ABC):
         -------
         Cloud whose `.manifold` is this manifold.
         """
-        random = generator(rng)
+        n, random = whole("n", n), generator(rng)
+        ambient = None if ambient is None else whole("ambient", ambient)
         points = self._draw(n, random)
         if ambient is not None:
             points = points @ isometry(self.natural_ambient_dim, ambient, random)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..core.arrays import Array, Ints
-from ..core.errors import require
+from ..core.errors import is_whole, require
 from ..core.workers import results
 from . import fingerprint
 from .points import Named, Project, Several
@@ -110,11 +110,7 @@ def write_all(
     first : rows of a few examples, which tell the columns.
     shard : (i, n) for chunks i, i + n, ...; None for all.
     """
-    index, count = (0, 1) if shard is None else shard
-    require(
-        count >= 1 and 0 <= index < count,
-        f"`shard` must be (i, n) with 0 <= i < n; not {shard!r}.",
-    )
+    index, count = _shard(shard)
     work, store = _store_for(work, Path(path), first)
     with store.journal(f"{index}-of-{count}") as commit:
         missing = set(store.missing())
@@ -128,6 +124,16 @@ def write_all(
             if progress is not None:
                 progress(len(work.chunk(number)))
     return store
+
+
+def _shard(shard: Shard | None) -> Shard:
+    pair = (0, 1) if shard is None else shard
+    good = isinstance(pair, tuple | list) and len(pair) == 2 and all(map(is_whole, pair))
+    require(
+        good and 0 <= pair[0] < pair[1],
+        f"`shard` must be (i, n) with 0 <= i < n; not {shard!r}.",
+    )
+    return int(pair[0]), int(pair[1])
 
 
 def _store_for(work: Work, path: Path, first: Block) -> tuple[Work, Store]:

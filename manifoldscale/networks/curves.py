@@ -18,7 +18,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import number
 from ..core.result import Result
-from ..core.settings import whole
+from ..core.settings import real, whole
 from ..core.style import drawing, name_places, plain_log_axis
 from ..core.weights import check_weights
 from .containers import named_tensors
@@ -71,7 +71,7 @@ def great_circle(first: Any, second: Any, radius: float | None = None) -> Curve:
     require(
         a.shape == b.shape, f"`first` and `second` differ in shape: {a.shape}, {b.shape}."
     )
-    size = float(a.norm()) if radius is None else radius
+    size = float(a.norm()) if radius is None else real("radius", radius)
     a = a / a.norm().clamp(min=1e-300)
     b = b - (a * b).sum() * a
     require(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.serialize import dumps, plain
 from ..core.settings import check_fields
 from ..core.source import foreign_code
@@ -226,7 +226,7 @@ def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:
     sizes = tuple(values)
     require(bool(sizes), f"`{name}` is empty.")
     for size in sizes:
-        whole = isinstance(size, int | np.integer) and size >= 1
-        require(whole, f"`{name}` must hold positive integers; not {size!r}.")
+        good = is_whole(size) and size >= 1
+        require(good, f"`{name}` must hold positive integers; not {size!r}.")
     require(len(set(sizes)) == len(sizes), f"`{name}` holds a size twice: {sizes}.")
     return tuple(int(size) for size in sizes)

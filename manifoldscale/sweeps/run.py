@@ -15,6 +15,7 @@ from torch import nn
 
 from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.learning_curve import LearningCurve, Run
+from ..core.settings import whole
 from ..core.source import check_unchanged
 from ..core.workers import results
 from ..networks.mlp import absorb
@@ -144,7 +145,8 @@ def train_one(
     layer. By default its seed is none of the sweep's, so that the error of what is
     measured on it is independent of the losses.
     """
-    spec = PackSpec(plan.shape(width), ((dataset_size, seed),))
+    width, dataset_size = whole("width", width), whole("dataset_size", dataset_size)
+    spec = PackSpec(plan.shape(width), ((dataset_size, whole("seed", seed, 0)),))
     network = _train(plan, spec, "cpu").pack.member(0)
     return absorb(network, *plan.task.preparation)
 

@@ -53,7 +53,7 @@ class Curve(Result):
         write_csv(Path(path), self.rows())
 
 
-def whole(value: float, name: str) -> int:
+def as_count(value: float, name: str) -> int:
     """A size as a `LearningCurve` counts it."""
     require(
         float(value).is_integer(),

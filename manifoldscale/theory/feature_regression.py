@@ -19,7 +19,7 @@ from ..core.learning_curve import LearningCurve, Run
 from ..core.random import Rng, generator
 from ..geometry.cloud import as_cloud
 from .activations import Activation, as_activation
-from .curve import as_sizes, whole
+from .curve import as_count, as_sizes
 from .gram import as_targets
 from .kernel_regression import nested_predictions
 from .kernels import NNGP
@@ -76,7 +76,7 @@ def random_feature_regression(
     inputs = np.asarray(as_cloud(points).points, dtype=np.float64)
     labels = as_targets(targets, len(inputs))
     widths = sorted({float(n) for n in as_sizes(features, "features", infinite=True).flat})
-    counts = sorted({whole(size, "sizes") for size in as_sizes(sizes, "sizes").flat})
+    counts = sorted({as_count(size, "sizes") for size in as_sizes(sizes, "sizes").flat})
     n_test = len(inputs) - counts[-1] if n_test is None else n_test
     require(
         0 < n_test <= len(inputs) - counts[-1],
@@ -159,7 +159,7 @@ def _finite(
     rng: np.random.Generator,
 ) -> Iterator[Run]:
     """All numbers of features but the infinite one."""
-    finite = [whole(width, "features") for width in widths if math.isfinite(width)]
+    finite = [as_count(width, "features") for width in widths if math.isfinite(width)]
     hidden = model.draw(examples.inputs, max(finite, default=0), rng)
     for width in finite:
         design = model.design(hidden[:, :width])

@@ -16,7 +16,7 @@ from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.random import Rng, generator
-from .curve import as_sizes, whole
+from .curve import as_count, as_sizes
 from .gram import as_gram, as_targets
 from .modes import not_negative
 
@@ -64,7 +64,7 @@ def kernel_regression_curve(
     """
     matrix = as_gram(gram)
     labels = as_targets(targets, len(matrix))
-    counts = sorted({whole(size, "sizes") for size in as_sizes(sizes, "sizes").flat})
+    counts = sorted({as_count(size, "sizes") for size in as_sizes(sizes, "sizes").flat})
     delta, variance = not_negative("ridge", ridge), not_negative("noise", noise)
     n_test = len(matrix) - counts[-1] if n_test is None else n_test
     require(

@@ -22,7 +22,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
-from .curve import Curve, Series, as_sizes, whole
+from .curve import Curve, Series, as_count, as_sizes
 from .modes import Modes, blocks, not_negative, same_length, solve_kappa
 
 
@@ -85,7 +85,7 @@ class KernelLearningCurve(Curve):
     def to_curve(self) -> LearningCurve:
         """The same errors as a `LearningCurve`, to fit or to lay over measured ones."""
         pairs = zip(self.sizes, self.error, strict=True)
-        runs = [Run(float(e), dataset_size=whole(p, "sizes")) for p, e in pairs]
+        runs = [Run(float(e), dataset_size=as_count(p, "sizes")) for p, e in pairs]
         return LearningCurve(tuple(runs), loss="mse", task="kernel regression, theory")
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..core.errors import require
 from ..core.random import Rng, generator
+from ..core.settings import whole
 from .activations import Activation, as_activation
 from .kernels import (
     ACTIVATION,
@@ -98,8 +98,8 @@ def ntk_mlp(
     phi = as_activation(activation)
     check_depth(depth)
     check_variances(weight_variance, bias_variance)
-    for name, size in (("inputs", inputs), ("width", width), ("outputs", outputs)):
-        require(size >= 1, f"`{name}` must be a positive integer; not {size!r}.")
+    inputs, width = whole("inputs", inputs), whole("width", width)
+    outputs = whole("outputs", outputs)
     stream = torch.Generator().manual_seed(int(generator(rng).integers(2**62)))
     sizes = [inputs, *[width] * depth, outputs]
     layers: OrderedDict[str, nn.Module] = OrderedDict()

@@ -26,7 +26,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
-from .curve import Curve, Series, as_sizes, whole
+from .curve import Curve, Series, as_count, as_sizes
 from .modes import Modes, blocks, lower_bound, not_negative, resolvent_sum
 from .roots import decreasing_root
 
@@ -108,7 +108,7 @@ def _range(sizes: Floats) -> str:
 
 
 def _finite(size: float, name: str) -> int | None:
-    return None if np.isinf(size) else whole(size, name)
+    return None if np.isinf(size) else as_count(size, name)
 
 
 def linear_random_features(

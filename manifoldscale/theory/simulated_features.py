@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.errors import require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.random import Rng, generator
-from .curve import as_sizes, whole
+from ..core.settings import whole
+from .curve import as_count, as_sizes
 from .modes import Modes, not_negative
 from .readout import readout
 
@@ -48,9 +48,9 @@ def simulate_linear_random_features(
     """
     modes = Modes.of(eigenvalues)
     delta, variance = not_negative("ridge", ridge), not_negative("noise", noise)
-    require(draws >= 1, f"`draws` must be a positive whole number; not {draws!r}.")
+    draws = whole("draws", draws)
     grid = [
-        (whole(N, "features"), whole(n, "samples"))
+        (as_count(N, "features"), as_count(n, "samples"))
         for N in as_sizes(features, "features").flat
         for n in as_sizes(samples, "samples").flat
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 import manifoldscale as ms
 from manifoldscale.core.errors import ManifoldScaleError
@@ -111,3 +112,40 @@ def test_seeds_of_numpy_draw_the_same(rng: Any) -> None:
     assert np.array_equal(
         sphere.sample(20, rng=rng).points, sphere.sample(20, rng=3).points
     )
+
+
+POINTS = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
+NEAR = ms.Cloud(POINTS).neighbors(8)
+PLAN = Plan(TEACHER, (20, 30), (4,), seeds=1, depth=1, n_test=20)
+COUNTS = {  # what takes a whole number, by the name that an error must give
+    "n: sample": lambda v: ms.manifolds.Sphere(3).sample(v),
+    "ambient": lambda v: ms.manifolds.Sphere(3).sample(9, ambient=v),
+    "k: neighbors": lambda v: ms.Cloud(POINTS).neighbors(v),
+    "k: first": lambda v: NEAR.first(v),
+    "n: extract": lambda v: ms.extract(nn.Linear(4, 4), POINTS, n=v),
+    "batch_size": lambda v: ms.extract(nn.Linear(4, 4), POINTS, batch_size=v),
+    "rng: extract": lambda v: ms.extract(nn.Linear(4, 4), POINTS, rng=v),
+    "shard": lambda v: ms.extract(nn.Linear(4, 4), POINTS, store="s", shard=(v, 9)),
+    "n: examples": lambda v: ms.data.load_examples("digits").sample(v),
+    "width: train_one": lambda v: ms.sweeps.train_one(PLAN, v, 20),
+    "dataset_size": lambda v: ms.sweeps.train_one(PLAN, 4, v),
+    "seed: train_one": lambda v: ms.sweeps.train_one(PLAN, 4, 20, v),
+    "dataset_sizes": lambda v: dc.replace(PLAN, dataset_sizes=(v, 30)),
+    "widths": lambda v: dc.replace(PLAN, widths=(v,)),
+    "depth: ntk": lambda v: ms.theory.ntk(POINTS, depth=v),
+    "width: ntk_mlp": lambda v: ms.theory.ntk_mlp(4, v, 2),
+    "dim": lambda v: ms.theory.sphere_spectrum(ms.theory.NTK(), v, 6),
+    "n: spectrum": lambda v: ms.theory.power_law_spectrum(1.0, n=v),
+    "draws": lambda v: ms.theory.simulate_linear_random_features(
+        np.arange(1.0, 50) ** -2, [5], [9], draws=v
+    ),
+}
+
+
+@pytest.mark.parametrize("label", COUNTS)
+@pytest.mark.parametrize("wrong", [True, 4.5, "four", None], ids=repr)
+def test_what_counts_takes_no_other(label: str, wrong: Any) -> None:
+    if wrong is None and label.partition(":")[0] in ("n", "ambient"):
+        pytest.skip("None is every one, or none")
+    with pytest.raises(ManifoldScaleError, match=f"`{label.partition(':')[0]}`"):
+        COUNTS[label](wrong)

@@ -132,9 +132,9 @@ def _on_data(
 
 def _within(sizes: tuple[float, ...], points: int) -> tuple[list[int], list[str]]:
     """The sizes that leave a fifth of the points to test on, and a note of the others."""
-    from ...theory.curve import whole
+    from ...theory.curve import as_count
 
-    asked = [whole(size, "sizes") for size in sizes]
+    asked = [as_count(size, "sizes") for size in sizes]
     kept = [size for size in asked if size <= MOST * points]
     over = [f"{size:,}" for size in asked if size > MOST * points]
     said = (
