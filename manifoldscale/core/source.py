@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import sys
 import sysconfig
+import threading
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
 # What the files of modules held when they were first seen: (spec of the import, contents).
 # A module that is imported keeps its code, whatever becomes of its file.
 _seen: dict[str, tuple[object, bytes]] = {}
+_parsing = threading.Lock()  # CPython 3.11 fails to parse in several threads at once
 
 
 def source_hash(thing: Any) -> str:
@@ -160,12 +162,14 @@ def _file(root: Path, name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _imports(source: bytes, name: str, package: bool) -> set[str]:
+@functools.lru_cache(maxsize=4096)
+def _imports(source: bytes, name: str, package: bool) -> frozenset[str]:
     """Names of modules that a source may import, packages that hold them included."""
     try:
-        tree = ast.parse(source)
+        with _parsing:
+            tree = ast.parse(source)
     except (SyntaxError, ValueError):  # compiled, or broken: it stands for itself
-        return set()
+        return frozenset()
     here = name.split(".") if package else name.split(".")[:-1]
     found = set()
     for node in ast.walk(tree):
@@ -178,7 +182,7 @@ def _imports(source: bytes, name: str, package: bool) -> set[str]:
         elif isinstance(node, ast.Call) and _is_import(node):
             found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
     parts = [one.split(".") for one in found if one]
-    return {".".join(one[: at + 1]) for one in parts for at in range(len(one))}
+    return frozenset(".".join(one[: at + 1]) for one in parts for at in range(len(one)))
 
 
 def _is_import(call: ast.Call) -> bool:

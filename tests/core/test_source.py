@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -102,6 +103,19 @@ def test_what_is_installed_is_its_version() -> None:
     assert source_hash(torch.nn.Linear) == source_hash(torch.nn.functional.relu)
     assert source_hash(np.mean) != source_hash(torch.nn.Linear)
     assert source_hash(len) == source_hash(print)
+
+
+def test_in_many_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(30):
+        body = "\n".join(
+            f"def f{j}(x):\n    return [x + {j} for _ in range(9)]" for j in range(200)
+        )
+        (folder / f"code_of_mine_{i}.py").write_text(f"n = {i}\n{body}\n")
+    modules = [imported(f"code_of_mine_{i}", monkeypatch) for i in range(1)]
+    modules += [importlib.import_module(f"code_of_mine_{i}") for i in range(1, 30)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(source_hash, 4 * modules))
+    assert found == 4 * found[:30] and len(set(found)) == 30
 
 
 SCRIPT = """
