@@ -66,6 +66,20 @@ def show_columns(columns: "Columns | None") -> None:
         out.print(str(columns), style="dim")
 
 
+def refuse_options(names: Sequence[str], why: str) -> None:
+    """A wrong command line where one of these options was given: what has no effect is not
+    taken in silence.
+    """
+    context = click.get_current_context()
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in names
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: {why}.")
+
+
 def show_json(value: Any) -> None:
     click.echo(dumps(value))
 

@@ -8,7 +8,7 @@ import click
 from ..core.errors import require
 from ..core.interval import Interval, number, with_interval
 from ..core.result import Quantity
-from .console import out, show_columns, show_json, show_table
+from .console import out, refuse_options, show_columns, show_json, show_table
 
 if TYPE_CHECKING:
     from ..report.lines import Panel
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from ..scaling.relation import RelationTest
     from ..scaling.relation_table import Pairs
 
+CONSTANTS = {"1/d": 1.0, "2/d": 2.0, "4/d": 4.0}  # c of the relations c / d
 LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
 
 
 @click.command()
 @click.option("--dimension", type=click.FloatRange(0, min_open=True), metavar="D")
 @click.option("--stderr", type=click.FloatRange(0), default=0.0, help="Of the dimension.")
-@click.option("--law", type=click.Choice(LAWS), help="By default all that apply.")
+@click.option("--law", type=click.Choice(LAWS), help="By default all; 4/d of --table.")
 @click.option("--loss", default="mse", show_default=True, help="mse, cross_entropy, abs^p.")
 @click.option("--label-noise", type=click.FloatRange(0), default=0.0, help="Its deviation.")
 @click.option("--smoothness", type=float, help="s of 2s/d, nu of 2nu/d.")
@@ -51,19 +52,22 @@ def predict(
     """Exponents that a dimension implies; their relation over many data sets.
 
     With --dimension: the resolution-limited exponents, and what equality rests on. With
-    --table: is alpha = 4/d? The columns are `dimension`, `alpha`, their errors
-    `dimension_stderr`, `alpha_stderr` or the ends of their intervals, `dimension_low`,
-    `dimension_high`, `alpha_low`, `alpha_high`, and, if there are any, `group` (what should
-    not matter, such as the architecture) and `dataset` (where rows share one). Usual other
-    names are read; what was read, and what was not, is printed.
+    --table: is alpha = 4/d, or another --law? The columns are `dimension`, `alpha`, their
+    errors `dimension_stderr`, `alpha_stderr` or the ends of their intervals,
+    `dimension_low`, `dimension_high`, `alpha_low`, `alpha_high`, and, if there are any,
+    `group` (what should not matter, such as the architecture) and `dataset` (where rows
+    share one). Usual other names are read; what was read, and what was not, is printed.
     """
     if (dimension is None) == (path is None):
         raise click.UsageError("Give one of --dimension and --table.")
     if path is not None:
         from ..scaling.relation_table import read_pairs
 
+        refuse_options(["stderr", "loss", "label_noise", "smoothness"], "needs --dimension")
+        if law is not None and law not in CONSTANTS:
+            raise click.UsageError(f"--table tests {', '.join(CONSTANTS)}; not {law}.")
         pairs = read_pairs(path)
-        found = _relation(pairs)
+        found = _relation(pairs, CONSTANTS[law or "4/d"])
         if figure is not None:
             from ..report.lines import save_panels
 
@@ -127,10 +131,12 @@ def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
         )
 
 
-def _relation(pairs: "Pairs") -> "RelationTest":
+def _relation(pairs: "Pairs", constant: float) -> "RelationTest":
     from ..scaling.relation import test_relation
 
-    return test_relation(pairs.dimension, pairs.alpha, pairs.groups, pairs.datasets)
+    return test_relation(
+        pairs.dimension, pairs.alpha, pairs.groups, pairs.datasets, constant
+    )
 
 
 def _show_relation(

@@ -63,7 +63,9 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
         f"{len(unique):,} rows are {len(groups):,} networks{differ}: the {word} row of "
         f"each (row='last', 'best' or 'all'; --row)"
     )
-    return Kept(picked, by, "; ".join(filter(None, (said, one))))
+    open_ended = sum(not table.ends_with_a_loss(group, by) for group in groups)
+    ends = f"{open_ended:,} of them end on a row without a loss" if open_ended else ""
+    return Kept(picked, by, "; ".join(filter(None, (said, one, ends))))
 
 
 @dc.dataclass(frozen=True)
@@ -89,13 +91,13 @@ class _Log:
         return [
             name
             for name in self.columns.unread
-            if is_of_kind(name) and len({row[name] for row in self.rows}) > 1
+            if is_of_kind(name) and self.distinct(name) > 1
         ]
 
     @property
     def tells_runs_apart(self) -> bool:
         """Whether a seed or the name of a run does."""
-        seeds = [name for name in self.seed if len({row[name] for row in self.rows}) > 1]
+        seeds = [name for name in self.seed if self.distinct(name) > 1]
         return bool(seeds or self.names)
 
     @property
@@ -104,15 +106,14 @@ class _Log:
         return [
             name
             for name in self.varying(is_run_name)
-            if len({str(row[name]) for row in self.rows}) < len(self.rows)
+            if self.distinct(name) < len(self.rows)
         ]
 
     @property
     def names_every_row(self) -> bool:
         """Whether each row has the name of a run of its own."""
         return any(
-            is_name_of_a_run(name)
-            and len({str(row[name]) for row in self.rows}) == len(self.rows)
+            is_name_of_a_run(name) and self.distinct(name) == len(self.rows)
             for name in self.columns.unread
         )
 
@@ -123,9 +124,10 @@ class _Log:
         if not times and self.tells_runs_apart:
             times = self.varying(lambda name: is_clock(name) and self.is_numeric(name))
         times = [name for name in times if self.is_log_by(name)]
-        return max(
-            times, key=lambda name: len({row[name] for row in self.rows}), default=None
-        )
+        return max(times, key=self.distinct, default=None)
+
+    def distinct(self, name: str) -> int:
+        return len({str(row[name]) for row in self.rows})
 
     def is_log_by(self, name: str) -> bool:
         """Whether the column changes within a network. Where nothing tells runs apart, a
@@ -189,7 +191,7 @@ class _Log:
 
     def recurs(self, name: str) -> bool:
         """Whether its values stand in two rows each, on average: no outcome does."""
-        return 2 * len({str(row[name]) for row in self.rows}) <= len(self.rows)
+        return 2 * self.distinct(name) <= len(self.rows)
 
     def crosses(self, name: str, keys: Sequence[str], by: str) -> bool:
         """Whether its values go through the same steps, as those of a setting do; a
@@ -201,6 +203,11 @@ class _Log:
             return sum(len({row[by] for row in group}) for group in groups)
 
         return 2 * steps([*keys, name]) >= 3 * steps(keys) and self.recurs(name)
+
+    def ends_with_a_loss(self, group: list[Row], by: str | None) -> bool:
+        """It does not where validation is logged now and then, or where training failed."""
+        last = group[-1] if by is None else max(group, key=lambda r: _number(r[by], -1.0))
+        return as_number(last[self.loss]) is not None
 
     def pick(self, group: list[Row], by: str | None, choice: str) -> Row:
         """Of the rows that hold a loss, where any does."""

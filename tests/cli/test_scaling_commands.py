@@ -160,6 +160,8 @@ def test_fit_says_what_is_wrong_with_the_joint_law(here: Path) -> None:
         (["predict", "--dimension", "3", "--smoothness", "2"], 1, "needs --law"),
         (["predict", "--dimension", "1", "--stderr", "3"], 1, "may be zero"),
         (["predict", "--table", "one.csv"], 1, "needs a column 'dimension'"),
+        (["predict", "--table", "pairs.csv", "--stderr", "1"], 2, "needs --dimension"),
+        (["predict", "--table", "pairs.csv", "--law", "2s/d"], 2, "tests 1/d, 2/d, 4/d"),
     ],
 )
 def test_input_that_cannot_be_used(arguments: list[str], code: int, message: str) -> None:
@@ -312,6 +314,13 @@ def test_predict_reads_errors_under_their_usual_names(errors: dict) -> None:
     found = json.loads(call("predict", "--table", "errors.csv", "--json").stdout)
     assert found["n_below"] == 0 and min(found["p_bound"]) > 0.05
     assert found["columns"]["not_read"] == [] and found["caveats"] == []
+
+
+def test_predict_tests_the_law_that_is_asked_for() -> None:
+    """It was always 4/d, whatever was asked; r = alpha d / c."""
+    for law, ratio in (("1/d", 4), ("2/d", 2), ("4/d", 1)):
+        printed = call("predict", "--table", "pairs.csv", "--law", law, "--json").stdout
+        assert json.loads(printed)["ratio"] == pytest.approx(ratio)
 
 
 def test_predict_reads_the_tables_that_this_package_writes() -> None:

@@ -110,6 +110,10 @@ def test_noise_is_in_the_prediction_as_in_the_measurement() -> None:
         (["dynamics", "--train", "2000"], "1,797"),
         (["dynamics", "--steps", "0.5"], "whole numbers"),
         (["phase", "--low", "3", "--high", "2"], "--high"),
+        (["learning-curve", "--kernel", "laplace"], "--kernel: needs DATA"),
+        (["learning-curve", "digits", "--alpha", "2"], "without DATA"),
+        (["spectrum", "--kernel", "laplace", "--depth", "2"], "--kernel nngp and ntk only"),
+        (["spectrum", "--nu", "2.5"], "--nu: of --kernel matern only"),
         (["phase", "--figure", "no/where.png"], "folder does not exist"),
     ],
 )

@@ -1,5 +1,6 @@
 """Rows that are one network, and settings by which rows are no repeats."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,6 +60,18 @@ def test_losses_that_are_not_logged_at_every_step() -> None:
     ]
     last = [row["loss"] for row in rows if row["step"] == 56]
     np.testing.assert_array_equal(read(rows).losses, last)
+    assert "12 of them end on a row without a loss" in str(read(rows))
+    failed = [
+        row
+        | {"loss": math.nan if row["n_train"] == 800 and row["step"] > 50 else row["loss"]}
+        for row in log("step", 60)
+    ]
+    assert "2 of them end on a row without a loss" in str(read(failed))
+
+
+def test_cells_that_are_lists_are_no_trouble() -> None:
+    rows = [row | {"steps": [1, 2], "run": {"name": [row["seed"]]}} for row in log("t", 1)]
+    assert read(rows).columns.unread == ("t", "acc", "lr", "steps", "run.name")
 
 
 def test_runs_are_told_apart_by_seeds_names_and_settings() -> None:

@@ -9,8 +9,16 @@ import numpy as np
 
 from ...core.errors import require
 from ...core.interval import number
+from ..console import refuse_options
 from ..sheet import Numbers, Sheet, sheet_command
-from .options import KERNELS, kernel_value, labels_noise_options, network_options, option
+from .options import (
+    KERNELS,
+    NETWORK,
+    kernel_value,
+    labels_noise_options,
+    network_options,
+    option,
+)
 
 if TYPE_CHECKING:
     from ...core.learning_curve import LearningCurve
@@ -46,7 +54,11 @@ def learning_curve(data: str | None, **settings: Any) -> Sheet:
     On a power-law spectrum; or, with DATA (a name from `manifoldscale datasets`, or a file
     with labels), predicted from the spectrum of the kernel on the data and measured there.
     """
-    return _on_power_law(**settings) if data is None else _on_data(data, **settings)
+    if data is None:
+        refuse_options(["kernel", "points", "nu", "seed", *NETWORK], "needs DATA")
+        return _on_power_law(**settings)
+    refuse_options(["alpha", "target_decay"], "of a power-law spectrum, without DATA")
+    return _on_data(data, **settings)
 
 
 def _on_power_law(

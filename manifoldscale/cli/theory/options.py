@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..console import refuse_options
+
 if TYPE_CHECKING:
     from ...theory.kernel import Kernel
 
@@ -13,6 +15,7 @@ KERNELS = ("nngp", "ntk", "laplace", "matern", "gaussian")
 # Beyond these, powers of a variance over some layers are no numbers any more.
 BIAS = click.FloatRange(0, 1e6)
 NOISE = click.FloatRange(0, 1e15)
+NETWORK = ("depth", "activation", "weight_variance", "bias_variance")
 Command = Callable[..., Any]
 
 
@@ -43,6 +46,10 @@ def labels_noise_options(command: Command) -> Command:
 def kernel_value(name: str, nu: float, network: dict[str, Any]) -> "Kernel":
     from ... import theory as exact
 
+    if name != "matern":
+        refuse_options(["nu"], "of --kernel matern only")
+    if name not in ("nngp", "ntk"):
+        refuse_options(NETWORK, "of --kernel nngp and ntk only")
     if name == "matern":
         return exact.Matern(nu=nu)
     if name in ("nngp", "ntk"):
