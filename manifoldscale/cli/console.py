@@ -61,9 +61,9 @@ def show_table(
 
 
 def show_columns(columns: "Columns | None") -> None:
-    """Which columns of a table were read, as one paragraph."""
+    """Which columns of a table were read, on one line however long it is."""
     if columns is not None:
-        out.print(str(columns), style="dim")
+        out.print(str(columns), style="dim", soft_wrap=True)
 
 
 def refuse_options(names: Sequence[str], why: str) -> None:

@@ -150,7 +150,10 @@ def predict_exponent(
     """
     largest = _largest(dim)
     value, interval = _dimension(largest)
-    require(label_noise >= 0, f"`label_noise` must be >= 0; not {label_noise}.")
+    require(
+        is_real(label_noise) and label_noise >= 0,
+        f"`label_noise` must be a number of at least 0; not {label_noise!r}.",
+    )
     for name in met:
         one_of("met", name, CONDITIONS)
     require(
@@ -230,7 +233,7 @@ def _law(law: str, order: float, noisy: bool, given: float | None) -> Law:
     one_of("law", law, LAWS)
     if law in ("2s/d", "2nu/d"):
         require(
-            given is not None and 0 < given < math.inf,
+            given is not None and is_real(given) and 0 < given < math.inf,
             f"{law} needs a positive `smoothness`; not {given!r}.",
         )
         require(order == 2, f"{law} needs a loss quadratic near its minimum.")

@@ -1,8 +1,6 @@
 """The irreducible loss as a user states it, and as it is printed."""
 
-import numpy as np
-
-from ..core.errors import require
+from ..core.errors import is_real, require
 from ..core.interval import Interval, number
 
 
@@ -14,11 +12,7 @@ def stated_floor(
     smallest : the smallest mean loss, below which it must lie; choices : what the caller
     takes, in words.
     """
-    stated = (
-        floor in ("free", "zero")
-        if isinstance(floor, str)
-        else isinstance(floor, int | float | np.number)
-    )
+    stated = floor in ("free", "zero") if isinstance(floor, str) else is_real(floor)
     require(stated, f"`floor` must be {choices}; not {floor!r}.")
     if floor == "free":
         return None

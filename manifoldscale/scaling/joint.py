@@ -29,7 +29,7 @@ from scipy import optimize, stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import require
+from ..core.errors import is_real, require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
@@ -140,7 +140,7 @@ def fit_joint(
     check_level(level)
     grid = grid_of(curve, axis)
     require(
-        kappa is None or (isinstance(kappa, int | float) and 0 < kappa < math.inf),
+        kappa is None or (is_real(kappa) and 0 < kappa < math.inf),
         f"`kappa` must be positive, or None to fit it; not {kappa!r}.",
     )
     known = stated_floor(floor, float(grid.loss.min()))

@@ -20,7 +20,7 @@ from scipy import optimize, stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import require
+from ..core.errors import is_real, require
 from ..core.interval import Interval, check_level, number
 from ..core.result import Result
 from ..core.style import BLUE, draw_interval, drawing, name_heights
@@ -187,7 +187,10 @@ def test_relation(
             labels is None or len(labels) == n,
             f"`{name}` must have a label for each of the {n} entries.",
         )
-    require(constant > 0, f"`constant` must be positive; not {constant!r}.")
+    require(
+        is_real(constant) and 0 < constant < math.inf,
+        f"`constant` must be positive and finite; not {constant!r}.",
+    )
     log_ratio = alpha.value + d.value - math.log(constant)
     error = np.hypot(alpha.error, d.error)
     pooled = pool(log_ratio, error, level)

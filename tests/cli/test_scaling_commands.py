@@ -246,6 +246,8 @@ def test_fit_takes_the_row_and_the_columns_that_are_named() -> None:
     chosen = ("--loss-column", "val_loss", "--size-column", "data=N", "--floor", "zero")
     said = said_by("fit", "log.csv", *chosen)
     assert "120 rows are 12 networks, which differ in step: the last row" in said
+    first = call("fit", "log.csv", *chosen).stdout.splitlines()[0]
+    assert first.startswith("read: ") and first.endswith("--row)")  # one line
     best = json.loads(call("fit", "log.csv", *chosen, "--row", "best", "--json").stdout)
     assert best["columns"]["logged"] == "step"
     assert best["fits"][0]["fit"]["alpha"] == pytest.approx(0.5)

@@ -284,6 +284,26 @@ def test_a_dimension_that_was_given_has_no_interval() -> None:
     assert str(ms.predict_exponent(11.8)) == "alpha >= 0.339 (law 4/d, d = 11.8, given)"
 
 
+@pytest.mark.parametrize("wrong", [None, "0.1", math.nan, -1.0, [0.1]])
+def test_settings_that_are_no_numbers(wrong: object) -> None:
+    pairs = [(1.0, 0.1), (0.5, 0.1), (0.4, 0.1)]
+    grid = LearningCurve.from_frame(
+        [{"D": d, "P": p, "loss": 1 / d + 1 / p} for d in range(1, 5) for p in range(1, 5)]
+    )
+    calls = {
+        "label_noise": lambda: ms.predict_exponent(8, label_noise=wrong),
+        "smoothness": lambda: ms.predict_exponent(8, "2s/d", smoothness=wrong),
+        "constant": lambda: ms.test_relation([4, 8, 10], pairs, constant=wrong),
+        "floor": lambda: ms.fit_power_law(X, X**-0.5, floor=wrong),
+        "loss": lambda: ms.Reference(math.inf, wrong, 0.1),
+    }
+    if wrong is not None:
+        calls["kappa"] = lambda: ms.fit_joint(grid, kappa=wrong)
+    for name, call in calls.items():
+        with pytest.raises(ms.ManifoldScaleError, match=f"`{name}`"):
+            call()
+
+
 def test_every_result_says_a_level_that_is_not_the_usual_one() -> None:
     rng = np.random.default_rng(0)
     rows = [
