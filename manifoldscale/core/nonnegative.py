@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import Floats
 
-OPTIMAL = 1e-7  # of the size of a column times that of the target
+OPTIMAL = 1e-11  # of the size of a column times that of the target
 
 
 def nonnegative(columns: Floats, target: Floats) -> tuple[Floats, float]:
@@ -24,7 +24,7 @@ def nonnegative(columns: Floats, target: Floats) -> tuple[Floats, float]:
         weights, residual = nnls(columns, target, maxiter=30 * columns.shape[1])
         if _is_optimal(columns, target, weights):
             return weights, float(residual)
-    except RuntimeError:
+    except (RuntimeError, np.linalg.LinAlgError):
         pass
     weights = lsq_linear(columns, target, (0, np.inf), method="bvls", tol=1e-14).x
     return weights, float(np.linalg.norm(columns @ weights - target))

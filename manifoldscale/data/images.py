@@ -79,13 +79,14 @@ def _pixels(image: Any, file: Path) -> Array:
     try:
         with image.open(file) as opened:
             mode = str(opened.mode)
-            deep = mode.startswith("I;16")
+            # Pillow 10 opens a PNG of 16 bits with this mode of 32.
+            deep = mode.startswith("I;16") or (mode == "I" and opened.format == "PNG")
             kept = opened if deep else opened.convert("L" if mode in GREY else "RGB")
             array = np.asarray(kept, dtype=np.float32)
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises
         raise ManifoldScaleError(f"{file} cannot be read as an image: {error}") from error
     require(
-        mode not in ("I", "F"),
+        deep or mode not in ("I", "F"),
         f"{file} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
         "bits, or name a function of yours, py:module:loader.",
     )

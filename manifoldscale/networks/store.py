@@ -25,10 +25,11 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, require
+from ..core.locks import knows_locks
 from ..core.serialize import plain
 
 FORMAT = 1
@@ -133,13 +134,15 @@ class Store:
         place = self.path / JOURNAL / f"{writer}.jsonl"
         with refused(self.path):
             place.parent.mkdir(exist_ok=True)
-            lock = FileLock(f"{place}.lock")
+            soft = not knows_locks(place.parent)
+            lock = SoftFileLock(f"{place}.in-use") if soft else FileLock(f"{place}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:
+                left = f" If none is, one was killed: remove {lock.lock_file!r}." * soft
                 raise ManifoldScaleError(
                     f"`store`: another process is writing to {str(self.path)!r} as "
-                    f"{writer!r}; wait for it, or divide the work by `shard`."
+                    f"{writer!r}; wait for it, or divide the work by `shard`.{left}"
                 ) from None
         try:
             with refused(self.path), place.open("ab") as file:

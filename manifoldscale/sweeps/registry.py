@@ -1,6 +1,5 @@
 """The registry: finished runs in one SQLite file."""
 
-import errno
 import json
 import logging
 import os
@@ -14,14 +13,14 @@ from typing import Any
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ..core.errors import ManifoldScaleError
+from ..core.locks import knows_locks
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (key TEXT PRIMARY KEY, record TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 ASKED = 500  # keys in one query
-# What a disk without locks answers, and SQLite where its log cannot be shared.
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
+# What SQLite answers where its log cannot be shared.
 NO_SHARED_MEMORY = ("locking protocol", "disk I/O error", "unable to open database file")
 LOG = logging.getLogger(__name__)
 
@@ -60,10 +59,10 @@ class Registry:
     def _locked(self) -> BaseFileLock:
         """The lock, held: of the system, or a file where the disk has no locks."""
         try:
-            return self._held(FileLock(f"{self.path}.lock"))
-        except (NotImplementedError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
-                raise self._unusable(error) from error
+            if knows_locks(self.path.parent):
+                return self._held(FileLock(f"{self.path}.lock"))
+        except OSError as error:
+            raise self._unusable(error) from error
         file = f"{self.path}.in-use"
         LOG.warning(
             "The disk of the registry %s knows no locks: while a sweep runs, the file %s "

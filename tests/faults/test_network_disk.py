@@ -8,7 +8,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from torch import nn
 
 import manifoldscale as ms
 from manifoldscale.sweeps import Plan, TeacherStudent, Training, run
@@ -112,3 +114,14 @@ def test_without_locks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
 def test_other_errors_are_none_of_a_disk_without_locks(tmp_path: Path) -> None:
     with pytest.raises(ms.ManifoldScaleError, match="`registry`"):
         run(PLAN, tmp_path / "runs.sqlite")
+
+
+@pytest.mark.parametrize("no_locks", [errno.ENOLCK, errno.EOPNOTSUPP], indirect=True)
+def test_a_store_without_locks(no_locks: None, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((30, 4), np.float32)
+    net = nn.Linear(4, 3)
+    reps = ms.extract(net, x, "@input", store=tmp_path / "s")
+    np.testing.assert_array_equal(reps["@input"].points, x)
+    (tmp_path / "s" / "@journal" / "0-of-1.jsonl.in-use").touch()
+    with pytest.raises(ms.ManifoldScaleError, match="If none is, one was killed: remove"):
+        ms.extract(net, x, "@input", store=tmp_path / "s")
