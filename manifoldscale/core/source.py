@@ -77,7 +77,9 @@ def foreign_code(value: Any) -> dict[str, str]:
 
 
 def _module(thing: Any) -> types.ModuleType | None:
-    """The module of a thing; None for a script that is run and for a notebook."""
+    """The module of a thing; None where it has no file to be told by: for a script that is
+    run, a notebook, and what was made by `exec`.
+    """
     if isinstance(thing, functools.partial):
         return _module(thing.func)
     if isinstance(thing, types.ModuleType):
@@ -88,7 +90,12 @@ def _module(thing: Any) -> types.ModuleType | None:
     else:
         name = getattr(thing, "__module__", None) or type(thing).__module__
         found = sys.modules.get(name, types.ModuleType(str(name)))
-    return None if found.__name__ in MAIN else found
+    made = found.__name__ not in sys.builtin_module_names and not _has_file(found)
+    return None if found.__name__ in MAIN or made else found
+
+
+def _has_file(module: types.ModuleType) -> bool:
+    return Path(str(getattr(module, "__file__", None))).is_file()
 
 
 def _parts(thing: Any) -> Iterator[bytes]:
@@ -111,7 +118,7 @@ def _parts(thing: Any) -> Iterator[bytes]:
 def _installed(module: types.ModuleType) -> str:
     """Name and version of what is no code of the user's; empty where it is."""
     top = module.__name__.partition(".")[0]
-    if not Path(str(getattr(module, "__file__", None))).is_file():  # built in
+    if not _has_file(module):  # built in
         return top
     places = [Path(sysconfig.get_path(key)) for key in ("stdlib", "purelib", "platlib")]
     folders = Path(str(module.__file__)).resolve().parents
@@ -209,7 +216,7 @@ def _compiled(thing: Any, done: set[int]) -> Iterator[bytes]:
         yield thing.co_code
         yield from _compiled(thing.co_consts, done)
     elif isinstance(thing, types.ModuleType):
-        yield from [] if thing.__name__ in MAIN else _parts(thing)
+        yield from [] if _module(thing) is None else _parts(thing)
     elif _module(thing) is not None:
         yield from _parts(thing if isinstance(thing, DEFINED) else type(thing))
     elif isinstance(thing, types.FunctionType):

@@ -11,6 +11,7 @@ import pytest
 
 import manifoldscale as ms
 from manifoldscale.core.source import check_unchanged, source_hash
+from manifoldscale.data import python_function
 
 
 @pytest.fixture
@@ -105,6 +106,25 @@ def test_what_is_installed_is_its_version() -> None:
     assert source_hash(len) == source_hash(print)
 
 
+@pytest.mark.parametrize("name", ["net", "Net"])
+def test_code_without_a_file(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What `exec` made is told by its compiled code."""
+
+    def made(number: int) -> str:
+        module = ModuleType("code_of_mine_in_memory")
+        code = f"def helper(): return {number}\ndef net(): return helper()\n"
+        code += "class Net:\n    def forward(self): return helper()\n"
+        exec(code, module.__dict__)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        assert python_function(f"py:{module.__name__}:{name}") is getattr(module, name)
+        assert source_hash(getattr(module, name)) == source_hash(
+            f"py:{module.__name__}:{name}"
+        )
+        return source_hash(getattr(module, name))
+
+    assert made(1) == made(1) != made(2)
+
+
 def test_in_many_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(30):
         body = "\n".join(
@@ -119,6 +139,7 @@ def test_in_many_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SCRIPT = """
+from manifoldscale.data import python_function
 from manifoldscale.core.source import source_hash
 {extra}
 WIDTH = {width}
