@@ -326,6 +326,8 @@ def _listed(mapping: Mapping[str, Any], between: str = " ") -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
+    if isinstance(value, Mapping) and value:
+        return "; ".join(f"{key}: {_shown(item)}" for key, item in value.items())
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
