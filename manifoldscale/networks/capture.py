@@ -63,14 +63,16 @@ class Capture:
         self.tensors: dict[str, Tensor] = {}
         self._calls: Counter[str] = Counter()
         self._exit = contextlib.ExitStack()
+        wanted = set(map(module_name, self.sites))
+        named = modules_by_name(self.network).items()
+        self._modules = {name: module for name, module in named if name in wanted}
 
     def __enter__(self) -> "Capture":
-        wanted = set(map(module_name, self.sites))
         with contextlib.ExitStack() as undo:
             undo.enter_context(hookable(self.network))
             if self.evaluate:
                 undo.enter_context(eval_mode(self.network))
-            hook(self.network, self._keep, undo, wanted, self._begin)
+            hook(self.network, self._keep, undo, self._modules, self._begin)
             self._exit = undo.pop_all()
         return self
 
@@ -133,10 +135,10 @@ def hook(
     network: nn.Module,
     keep: Keep,
     undo: contextlib.ExitStack,
-    wanted: Collection[str] | None = None,
+    modules: Mapping[str, nn.Module],
     begin: Callable[[], None] = lambda: None,
 ) -> None:
-    """Call `keep(site, module, value)` for what each module is given and gives.
+    """Call `keep(site, module, value)` for what each of the modules is given and gives.
 
     Sites are named by module and call: `fc`, `fc:in`, `fc#2`. Hooks go when `undo` closes.
     """
@@ -165,12 +167,11 @@ def hook(
     # The network's own input comes first, before any module's.
     first = network.register_forward_pre_hook(start, with_kwargs=True)
     undo.callback(first.remove)
-    for name, module in modules_by_name(network).items():
-        if wanted is None or name in wanted:
-            # Inputs are read before the call, which may change them in place.
-            enter = module.register_forward_pre_hook(before(name), with_kwargs=True)
-            undo.callback(enter.remove)
-            undo.callback(module.register_forward_hook(after(name)).remove)
+    for name, module in modules.items():
+        # Inputs are read before the call, which may change them in place.
+        enter = module.register_forward_pre_hook(before(name), with_kwargs=True)
+        undo.callback(enter.remove)
+        undo.callback(module.register_forward_hook(after(name)).remove)
 
 
 def _numbered(name: str, calls: Counter[str]) -> str:
@@ -193,7 +194,10 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str,
 def eval_mode(network: nn.Module) -> Iterator[None]:
     """Eval mode, without gradients; each module's own flag is restored."""
     flags = [(module, module.training) for module in network.modules()]
-    network.eval()
+    if any(flag for _, flag in flags):  # to set the flags of every batch anew takes time
+        network.eval()
+    else:
+        flags = []
     try:
         with torch.no_grad():
             yield

@@ -142,7 +142,7 @@ def _recorded(network: nn.Module, inputs: Any) -> _Record:
     with contextlib.ExitStack() as undo:
         undo.enter_context(hookable(network))
         undo.enter_context(eval_mode(network))
-        hook(network, record.keep, undo)
+        hook(network, record.keep, undo, modules_by_name(network))
         stream = undo.enter_context(DrawsFrom(0))
         try:
             call(network, examples)

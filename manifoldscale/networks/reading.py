@@ -70,6 +70,7 @@ class Reading:
         current = _Current(self)
         reduces = current.reduces()
         stop = not any(hasattr(module, "_hf_hook") for module in self.network.modules())
+        capture = Capture(self.network, reduces, stop=stop)
         padding_is_known = False
         for batch in batches:
             current.begin(batch)
@@ -79,7 +80,7 @@ class Reading:
                 if not padding_is_known and batch.is_left_padded:
                     check_left(self.network, batch.inputs)
                     padding_is_known = True
-                capture = undo.enter_context(Capture(self.network, reduces, stop=stop))
+                undo.enter_context(capture)
                 if self.is_random:
                     seed = int(hashed(self.seed, batch.rows.ids[0])) >> 1
                     undo.enter_context(DrawsFrom(seed))

@@ -65,10 +65,11 @@ def hookable(model: nn.Module) -> Iterator[None]:
     Compiled code does not see hooks that came after it; replicas of `DataParallel` would
     run them at the same time; and the fused transformer layer calls none of its modules.
     """
+    modules = list(model.modules())
     with contextlib.ExitStack() as undo:
-        if any(map(_is_compiled, model.modules())):
+        if any(map(_is_compiled, modules)):
             undo.enter_context(torch.compiler.set_stance("force_eager"))
-        for module in model.modules():
+        for module in modules:
             if isinstance(module, nn.DataParallel):
                 replicas: Any = module
                 undo.callback(setattr, replicas, "device_ids", replicas.device_ids)

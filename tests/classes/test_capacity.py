@@ -195,7 +195,7 @@ def test_few_classes_against_linear_programmes(kind: str, classes: int, bias: bo
     assert classes / found.value == pytest.approx(
         fewest.mean(), abs=4 * math.hypot(error, own)
     )
-    assert found.value <= 2 + 4 * found.stderr_probes + 1e-9
+    assert found.value <= 2 + 4 * found.stderr_probes + 1e-8
 
 
 def test_the_solver_of_another_release_changes_nothing(
