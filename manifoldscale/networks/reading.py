@@ -15,6 +15,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.random import hashed
 from .batches import FEWEST_ROWS, Batch, filled
 from .capture import Capture, Reduce
+from .collate import NO_LABEL
 from .draws import DrawsFrom
 from .dry_run import EXAMPLES, DryRun, dry_run
 from .padding import check_left
@@ -193,8 +194,29 @@ def joined(blocks: Sequence[Block]) -> Block:
     return Block(
         arrays=arrays,
         ids=np.concatenate([block.ids for block in blocks]),
-        labels=np.concatenate(known) if known and len(known) == len(labels) else None,
+        labels=_all_labels(known) if known and len(known) == len(labels) else None,
         grouped=blocks[0].grouped,
+    )
+
+
+def _all_labels(parts: Sequence[Array]) -> Array:
+    """The labels of all batches; those of tokens, which each batch pads for itself, are
+    padded to one length.
+    """
+    widths = {part.shape[1:] for part in parts}
+    if len(widths) == 1:
+        return np.concatenate(parts)
+    require(
+        all(part.ndim == 2 and part.dtype.kind in "iu" for part in parts),
+        f"Labels of several shapes, as {sorted(widths)[:2]}, do not belong together: leave "
+        "them out, or give one an example.",
+    )
+    longest = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [
+            np.pad(part, ((0, 0), (0, longest - part.shape[1])), constant_values=NO_LABEL)
+            for part in parts
+        ]
     )
 
 

@@ -159,6 +159,12 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     inputs = _arrays(pair[0])
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
     n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
+    if isinstance(inputs, Mapping):
+        counts = {name: int(array.shape[0]) for name, array in inputs.items()}
+        require(
+            set(counts.values()) == {n},
+            f"The arrays of `data` must hold as many examples each; they hold {counts}.",
+        )
     require(
         labels is None or (labels.ndim >= 1 and len(labels) == n),
         f"There must be one label for each of the {n} examples; there are "

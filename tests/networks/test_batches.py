@@ -311,3 +311,15 @@ def test_tables_and_tuples_are_told_apart() -> None:
 def test_a_device_that_is_not_there_is_one_clear_error(device: str) -> None:
     with pytest.raises(ManifoldScaleError, match="`device`"):
         read(X, device=device)
+
+
+def test_arrays_by_name_hold_as_many_examples() -> None:
+    data = {"input_ids": np.ones((5, 3), int), "attention_mask": np.ones((4, 3), int)}
+    with pytest.raises(ManifoldScaleError, match="'attention_mask': 4"):
+        read(data, Words(), "mix", points="mean")
+
+
+def test_labels_of_tokens_are_padded_as_the_tokens() -> None:
+    rows = [{"input_ids": text, "labels": text} for text in TEXTS]
+    found = read(Items(rows), Words(), "mix", points="mean", batch_size=1)
+    assert found.labels.tolist() == [text + [-100] * (7 - len(text)) for text in TEXTS]
