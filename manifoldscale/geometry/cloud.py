@@ -63,10 +63,14 @@ class Cloud:
             f"`{name}` must have one entry for each of the {len(self.points)} points; "
             f"its shape is {array.shape}.",
         )
+        gone = np.zeros(array.shape, bool)
         if array.dtype.kind == "O":
-            gone = np.array([_is_missing(value) for value in array.ravel()])
-            if gone.any():
-                refuse_missing(gone.reshape(array.shape), name, "missing")
+            flat = [_is_missing(value) for value in array.ravel()]
+            gone = np.array(flat).reshape(array.shape)
+        elif name != "labels" and array.dtype.kind in "fmM":  # a label may be a quantity
+            gone = np.isnan(array) if array.dtype.kind == "f" else np.isnat(array)
+        if gone.any():
+            refuse_missing(gone, name, "missing")
         return array
 
     def __len__(self) -> int:

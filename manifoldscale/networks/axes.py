@@ -66,13 +66,14 @@ def by_response(shape: Shape, batch: int, places: Iterable[int]) -> str:
     return _letters(len(shape), batch, found[0]) if places and len(found) == 1 else ""
 
 
-def by_layer(module: nn.Module, ndim: int, batch: int) -> str:
+def by_layer(module: nn.Module, ndim: int, batch: int, path: str = "") -> str:
     """Letters where a layer of torch reads or writes the tensor; "" where it does not tell.
 
     A subclass tells if it computes as torch's own class does: one with a `forward` of its
-    own may turn the axes.
+    own may turn the axes. `path` is the place of the tensor in what the layer gives: states
+    of a recurrent layer have an axis of layers, which is none of places.
     """
-    if not _is_of_torch(module):
+    if not _is_of_torch(module) or (isinstance(module, nn.RNNBase) and path[:1] == "1"):
         return ""
     rest = [axis for axis in range(ndim) if axis != batch]
     if isinstance(module, _FIRST):
@@ -81,6 +82,26 @@ def by_layer(module: nn.Module, ndim: int, batch: int) -> str:
     if isinstance(module, _LAST) and len(normed) == 1:
         return _letters(ndim, batch, rest[-1])
     return ""
+
+
+def keeps_axes(module: nn.Module) -> bool:
+    """Whether a layer of torch works along the last axis, whatever that holds, and leaves
+    the meaning of all axes as it was.
+    """
+    return _is_of_torch(module) and isinstance(
+        module, nn.Linear | nn.LayerNorm | nn.RMSNorm
+    )
+
+
+def contradicts(letters: str, shape: Shape, known: Iterable[tuple[str, Shape]]) -> bool:
+    """Whether tensors of the same sizes are known whose features are of another size: a
+    linear layer that mixes tokens reads them with features and tokens exchanged.
+    """
+    size = shape[letters.index("C")]
+    return any(
+        sorted(shape) == sorted(other) and other[word.index("C")] != size
+        for word, other in known
+    )
 
 
 def unknown_axes(ndim: int, batch: int) -> str:

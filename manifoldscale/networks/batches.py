@@ -14,7 +14,13 @@ from ..core.errors import ManifoldScaleError, require
 from ..geometry.points import device_of as device_named
 from .collate import Columns
 from .models import device_of, dtype_of
-from .padding import is_left, mask_of, with_positions
+from .padding import (
+    decoder_mask_of,
+    is_left,
+    mask_of,
+    refuse_unmasked,
+    with_positions,
+)
 from .points import Rows
 
 LABELS = ("labels", "label", "y")
@@ -47,13 +53,14 @@ def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -
     place = device_of(model) if device is None else device_named(device)
     tensors = _tensors(inputs, place, dtype_of(model))
     n = len(first_of(tensors))
-    mask = None
+    mask = other = None
     if isinstance(tensors, dict):
-        mask = mask_of(tensors)
+        refuse_unmasked(tensors, model)
+        mask, other = mask_of(tensors), decoder_mask_of(tensors)
         tensors = with_positions(_accepted(tensors, inputs, model), model)
     ids = np.arange(n) if ids is None else ids[:n]
     known = None if labels is None else as_numpy(labels, "labels")
-    return Batch(tensors, Rows(ids, mask), known)
+    return Batch(tensors, Rows(ids, mask, other), known)
 
 
 def _labelled(raw: Any) -> tuple[Any, Any]:

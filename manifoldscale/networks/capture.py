@@ -1,6 +1,7 @@
 """Forward hooks, with everything put back as it was."""
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from .sites import INPUT, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
 Reduce = Callable[[Tensor], Tensor]
+# Hooks, and the switches that let them be called, belong to all threads.
+ONE_AT_A_TIME = threading.RLock()
 
 
 class _Stop(BaseException):

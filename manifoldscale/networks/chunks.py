@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..core.arrays import Array, Ints
 from ..core.errors import is_whole, require
+from ..core.random import hashed
 from ..core.workers import results
 from . import fingerprint
 from .points import Named, Project, Several
@@ -27,6 +29,8 @@ from .store import (
     stored_labels,
 )
 
+FIRST = 4  # rows that tell whether a network gives what it gave
+AGREES = 1e-3  # of the size of a row: what other batches and machines round is far below
 CHUNK_BYTES = 1 << 25  # of all sites together: what a process that is killed loses
 
 Shard = tuple[int, int]
@@ -145,12 +149,13 @@ def _store_for(work: Work, path: Path, first: Block) -> tuple[Work, Store]:
         "seed": work.reading.seed,
         "weights": fingerprint.of_weights(work.reading.network),
         "code": fingerprint.of_code(work.reading.network),
-        "data": fingerprint.of_data(work.source),
+        "data": fingerprint.of_data(work.source, work.rows),
     }
     if not (path / "zarr.json").is_file():
         create(_new_store(work, path, first, settings))
     store = read_store(path)
     check_same(store, settings)
+    _check_outputs(store, first)
     size, examples = int(store.about["batch_size"]), int(store.about["chunk_examples"])
     # Products of other sizes round differently: a run that resumes keeps its batches.
     return dc.replace(work, batch_size=size, examples=examples), store
@@ -170,8 +175,40 @@ def _new_store(work: Work, path: Path, first: Block, settings: dict[str, Any]) -
         "grouped": first.grouped,
         "sites": [dc.asdict(site) for site in work.reading.sites],
         "torch": torch.__version__,
+        "first_rows": _sketch(first),
     }
     return Store(path, settings, columns, each * len(work.rows), each * examples, about)
+
+
+def _sketch(first: Block) -> dict[str, list[list[float]]]:
+    """A few numbers of the first rows at each site: a sum with random signs, the size."""
+    found = {}
+    for name, array in first.arrays.items():
+        rows = np.asarray(array[:FIRST], dtype=np.float64)
+        rows = np.where(np.isfinite(rows), rows, 0.0)
+        signs = 1.0 - 2.0 * (hashed(0, np.arange(rows.shape[1])) >> np.uint64(63))
+        sizes = np.linalg.norm(rows, axis=1)
+        found[name] = np.column_stack([rows @ signs, sizes]).tolist()
+    return found
+
+
+def _check_outputs(store: Store, first: Block) -> None:
+    """Refuse to go on where the network gives other values than it did: what it computes
+    depends on more than weights and code, on attributes, hooks, and files that it reads.
+    """
+    kept = store.about.get("first_rows", {})
+    for name, now in _sketch(first).items():
+        # Of the first batch, which another call may have made of another size.
+        then, here = np.array(kept.get(name, now)), np.array(now)
+        n = min(len(then), len(here))
+        apart = np.abs(here[:n] - then[:n]) > AGREES * (then[:n, 1:] + 1e-30)
+        require(
+            not apart.any(),
+            f"`store`: {str(store.path)!r} was begun with a network that gives other "
+            f"values at {name!r}. Weights and code are the same, so an attribute, a hook "
+            "or a file that it reads has changed, or what it gives depends on chance or on "
+            "the batch. Name another folder.",
+        )
 
 
 def _points_each(reading: Reading) -> int:

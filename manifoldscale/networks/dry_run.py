@@ -2,22 +2,33 @@
 
 import contextlib
 import dataclasses as dc
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..core.errors import ManifoldScaleError
-from .axes import batch_axis, by_layer, by_response, followers, unknown_axes
-from .capture import call, eval_mode, hook
+from .axes import (
+    batch_axis,
+    by_layer,
+    by_response,
+    contradicts,
+    followers,
+    keeps_axes,
+    unknown_axes,
+)
+from .capture import ONE_AT_A_TIME, call, eval_mode, hook
 from .containers import named_tensors, tensors
 from .draws import DrawsFrom
 from .sites import INPUT, Site, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
 EXAMPLES = 3
+AGREES = 1e-3  # of the largest value: what batches of other sizes round is far below
 SMALLER = (0.5, 0.75)  # shares of an axis of the inputs that are tried
 
 
@@ -35,6 +46,7 @@ class DryRun:
     mixed : tensors without an axis of the examples, and their shapes.
     network : the network without its wrappers.
     is_random : it draws random numbers in eval mode.
+    mixing : sites whose rows depend on the other examples of their batch.
     """
 
     sites: tuple[Site, ...]
@@ -44,6 +56,7 @@ class DryRun:
     mixed: Mapping[str, tuple[int, ...]]
     network: nn.Module
     is_random: bool = False
+    mixing: tuple[str, ...] = ()
 
     def site(self, name: str) -> Site:
         """The site of a name; under an alias, the site that it is another name of."""
@@ -124,7 +137,22 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         mixed=mixed,
         network=network,
         is_random=full.drawn,
+        mixing=() if full.drawn else _mixing(full, fewer, batch),
     )
+
+
+def _mixing(full: _Record, fewer: _Record, batch: Mapping[str, int]) -> tuple[str, ...]:
+    """Sites at which the first examples give other values where one more stands beside."""
+    found = []
+    for name, axis in batch.items():
+        other = fewer.tensors[name]
+        if other.layout != torch.strided or not other.is_floating_point():
+            continue
+        one = full.tensors[name].narrow(axis, 0, EXAMPLES - 1)
+        size = float(other.abs().nan_to_num(0, 0, 0).max()) if other.numel() else 0.0
+        close = torch.isclose(one, other, rtol=0, atol=AGREES * size, equal_nan=True)
+        found += [] if bool(close.all()) else [name]
+    return tuple(found)
 
 
 def _rows(inputs: Any, n: int) -> Any:
@@ -140,6 +168,7 @@ def _recorded(network: nn.Module, inputs: Any) -> _Record:
     record = _Record()
     examples = _rows(inputs, EXAMPLES)
     with contextlib.ExitStack() as undo:
+        undo.enter_context(ONE_AT_A_TIME)
         undo.enter_context(hookable(network))
         undo.enter_context(eval_mode(network))
         hook(network, record.keep, undo, modules_by_name(network))
@@ -160,25 +189,22 @@ def _places(network: nn.Module, inputs: Any, full: _Record) -> Mapping[str, set[
     found: dict[str, set[int]] = {name: set() for name in full.shapes}
     if all(len(shape) < 3 for shape in full.shapes.values()):
         return found
-    for axis in range(1, max(tensor.ndim for tensor in _leaves(inputs))):
-        for share in SMALLER:
-            smaller = _cropped(inputs, axis, share)
+    axes = range(1, max(tensor.ndim for tensor in _leaves(inputs)))
+    for axis in axes:
+        sizes = {tensor.shape[axis] for tensor in _leaves(inputs) if tensor.ndim > axis}
+        for size, share in itertools.product(sorted(sizes), SMALLER):
+            smaller = _cropped(inputs, axis, size, math.ceil(share * size))
             record = _Record() if smaller is None else _recorded(network, smaller)
-            if not record.weighed:
-                continue
-            for name in full.shapes.keys() & record.shapes.keys():
-                found[name] |= followers(full.shapes[name], record.shapes[name])
-            if record.failure is None:
-                break
+            if record.weighed:
+                for name in full.shapes.keys() & record.shapes.keys():
+                    found[name] |= followers(full.shapes[name], record.shapes[name])
     return found
 
 
-def _cropped(inputs: Any, axis: int, share: float) -> Any:
-    """The inputs with a part of one axis, in all tensors that have it; None where that is
-    all of it.
+def _cropped(inputs: Any, axis: int, size: int, kept: int) -> Any:
+    """The inputs with a part of one axis, in all tensors that have it in this size; None
+    where that is all of it.
     """
-    sizes = [tensor.shape[axis] for tensor in _leaves(inputs) if tensor.ndim > axis]
-    size, kept = max(sizes), math.ceil(share * max(sizes))
 
     def part(tensor: Any) -> Any:
         is_tensor = isinstance(tensor, Tensor) and tensor.ndim > axis
@@ -242,16 +268,43 @@ def _axis_names(
         shape = record.shapes[name]
         modules = [record.modules[name], *(record.modules[r] for r in readers[name])]
         given = record.aliases.get(f"{name}:in", f"{name}:in")
-        same = record.shapes.get(given) == shape and batch.get(given) == axis
+        before, its = known.get(given, ""), record.shapes.get(given, ())
+        kept = batch.get(given) == axis and len(its) == len(shape)
+        path = name.partition("/")[2]
+        told = (by_layer(m, len(shape), axis, path) for m in modules)
         known[name] = (
             by_response(shape, axis, places[name])
-            or next(filter(None, (by_layer(m, len(shape), axis) for m in modules)), "")
-            or (known.get(given, "") if same else "")
+            or (before if kept and keeps_axes(modules[0]) else "")
+            or next(filter(None, told), "")
+            or (before if kept and its == shape else "")
             or by_response(shape, axis, [i for i, size in enumerate(shape) if size == 1])
         )
+    known = _without_doubt(record, known, places)
     return {
         name: known[name] or unknown_axes(len(record.shapes[name]), axis)
         for name, axis in batch.items()
+    }
+
+
+def _without_doubt(
+    record: _Record, known: Mapping[str, str], places: Mapping[str, set[int]]
+) -> dict[str, str]:
+    """The letters, but for those that a linear layer alone tells, and others deny."""
+    sure = [
+        (word, record.shapes[name])
+        for name, word in known.items()
+        if "C" in word
+        and len(word) > 2
+        and (places[name] or not isinstance(record.modules[name], nn.Linear))
+    ]
+    return {
+        name: ""
+        if "C" in word
+        and len(word) > 2
+        and not places[name]
+        and contradicts(word, record.shapes[name], sure)
+        else word
+        for name, word in known.items()
     }
 
 

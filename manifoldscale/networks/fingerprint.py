@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.arrays import Ints
 from ..core.source import source_hash
 from .sources import Source
 
 SAMPLED = 64  # examples that stand for a data set
+ROWS = 4096  # of an array, hashed together
 
 
 def of(value: Any) -> str:
@@ -43,12 +45,15 @@ def of_code(network: nn.Module) -> str:
     return of(sorted({source_hash(one) for one in own}))
 
 
-def of_data(source: Source) -> str:
-    """Of the number of examples, their ids, and those at `SAMPLED` places with labels."""
+def of_data(source: Source, rows: Ints) -> str:
+    """Of the number of examples, their ids, and those of the rows that are read, with
+    labels. Of a data set, which may take long to make each, those at `SAMPLED` places.
+    """
     digest = hashlib.blake2b(digest_size=16)
     _add(digest, source.ids)
-    places = np.unique(np.linspace(0, len(source) - 1, SAMPLED).astype(np.int64))
-    for batch in source.fetch(places, SAMPLED):
+    if not source.is_array:
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, SAMPLED).astype(np.int64))]
+    for batch in source.fetch(rows, ROWS):
         _add(digest, batch)
     return digest.hexdigest()
 

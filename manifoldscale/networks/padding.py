@@ -18,17 +18,98 @@ MASKS = {
     "key_padding_mask": True,
     "padding_mask": True,
 }
+DECODER = {"decoder_attention_mask": False, "tgt_key_padding_mask": True}
+TARGETS = ("decoder_input_ids", "tgt")  # tokens of a decoder, without a mask of its own
+LENGTHS = ("lengths", "length", "seq_lens", "seq_lengths", "input_lengths", "x_lens")
 POSITIONS = "position_ids"
 AGREES = 1e-3  # of the largest value: what other kernels round is far below
 
 
 def mask_of(inputs: Any) -> Tensor | None:
-    """(n x tokens) True for tokens, from the input that says it."""
-    for key, means_padding in MASKS.items():
-        if isinstance(inputs, Mapping) and key in inputs and inputs[key].ndim == 2:
-            mask: Tensor = (inputs[key] != 0) ^ means_padding
+    """(n x tokens) True for tokens, from the input that says it.
+
+    Raises
+    ------
+    ManifoldScaleError : what it says can be read in two ways.
+    """
+    found = _from(MASKS, inputs)
+    if found is not None or not isinstance(inputs, Mapping):
+        return found
+    tokens = next((value for value in inputs.values() if value.ndim >= 2), None)
+    for key in LENGTHS:
+        if key in inputs and inputs[key].ndim == 1 and tokens is not None:
+            place = torch.arange(tokens.shape[1], device=tokens.device)
+            mask: Tensor = place[None] < inputs[key][:, None].to(tokens.device)
             return mask
+    if "mask" in inputs and inputs["mask"].ndim == 2:
+        return _either_way(inputs["mask"] != 0)
     return None
+
+
+def decoder_mask_of(inputs: Any) -> Tensor | None:
+    """That of the tokens which a decoder is given; None where there is no decoder."""
+    found = _from(DECODER, inputs)
+    if found is None and isinstance(inputs, Mapping):
+        given = next((inputs[key] for key in TARGETS if key in inputs), None)
+        if given is not None and given.ndim >= 2:
+            found = torch.ones(given.shape[:2], dtype=torch.bool, device=given.device)
+    return found
+
+
+def _from(masks: Mapping[str, bool], inputs: Any) -> Tensor | None:
+    if not isinstance(inputs, Mapping):
+        return None
+    key = next((key for key in masks if key in inputs and inputs[key].ndim == 2), None)
+    return None if key is None else _read(inputs[key], key, masks[key])
+
+
+def _read(values: Tensor, key: str, means_padding: bool) -> Tensor:
+    """A mask of truths, of 0 and 1, or one that is added to scores: 0 at tokens and very
+    low at padding.
+    """
+    if values.is_floating_point() and bool((values < 0).any()):
+        return values == 0
+    wrong = values.dtype != torch.bool and bool(((values != 0) & (values != 1)).any())
+    require(not wrong, f"`{key}` must hold 0 and 1, or truths; it holds other numbers.")
+    mask: Tensor = (values != 0) ^ means_padding
+    # Tokens of all examples at the end: is True padding, as torch has it, or are they
+    # padded on the left? Tokenizers, who do that, give whole numbers.
+    turned = values.dtype == torch.bool and not means_padding and is_left(mask)
+    require(
+        not (turned and bool((~mask[:, 0]).all())),
+        f"`{key}` is False at the first token of every example: does True mean padding? "
+        "Give whole numbers, 1 at tokens, or call it `key_padding_mask`.",
+    )
+    return mask
+
+
+def _either_way(values: Tensor) -> Tensor:
+    """A mask whose name does not say whether True is a token: the first place of every
+    example is one.
+    """
+    first = values[:, 0]
+    require(
+        bool(first.all()) or not bool(first.any()),
+        "`mask` says neither tokens nor padding by its first place: call it "
+        "`attention_mask` (1 at tokens) or `padding_mask` (True at padding).",
+    )
+    return values if bool(first.all()) else ~values
+
+
+def refuse_unmasked(inputs: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Refuse tokens that end in what the network itself calls padding, without a mask."""
+    pad = getattr(getattr(model, "config", None), "pad_token_id", None)
+    ids = inputs.get("input_ids")
+    if pad is None or ids is None or ids.ndim != 2 or mask_of(inputs) is not None:
+        return
+    ends = (ids == pad).int()
+    runs = ends.flip(1).cumprod(dim=1).sum(dim=1), ends.cumprod(dim=1).sum(dim=1)
+    uneven = any(bool((run > 0).any() and (run != run[0]).any()) for run in runs)
+    require(
+        not uneven,
+        f"`data` gives input_ids that are padded with {pad} and no `attention_mask`: "
+        "padding would count as tokens. Give the mask that the tokenizer returns.",
+    )
 
 
 def with_positions(inputs: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -90,5 +171,6 @@ def _agree(padded: Tensor, alone: Tensor, tokens: slice, length: int) -> bool:
         padded = padded[:, tokens]
     if padded.shape != alone.shape:
         return True  # nothing to compare it with
-    tolerance = AGREES * float(alone.abs().amax())
-    return bool(torch.isclose(padded, alone, rtol=0, atol=tolerance).all())
+    tolerance = AGREES * float(alone.abs().nan_to_num(0, 0, 0).amax())
+    close = torch.isclose(padded, alone, rtol=0, atol=tolerance, equal_nan=True)
+    return bool(close.all())

@@ -2,11 +2,11 @@
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from torch import nn
 
-from ..core.errors import ManifoldScaleError, nearest
+from ..core.errors import ManifoldScaleError, nearest, require
 from .dry_run import DryRun
 from .sites import module_name, normal_name
 from .wrappers import modules_by_name, root_name
@@ -27,7 +27,14 @@ def select(patterns: Patterns, run: DryRun) -> list[str]:
     ------
     ManifoldScaleError : a pattern matches nothing; nothing is left.
     """
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    words = [patterns] if isinstance(patterns, str) else patterns
+    good = isinstance(words, Iterable) and all(isinstance(word, str) for word in words)
+    require(
+        good and bool(list(words)),
+        f"`sites` must be a pattern or a list of some, as '*' or ['fc*', '@logits']; not "
+        f"{patterns!r}.",
+    )
+    patterns = list(words)
     wanted = [p for p in patterns if not p.startswith("!")] or ["*"]
     unwanted = [p[1:] for p in patterns if p.startswith("!")]
     chosen = {name for pattern in wanted for name in matches(pattern, run)}
@@ -81,8 +88,26 @@ def _penultimate(run: DryRun) -> Iterator[str]:
         if isinstance(module, nn.Linear) and run.calls.get(name)
     ]
     order = {name: place for place, name in enumerate(run.calls)}
-    if linear:
-        yield f"{max(linear, key=order.__getitem__)}:in"
+    # Of several heads each is the last layer; the last that is called may be a side one.
+    ends = {run.aliases.get(name, name) for name in _given_at_the_end(run)}
+    heads = [name for name in linear if name in ends]
+    inputs = {run.aliases.get(f"{name}:in", f"{name}:in") for name in heads}
+    if len(inputs) > 1:
+        raise ManifoldScaleError(
+            f"'@penultimate' is what the last linear layer is given, and this network has "
+            f"several that give its outputs: choose of "
+            f"{', '.join(repr(f'{name}:in') for name in heads)}."
+        )
+    last = heads or linear
+    if last:
+        yield f"{max(last, key=order.__getitem__)}:in"
+
+
+def _given_at_the_end(run: DryRun) -> Iterator[str]:
+    """The names of what the whole network gives."""
+    root = root_name(run.network)
+    names = [*run.aliases, *(site.name for site in run.sites)]
+    yield from (n for n in names if n == root or n.startswith(f"{root}/"))
 
 
 def _logits(run: DryRun) -> Iterator[str]:
@@ -116,7 +141,8 @@ def _nothing(pattern: str, run: DryRun) -> str:
     """Why a pattern matches nothing."""
     module = module_name(normal_name(pattern))
     listed = [site.name for site in run.sites]
-    similar = nearest(pattern, [*listed, *run.aliases, *ROLES])
+    others = {*listed, *run.aliases, *ROLES} - {pattern}
+    similar = nearest(pattern, sorted(others))
     inside = [n for n in listed if n.startswith((f"{pattern}/", f"{pattern}#"))]
     if pattern in run.mixed:
         cause = (

@@ -42,10 +42,18 @@ class Rows:
     ----------
     ids : (n,) whole numbers.
     mask : (n x tokens) True for tokens, False for padding; None where there is no padding.
+    other : that of the tokens of a decoder, beside those of its encoder.
     """
 
     ids: Ints
     mask: Tensor | None = None
+    other: Tensor | None = None
+
+    def of(self, site: str) -> "Rows":
+        """The rows as a site sees them: those of a decoder have its tokens."""
+        if self.other is None or "decoder" not in site.lower().split("."):
+            return self
+        return dc.replace(self, mask=self.other, other=self.mask)
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -267,19 +275,22 @@ def _vectors(values: Tensor, axes: str, rows: Rows) -> tuple[Tensor, Tensor | No
     vectors = values.movedim(channel, -1).flatten(1, -2)
     if TOKENS not in axes or rows.mask is None:
         return vectors, None
-    require(
-        rows.mask.shape[1] == vectors.shape[1],
-        f"The mask has {rows.mask.shape[1]} tokens an example, the site "
-        f"{vectors.shape[1]}: which of its tokens are padding is not known.",
-    )
-    empty = ~rows.mask.any(dim=1)
+    # Keys of attention to the encoder stand in the decoder, and have the encoder's tokens.
+    masks = [one for one in (rows.mask, rows.other) if one is not None]
+    mask = next((one for one in masks if one.shape[1] == vectors.shape[1]), None)
+    if mask is None:
+        raise ManifoldScaleError(
+            f"The mask has {rows.mask.shape[1]} tokens an example, the site "
+            f"{vectors.shape[1]}: which of its tokens are padding is not known."
+        )
+    empty = ~mask.any(dim=1)
     if bool(empty.any()):
         first = rows.ids[int(empty.int().argmax())]
         raise ManifoldScaleError(
             f"{int(empty.sum())} examples are all padding, the first with id {first}: they "
             "have no point. Leave them out."
         )
-    return vectors, rows.mask.to(vectors.device)
+    return vectors, mask.to(vectors.device)
 
 
 def automatic(site: Site) -> Points:

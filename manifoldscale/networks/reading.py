@@ -1,7 +1,7 @@
 """Passes through a network: batches in, rows of clouds out."""
 
 import dataclasses as dc
-import threading
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +14,7 @@ from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import hashed
 from .batches import FEWEST_ROWS, Batch, filled
-from .capture import Capture, Reduce
+from .capture import ONE_AT_A_TIME, Capture, Reduce
 from .collate import NO_LABEL
 from .draws import DrawsFrom
 from .dry_run import EXAMPLES, DryRun, dry_run
@@ -24,6 +24,7 @@ from .points import Named, Points, automatic, points_from
 from .sites import Site
 from .wrappers import unwrapped
 
+LOG = logging.getLogger(__name__)
 PointsChoice = str | Points | Mapping[str, str | Points]
 
 
@@ -76,8 +77,7 @@ class Reading:
         for batch in batches:
             current.begin(batch)
             with ExitStack() as undo:
-                # Hooks and the switches that let them be called belong to all threads.
-                undo.enter_context(_ONE_AT_A_TIME)
+                undo.enter_context(ONE_AT_A_TIME)
                 if not padding_is_known and batch.is_left_padded:
                     check_left(self.network, batch.inputs)
                     padding_is_known = True
@@ -85,11 +85,20 @@ class Reading:
                 if self.is_random:
                     seed = int(hashed(self.seed, batch.rows.ids[0])) >> 1
                     undo.enter_context(DrawsFrom(seed))
-                capture.run(filled(batch.inputs))
+                _run(capture, batch)
             yield current.block(capture.tensors)
 
 
-_ONE_AT_A_TIME = threading.Lock()
+def _run(capture: Capture, batch: Batch) -> None:
+    try:
+        capture.run(filled(batch.inputs))
+    except ManifoldScaleError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ManifoldScaleError(
+            f"The network raised {type(error).__name__} ({error}) at the examples with ids "
+            f"{batch.rows.ids[0]} to {batch.rows.ids[-1]}, after it had taken others."
+        ) from error
 
 
 @dc.dataclass(eq=False)
@@ -118,7 +127,7 @@ class _Current:
             values = tensor.movedim(axis, 0)[:n]
             axes = site.axes.replace("N", "")
             try:
-                drawn = policy(values, f"N{axes}", self.batch.rows)
+                drawn = policy(values, f"N{axes}", self.batch.rows.of(site.name))
             except ManifoldScaleError as error:
                 raise ManifoldScaleError(f"Site {site.name!r}: {error}") from error
             self.examples[site.name] = drawn.examples
@@ -241,6 +250,7 @@ def plan_reading(
     """Choose sites and policies by what a pass on the first examples shows."""
     run = look(model, first)
     names = select(patterns, run)
+    _tell_chance(run, names)
     return Reading(
         network=unwrapped(model),
         sites=tuple(run.site(name) for name in names),
@@ -248,6 +258,23 @@ def plan_reading(
         seed=seed,
         is_random=run.is_random,
     )
+
+
+def _tell_chance(run: DryRun, names: Sequence[str]) -> None:
+    """Say that rows are no function of their example alone."""
+    mixed = [name for name in names if run.aliases.get(name, name) in run.mixing]
+    if run.is_random:
+        LOG.warning(
+            "The network draws random numbers in eval mode, as dropout does that is always "
+            "on: its noise is part of every representation, and of their dimension."
+        )
+    elif mixed:
+        LOG.warning(
+            "What the network gives at %s depends on the other examples of a batch, as "
+            "batch normalisation without running statistics does: another `batch_size` "
+            "gives other points.",
+            ", ".join(mixed[:3]) + (" and more" if len(mixed) > 3 else ""),
+        )
 
 
 def _policies(
@@ -281,6 +308,9 @@ def _misfit(site: Site, policy: Points | None) -> str:
             f"Site {site.name!r} has axes {site.axes}, the examples (N) among them: "
             f"points={str(policy)!r} names {len(policy.axes)}."
         )
+    tokens = policy is not None and policy.fits("NTC") and not policy.fits("NCHW")
+    patches = policy is not None and policy.fits("NCHW") and not policy.fits("NTC")
+    needed = "tokens (T)" if tokens else "places" if patches else "tokens (T) or places"
     if "?" in site.axes:
         return (
             f"Site {site.name!r} has shape {site.shape}, and which axis holds the features "
@@ -288,7 +318,7 @@ def _misfit(site: Site, policy: Points | None) -> str:
             "for channels first, 'HWC' for channels last, 'TC' for tokens."
         )
     return (
-        f"Site {site.name!r} has axes {site.axes}: points={str(policy)!r} needs "
-        f"{'tokens (T)' if 'T' not in site.axes else 'places'}. Give it to other sites "
-        "only, as in points={'blocks.*': 'tokens'}, or name fewer sites."
+        f"Site {site.name!r} has axes {site.axes}: points={str(policy)!r} needs {needed}. "
+        f"Give it to other sites only, as in points={{'blocks.*': {str(policy)!r}}}, or "
+        "name fewer sites."
     )

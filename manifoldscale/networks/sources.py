@@ -34,11 +34,14 @@ class Source:
     ----------
     ids : (examples,) whole numbers.
     fetch : (row numbers, batch size) to batches as the user's data hold them.
+    batch_size : of a loader, which is kept.
+    is_array : the examples are there, and need not be made one by one.
     """
 
     ids: Ints
     fetch: Callable[[Ints, int], Iterator[Any]]
-    batch_size: int | None = None  # of a loader, which is kept
+    batch_size: int | None = None
+    is_array: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -176,7 +179,7 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
             part = rows[start : start + size]
             yield _take(inputs, part), None if labels is None else labels[part]
 
-    return Source(np.arange(n) if ids is None else ids, fetch)
+    return Source(np.arange(n) if ids is None else ids, fetch, is_array=True)
 
 
 def _arrays(inputs: Any) -> Any:

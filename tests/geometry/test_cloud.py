@@ -56,3 +56,11 @@ def test_misaligned_labels() -> None:
 def test_a_sparse_matrix_is_named() -> None:
     with pytest.raises(ms.ManifoldScaleError, match="sparse matrix"):
         ms.Cloud(sparse.csr_array(POINTS))
+
+
+@pytest.mark.parametrize("name", ["groups", "ids"])
+def test_groups_and_ids_that_are_missing_are_refused(name: str) -> None:
+    values = np.array([0.0, np.nan, 1.0])
+    for gone in (values, values.astype("M8[s]"), [None, 1, 2]):
+        with pytest.raises(ms.ManifoldScaleError, match=f"`{name}` holds 1 missing"):
+            ms.Cloud(np.eye(3), **{name: gone})

@@ -59,6 +59,33 @@ class Patches(nn.Module):
         return self.last(tokens.transpose(1, 2).reshape(y.shape))
 
 
+class Mixing(nn.Module):
+    """Tokens are mixed by a linear layer along them, on channels-first features, or after
+    the axes are exchanged, in a network of any or of one size."""
+
+    def __init__(self, turned: bool, size: int | None = None) -> None:
+        super().__init__()
+        self.turned, self.size = turned, size
+        self.embed, self.norm = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8)
+        self.tokens, self.head = nn.Linear(16, 16), nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.size is None or x.shape[2:] == (self.size, self.size)
+        y = self.embed(x).flatten(2)
+        if self.turned:
+            y = self.norm(y.transpose(1, 2)).transpose(1, 2)
+        return self.head((y + self.tokens(y)).mean(2))
+
+
+class States(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(8, 6, 3, batch_first=True), nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.rnn(x)[1][0][-1])
+
+
 IMAGES, SIGNALS, TOKENS = (2, 3, 6, 8), (2, 3, 12), (2, 9, 8)
 CONV = nn.Conv2d(3, 8, 3, padding=1)
 CASES = {
@@ -82,6 +109,11 @@ CASES = {
         "1",
         "NCHW",
     ),
+    "mixed tokens": (Mixing(False), (2, 3, 16, 16), "tokens", "NCL"),
+    "turned tokens": (Mixing(True), (2, 3, 16, 16), "tokens", "NCL"),
+    "turned tokens, one size": (Mixing(True, 16), (2, 3, 16, 16), "tokens", "N??"),
+    "outputs of an LSTM": (States(), TOKENS, "rnn/0", "NTC"),
+    "states of an LSTM": (States(), TOKENS, "rnn/1/0", "?N?"),
     "input": (nn.Sequential(CONV), IMAGES, "@input", "NCHW"),
     "input of tokens": (nn.Sequential(nn.Linear(8, 8)), TOKENS, "@input", "NTC"),
 }

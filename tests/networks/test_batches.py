@@ -323,3 +323,179 @@ def test_labels_of_tokens_are_padded_as_the_tokens() -> None:
     rows = [{"input_ids": text, "labels": text} for text in TEXTS]
     found = read(Items(rows), Words(), "mix", points="mean", batch_size=1)
     assert found.labels.tolist() == [text + [-100] * (7 - len(text)) for text in TEXTS]
+
+
+class Plain(nn.Module):
+    """Knows a mask by some name, and does nothing with it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 8)
+        self.name = name
+
+    def forward(self, x: torch.Tensor, **masks: torch.Tensor) -> torch.Tensor:
+        assert self.name in masks
+        return self.fc(x)
+
+
+LONG = np.random.default_rng(0).integers(3, 12, 40)
+KEEP = np.arange(12)[None] < LONG[:, None]
+FULL = np.vstack([KEEP[:-1], np.ones((1, 12), bool)])
+MASKS: dict[str, tuple[str, np.ndarray, np.ndarray]] = {
+    "numbers": ("attention_mask", KEEP.astype(int), KEEP),
+    "truths": ("attention_mask", KEEP, KEEP),
+    "added": ("attention_mask", np.where(KEEP, 0.0, -1e9).astype("f4"), KEEP),
+    "added infinities": ("attention_mask", np.where(KEEP, 0, -np.inf).astype("f4"), KEEP),
+    "padding": ("src_key_padding_mask", ~KEEP, KEEP),
+    "a mask of tokens": ("mask", KEEP, KEEP),
+    "a mask of padding": ("mask", ~KEEP, KEEP),
+    "lengths": ("lengths", LONG, KEEP),
+    "full rows": ("attention_mask", FULL, FULL),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_masks_are_read_the_right_way_round(kind: str) -> None:
+    name, mask, keep = MASKS[kind]
+    x, net = torch.randn(40, 12, 6), Plain(name)
+    data = {"x": x, name: torch.from_numpy(mask)}
+    found = read(data, net, "fc", points="mean")["fc"].points
+    y = net.fc(x).detach().numpy()
+    want = (y * keep[..., None]).sum(1) / keep.sum(1, keepdims=True)
+    np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "message"),
+    [
+        ("attention_mask", ~KEEP, "does True mean padding"),
+        ("attention_mask", KEEP * 3, "must hold 0 and 1"),
+        ("mask", np.roll(FULL, 1, axis=1), "neither tokens nor padding"),
+    ],
+)
+def test_masks_that_say_two_things_are_refused(
+    name: str, mask: np.ndarray, message: str
+) -> None:
+    data = {"x": torch.randn(40, 12, 6), name: torch.from_numpy(mask)}
+    with pytest.raises(ManifoldScaleError, match=message):
+        read(data, Plain(name), "fc", points="mean")
+
+
+def test_a_decoder_has_a_mask_of_its_own() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.decoder = nn.Embedding(9, 4), nn.Embedding(9, 4)
+
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+            decoder_input_ids: torch.Tensor,
+            decoder_attention_mask: torch.Tensor | None = None,
+        ) -> torch.Tensor:
+            return self.encoder(input_ids).sum(1) + self.decoder(decoder_input_ids).sum(1)
+
+    net, rng = Both(), np.random.default_rng(0)
+    for length in (12, 5):
+        own = np.arange(length)[None] < rng.integers(1, length + 1, 40)[:, None]
+        data = {
+            "input_ids": torch.from_numpy(rng.integers(1, 9, (40, 12))),
+            "attention_mask": torch.from_numpy(KEEP.astype(int)),
+            "decoder_input_ids": torch.from_numpy(rng.integers(1, 9, (40, length))),
+            "decoder_attention_mask": torch.from_numpy(own.astype(int)),
+        }
+        found = read(data, net, ["encoder", "decoder"], points="mean")
+        for name, ids, keep in (
+            ("encoder", "input_ids", KEEP),
+            ("decoder", "decoder_input_ids", own),
+        ):
+            y = getattr(net, name)(data[ids]).detach().numpy()
+            want = (y * keep[..., None]).sum(1) / keep.sum(1, keepdims=True)
+            np.testing.assert_allclose(found[name].points, want, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_that_the_network_knows_needs_a_mask() -> None:
+    net = Words()
+    net.config = type("Config", (), {"pad_token_id": 0})()  # type: ignore[assignment]
+    ids = np.array([[3, 4, 5], [6, 7, 0]])
+    with pytest.raises(ManifoldScaleError, match="no `attention_mask`"):
+        read({"input_ids": ids}, net, "mix", points="mean")
+    assert len(read({"input_ids": ids[:1]}, net, "mix", points="mean")["mix"]) == 1
+
+
+def test_rows_that_depend_on_the_batch_or_on_chance_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Drops(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(x, 0.2)
+
+    batched = nn.Sequential(nn.BatchNorm1d(6, track_running_stats=False)).eval()
+    for net, site, words in (
+        (batched, "0", "depends on the other examples"),
+        (Drops(), "Drops", "draws random numbers in eval mode"),
+        (NET, "0", ""),
+    ):
+        caplog.clear()
+        read(X, net, site)
+        assert words in caplog.text if words else not caplog.messages
+
+
+def test_one_model_is_read_by_several_threads() -> None:
+    found: list[np.ndarray] = []
+
+    def work() -> None:
+        found.append(read(X, batch_size=7)["0"].points)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    for points in found:
+        np.testing.assert_allclose(points, right(), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, AttributeError, SystemExit])
+def test_a_network_that_fails_later_says_where(kind: type[BaseException]) -> None:
+    class Later(nn.Module):
+        calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls > 4:
+                raise kind("boom")
+            return x * 2
+
+    with pytest.raises(ManifoldScaleError, match=rf"{kind.__name__} \(boom\).* ids"):
+        read(X, Later(), "Later", batch_size=8)
+
+
+@pytest.mark.parametrize("sites", [None, 0, [], [3], ""])
+def test_sites_are_patterns(sites: Any) -> None:
+    with pytest.raises(ManifoldScaleError, match=r"`sites`|No site matches"):
+        ms.extract(NET, X, sites)
+
+
+def test_several_heads_have_no_layer_before_the_last() -> None:
+    class Heads(nn.Module):
+        def __init__(self, side: bool) -> None:
+            super().__init__()
+            self.side = side
+            self.fc, self.aux = nn.Linear(6, 5), nn.Linear(6, 3)
+            self.last = nn.Linear(5, 2)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            z, side = self.last(self.fc(x).relu()), self.aux(x)
+            return (z, side) if self.side else z
+
+    with pytest.raises(
+        ManifoldScaleError, match=r"choose of '(aux|last):in', '(aux|last):in'"
+    ):
+        ms.extract(Heads(True), X, "@penultimate")
+    assert list(ms.extract(Heads(False), X, "@penultimate")) == ["last:in"]
+    with pytest.raises(ManifoldScaleError) as error:
+        ms.extract(Heads(True), X, "@logits")
+    assert "Did you mean '@logits'" not in str(error.value)

@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,3 +280,48 @@ def test_an_edited_forward_is_another_network(tmp_path: Path) -> None:
     assert in_a_process(forward, tmp_path).returncode == 0
     edited = in_a_process(f"{forward} * 2", tmp_path)
     assert edited.returncode == 1 and "begun differently: code was" in edited.stderr
+
+
+def test_every_row_of_an_array_counts(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((3000, 4), np.float32), np.arange(3000) % 3
+    net = nn.Linear(4, 3)
+    ms.extract(net, (x, y), "@input", store=tmp_path / "s")
+    other, labels = x.copy(), y.copy()
+    other[7] = 0
+    labels[19] = 5
+    for changed in ((other, y), (x, labels)):
+        with pytest.raises(ms.ManifoldScaleError, match="begun differently: data was"):
+            ms.extract(net, changed, "@input", store=tmp_path / "s")
+    ms.extract(net, (x.copy(), y.copy()), "@input", store=tmp_path / "s")
+
+
+class Factor(nn.Module):
+    """What it gives depends on more than weights and code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.k, self.act, self.shift = 1.0, torch.relu, torch.ones(4)
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act(self.k * self.fc(x)) + self.shift
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: setattr(net, "k", 30.0),
+        lambda net: setattr(net, "act", torch.tanh),
+        lambda net: setattr(net, "shift", torch.zeros(4)),
+        lambda net: net.fc.register_forward_hook(lambda m, i, o: o * 0),
+    ],
+    ids=["number", "function", "tensor", "hook"],
+)
+def test_a_network_that_gives_other_values_is_another(change: Any, tmp_path: Path) -> None:
+    x, net = np.random.default_rng(0).random((50, 4), np.float32), Factor()
+    first = ms.extract(net, x, "Factor", store=tmp_path / "s")["Factor"].points
+    again = ms.extract(net, x, "Factor", store=tmp_path / "s", batch_size=2)
+    np.testing.assert_array_equal(again["Factor"].points, first)
+    change(net)
+    with pytest.raises(ms.ManifoldScaleError, match="gives other values at 'Factor'"):
+        ms.extract(net, x, "Factor", store=tmp_path / "s")
