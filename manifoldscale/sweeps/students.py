@@ -2,8 +2,10 @@
 
 import dataclasses as dc
 import functools
+import hashlib
 import inspect
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +76,8 @@ class FromFactory:
     named as "py:module:function", with those of `SETTINGS` that it takes by name.
 
     code : a hash of the source of the function's module and of what that imports.
+    made : a hash of the modules and weights by name and shape of what it makes, which may
+        depend on a file that it reads.
     """
 
     factory: str
@@ -82,6 +86,7 @@ class FromFactory:
     outputs: int
     settings: tuple[tuple[str, Any], ...] = ()
     code: str = ""
+    made: str = ""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -145,7 +150,17 @@ def shape_of(
         return CNN(inputs, width, outputs)
     taken = tuple((name, settings[name]) for name in taken_by(student))
     code = source_hash(student)
-    return FromFactory(student, inputs, width, outputs, taken, code)
+    shape = FromFactory(student, inputs, width, outputs, taken, code)
+    return dc.replace(shape, made=_made(shape))
+
+
+@functools.cache
+def _made(shape: FromFactory) -> str:
+    with DrawsFrom(0):
+        module = shape.module()
+    weights = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    text = re.sub(r"\bat 0x[0-9a-fA-F]+", "", f"{module}{weights}")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def taken_by(student: str) -> tuple[str, ...]:

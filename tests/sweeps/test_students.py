@@ -23,6 +23,7 @@ from manifoldscale.sweeps import (
     TeacherStudent,
     Training,
     run,
+    students,
     train_one,
 )
 from manifoldscale.sweeps.data_sets import FIRST_PUBLISHED
@@ -378,3 +379,30 @@ def test_train_one_gives_a_network_that_is_ready_to_be_tested() -> None:
     assert not network.training
     assert int(network.state_dict()["1.num_batches_tracked"]) == TRAINING.steps
     assert math.isfinite(network(torch.zeros(1, 4).double()).item())
+
+
+READS_A_FILE = """
+from pathlib import Path
+from torch import nn
+
+def student(inputs, outputs, width):
+    hidden = int(Path("layers.json").read_text())
+    layers = [nn.Linear(inputs, width), nn.ReLU()]
+    for _ in range(hidden):
+        layers += [nn.Linear(width, width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(width, outputs))
+"""
+
+
+def test_what_a_file_makes_of_a_student_is_in_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("reads_a_file.py").write_text(READS_A_FILE)
+    keys = []
+    for hidden in (0, 2, 0):
+        Path("layers.json").write_text(str(hidden))
+        students._made.cache_clear()  # as in another process
+        plan = dc.replace(PLAN, student="py:reads_a_file:student")
+        keys.append(plan.key(plan.shape(6), 24, 0))
+    assert keys[0] == keys[2] != keys[1]
