@@ -146,12 +146,19 @@ def _files(folder: Path) -> str:
     return f"name the file, as {' or '.join(str(folder / n) for n in whole[:4])}{more}."
 
 
-def _of_index(path: Path) -> dict[str, Any]:
-    """The weights of all files that an index names."""
+def files_of(path: Path) -> list[Path]:
+    """The file, and those that it names where it is the index of several."""
+    if not path.name.endswith(INDEX):
+        return [path]
+    return [path, *(path.parent / name for name in sorted(set(_places(path).values())))]
+
+
+def _places(path: Path) -> dict[str, str]:
+    """Weight to file, as an index has it."""
     try:
-        places = dict(json.loads(path.read_text("utf-8"))["weight_map"])
-        names = {str(file) for file in places.values()}
-        if any(name.endswith(".json") for name in names):
+        found = dict(json.loads(path.read_text("utf-8"))["weight_map"])
+        places = {str(name): str(file) for name, file in found.items()}
+        if any(file.endswith(".json") for file in places.values()):
             raise ValueError("it names another index")
     except (ValueError, KeyError, TypeError) as error:
         raise ManifoldScaleError(
@@ -159,13 +166,19 @@ def _of_index(path: Path) -> dict[str, Any]:
             f"({type(error).__name__}: {error}). Name a file of weights, or the "
             f"*{INDEX} beside them."
         ) from error
-    lacking = sorted(name for name in names if not (path.parent / name).is_file())
+    lacking = sorted({f for f in places.values() if not (path.parent / f).is_file()})
     require(
         not lacking,
         f"{path} names {', '.join(lacking[:3])}{' and more' * (len(lacking) > 3)}, which "
         "is not beside it: the download or copy is not complete.",
     )
-    stored = {name: _stored(path.parent / name) for name in names}
+    return places
+
+
+def _of_index(path: Path) -> dict[str, Any]:
+    """The weights of all files that an index names."""
+    places = _places(path)
+    stored = {name: _stored(path.parent / name) for name in set(places.values())}
     held = {
         name: found if isinstance(found, dict) else {} for name, found in stored.items()
     }

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from manifoldscale.cli.provenance import hashes
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.networks.checkpoints import fill, read_weights
 from manifoldscale.networks.models import load_model
@@ -323,6 +324,7 @@ def test_an_index_stands_for_all_of_its_files(shards: Path) -> None:
     assert set(read_weights(f"{index}::0")) == {"weight", "bias"}
     with pytest.raises(ManifoldScaleError, match=r"is a folder: name the file, as .*index"):
         fill(network(), shards)
+    assert set(hashes(f"{index}::0")) == {file.as_posix() for file in shards.iterdir()}
     one = shards / "model-00001-of-00002.safetensors"
     with pytest.raises(
         ManifoldScaleError, match=r"one of several files.* name .*index.json"
