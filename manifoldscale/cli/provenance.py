@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..core.errors import ManifoldScaleError
 from ..core.source import source_hash
+from ..networks.stored_weights import files_of
 
 BLOCK = 1 << 20
 
@@ -25,8 +26,8 @@ def are_known(model: str, checkpoint: str | None) -> bool:
 
 
 def hashes(*specs: str | None) -> dict[str, str]:
-    """SHA-256 of each file that the specifications name, of all files of a folder, and of
-    the code behind py:module:function; a name that is no file has none.
+    """SHA-256 of each file that the specifications name, of all files of a folder or an
+    index, and of the code behind py:module:function; a name that is no file has none.
     """
     found: dict[str, str] = {}
     for spec in filter(None, specs):
@@ -43,9 +44,9 @@ def hashes(*specs: str | None) -> dict[str, str]:
 
 
 def _files(place: Path) -> list[Path]:
-    return (
-        [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
-    )
+    if place.is_file():
+        return files_of(place)
+    return sorted(p for p in place.rglob("*") if p.is_file())
 
 
 def _sha256(path: Path) -> str:

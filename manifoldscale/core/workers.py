@@ -35,9 +35,10 @@ def results(
 
     Raises
     ------
-    ManifoldScaleError : a worker died, the work could not be sent to it, or the executor
-        was cancelled or shut down. What a task raises is raised as it is.
+    ManifoldScaleError : it is no executor, a worker died, the work could not be sent to it,
+        or the executor was cancelled or shut down. What a task raises is raised as it is.
     """
+    check_executor(executor)
     if executor is None:
         yield from ((task, function(task, *arguments)) for task in tasks)
         return
@@ -55,6 +56,21 @@ def results(
             future.cancel()
 
 
+def check_executor(executor: Any) -> None:
+    """Refuse what takes no work: a word, a number of workers, a pool of another kind."""
+    can = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
+    if executor is not None and not can:
+        raise _no_executor(f"not {executor!r}")
+
+
+def _no_executor(found: str) -> ManifoldScaleError:
+    return ManifoldScaleError(
+        f"`executor` must be None or an executor of concurrent.futures, {found}. Make one, "
+        "as `with concurrent.futures.ThreadPoolExecutor(4) as executor:` (or "
+        "ProcessPoolExecutor); of dask, `Client(...).get_executor()`."
+    )
+
+
 def _sent(executor: Executor, *work: Any) -> Future[_Done]:
     # A process of a pool that cannot read its work dies without a word of the reason; as
     # bytes, it can say it.
@@ -68,9 +84,13 @@ def _sent(executor: Executor, *work: Any) -> Future[_Done]:
                 "that is made inside a function, and no lambda."
             ) from error
     try:
-        return executor.submit(_in_worker, os.getpid(), *work)
+        future: Any = executor.submit(_in_worker, os.getpid(), *work)
     except Exception as error:
         raise _lost(error) from error
+    if not isinstance(future, Future):  # as of a client of dask
+        kind = type(executor).__name__
+        raise _no_executor(f"whose `submit` gives their futures; {kind} gives others")
+    return future
 
 
 def _collected(future: Future[_Done]) -> _Done:

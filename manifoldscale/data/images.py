@@ -1,6 +1,7 @@
 """Folders of images, one folder a class."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ SHOWN = 6  # classes that are named
 def load_images(path: Path) -> tuple[Array, Array | None, str]:
     """(images x channels x height x width) in [0, 1], the class of each, and what was read.
     The folders inside are classes, whatever is nested in them; grey images among coloured
-    ones have three equal channels. What is hidden is no image: `.thumbnails`, `__MACOSX`.
+    ones have three equal channels. Of several pages or frames the first is read, which is
+    said. What is hidden is no image: `.thumbnails`, `__MACOSX`.
 
     Raises
     ------
@@ -35,9 +37,10 @@ def load_images(path: Path) -> tuple[Array, Array | None, str]:
     names = [_class(file, path) for file in files]
     classes, codes = np.unique(names, return_inverse=True)
     _check_classes(path, classes.tolist())
-    arrays = of_one_kind([_pixels(image, file) for file in files])
+    pixels, pages = zip(*(_pixels(image, file) for file in files), strict=True)
+    arrays = of_one_kind(list(pixels))
     others = Counter(p.suffix for p in found if p.suffix.lower() not in IMAGES)
-    about = _about(classes.tolist(), others)
+    about = _about(classes.tolist(), others) + _first_pages(files, pages)
     labels = codes if len(classes) > 1 else None
     return stacked(arrays, str(path), "images"), labels, f"{len(files):,} images, {about}"
 
@@ -74,11 +77,20 @@ def _about(classes: list[str], others: Counter[str]) -> str:
     return f"{told}; not read: {endings} files" if others else told
 
 
-def _pixels(image: Any, file: Path) -> Array:
-    """(channels x height x width) in [0, 1]."""
+def _first_pages(files: Sequence[Path], pages: Sequence[int]) -> str:
+    """Which files hold more images than the one that was read."""
+    more = [f"{f.name} of {n}" for f, n in zip(files, pages, strict=True) if n > 1]
+    shown = ", ".join(more[:SHOWN]) + (", ..." if len(more) > SHOWN else "")
+    return f"; only the first page read of {len(more)} files: {shown}" if more else ""
+
+
+def _pixels(image: Any, file: Path) -> tuple[Array, int]:
+    """(channels x height x width) in [0, 1] of the first page, and how many pages there
+    are: of a TIFF, or frames of an animation.
+    """
     try:
         with image.open(file) as opened:
-            mode = str(opened.mode)
+            mode, pages = str(opened.mode), int(getattr(opened, "n_frames", 1))
             # Pillow 10 opens a PNG of 16 bits with this mode of 32.
             deep = mode.startswith("I;16") or (mode == "I" and opened.format == "PNG")
             kept = opened if deep else opened.convert("L" if mode in GREY else "RGB")
@@ -91,4 +103,4 @@ def _pixels(image: Any, file: Path) -> Array:
         "bits, or name a function of yours, py:module:loader.",
     )
     most = np.float32(65535 if deep else 255)  # Pillow cuts 16 bits off at 255
-    return np.moveaxis(np.atleast_3d(array), -1, 0) / most
+    return np.moveaxis(np.atleast_3d(array), -1, 0) / most, pages

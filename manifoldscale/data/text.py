@@ -10,6 +10,8 @@ from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, require
 from ..core.extras import optional
 
+# Whose lines are rows or records: their quotes, commas and keys are no text.
+RECORDS = (".jsonl", ".json", ".ndjson", ".csv", ".tsv")
 UNLIMITED = 10**6  # what a tokenizer calls its greatest length where it knows none
 
 
@@ -20,7 +22,8 @@ def load_text(spec: str) -> tuple[dict[str, Array], str]:
 
     Raises
     ------
-    ManifoldScaleError : no such file, or not one of text; no lines; no tokenizer.
+    ManifoldScaleError : no such file, or not one of text, such as a table; no lines; no
+        tokenizer.
     """
     name, at, tokenizer = spec.removeprefix("text:").rpartition("@")
     if not at or not Path(name).is_file():
@@ -28,6 +31,13 @@ def load_text(spec: str) -> tuple[dict[str, Array], str]:
             f"DATA {spec!r} is not of the form text:FILE@TOKENIZER with a file that "
             "exists; TOKENIZER is the folder or name of a transformer."
         )
+    require(
+        Path(name).suffix.lower() not in RECORDS,
+        f"{name} holds records, whose source would be read as if it were text. Write their "
+        "texts into a file of their own, one a line, as by "
+        "`Path('texts.txt').write_text('\\n'.join(texts))`, or name a function of yours "
+        "that returns tokens, py:module:loader.",
+    )
     try:
         lines = Path(name).read_text("utf-8").splitlines()
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng, generator
-from ..core.settings import check_fields, whole
+from ..core.settings import check_fields, real, whole
 from ..geometry.cloud import Cloud
 from .second_form import kappa_rms
 
@@ -96,8 +96,12 @@ class Manifold(abc.ABC):
         Returns
         -------
         Cloud whose `.manifold` is this manifold.
+
+        Raises
+        ------
+        ManifoldScaleError : `n` or `ambient` is too small, or `noise` negative.
         """
-        n, random = whole("n", n), generator(rng)
+        n, noise, random = whole("n", n), real("noise", noise, 0), generator(rng)
         ambient = None if ambient is None else whole("ambient", ambient)
         points = self._draw(n, random)
         if ambient is not None:

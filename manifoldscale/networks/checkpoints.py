@@ -5,59 +5,50 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..core.errors import ManifoldScaleError, require
+from .stored_weights import joined, sets_of_weights, shard_advice, which
+from .weight_names import Weights, is_average, is_first, parts_of, readings
 from .wrappers import unwrapped
 
-DEEPEST = 3  # mappings inside one another that are searched for weights
-EXTRA = "_extra_state"  # of a module's own making, not always a tensor
 # Of no use in eval mode, and not there in checkpoints of old.
 COUNTER = "num_batches_tracked"
-AVERAGED = "n_averaged"  # beside the weights of an average over training
-
-Weights = Mapping[str, Any]
+SHOWN = 4  # choices that an error lists
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name: .safetensors, or what `torch.save` wrote, a
-    state dict alone or beside an optimiser's. `FILE::key` chooses one of several in a file.
+    """The tensors of a checkpoint by name: .safetensors, what `torch.save` wrote, a state
+    dict alone or beside an optimiser's, or the index of several files. `FILE::key` chooses
+    one of several in a file, or the weights whose names begin with the key.
 
     Raises
     ------
     ManifoldScaleError : there is no such file, it is no checkpoint, it holds several sets
         of weights, or loading it would run code, which never happens.
     """
-    groups = _groups(path)
-    require(len(groups) == 1, _which(path, groups))
+    groups = sets_of_weights(path)
+    require(len(groups) == 1, which(path, groups))
     (found,) = groups.values()
     return {name: value for name, value in found.items() if isinstance(value, Tensor)}
 
 
 def fill(model: nn.Module, path: str | Path) -> nn.Module:
     """Put the weights of a checkpoint into a model; every one must have its place. A prefix
-    that all of the names share is left out, and weights that the model ties may stand under
-    one of their names. Of several sets of weights in a file the one that fits is taken.
+    that all of the names share is left out, or added where the model has one; parts of
+    names that wrappers add are passed over; and weights that the model ties may stand under
+    one of their names. Of several sets of weights in a file, or under first parts of the
+    names (`model.`, beside `criterion.`), the one that fits is taken; an average over
+    training beside others must be named.
 
     Raises
     ------
     ManifoldScaleError : names or shapes differ; the first few are shown.
     """
     network = unwrapped(model)
-    groups = _groups(path)
-    fits = {key: _Fit.best(network, weights) for key, weights in groups.items()}
-    good = {key: fit for key, fit in fits.items() if not fit.misfits}
-    require(len(good) <= 1, _which(path, good))
-    fit = next(iter(good.values() or fits.values()))
-    several = f" It holds {', '.join(map(repr, fits))}." if len(fits) > 1 else ""
-    require(
-        not fit.misfits,
-        f"{path} does not fit {type(network).__name__}: {'; '.join(fit.misfits)}.{several}",
-    )
+    fit = _chosen(network, path)
     try:
         network.load_state_dict(dict(fit.weights), strict=False)
     except Exception as error:  # of a module that reads its own state
@@ -69,30 +60,80 @@ def fill(model: nn.Module, path: str | Path) -> nn.Module:
 
 @dc.dataclass(frozen=True)
 class _Fit:
-    """Weights by the names of a network, and in what they do not fit it."""
+    """Weights by the names of a network, how many of these they have, and in what they do
+    not fit it.
+    """
 
     weights: Weights
+    placed: int
     misfits: tuple[str, ...]
 
     @classmethod
     def best(cls, network: nn.Module, weights: Weights) -> "_Fit":
-        """With as much of the common prefix left out as makes the names fit."""
+        """In the reading of their names that fits, else in that of the most places."""
         own = network.state_dict(keep_vars=True)
-        tried = [cls(named, tuple(_misfits(own, named))) for named in _shortened(weights)]
-        return next((one for one in tried if not one.misfits), tried[0])
+        tried = []
+        for named in readings(own, weights):
+            placed = len(own.keys() & named.keys())
+            tried.append(cls(named, placed, tuple(_misfits(own, named))))
+            if not tried[-1].misfits:
+                return tried[-1]
+        return max(tried, key=lambda one: one.placed)
 
 
-def _shortened(weights: Weights) -> list[Weights]:
-    """The weights as they are called, and without one, two, ... first parts of the name
-    that all of them share, as in `module.` or `model._orig_mod.`.
+def _chosen(network: nn.Module, path: str | Path) -> _Fit:
+    """The only weights of a file that fit a network."""
+    groups = sets_of_weights(path)
+    fits = {key: _Fit.best(network, weights) for key, weights in groups.items()}
+    good = {key: fit for key, fit in fits.items() if not fit.misfits}
+    first, deeper = _parts(network, {k: v for k, v in groups.items() if k not in good})
+    good |= first
+    require(len(good) <= 1, which(path, good))
+    for key, fit in good.items():
+        require(
+            not is_average(key) or (len(groups) == 1 and not first),
+            f"Of what {path} holds, only {key!r} fits {type(network).__name__}, by its "
+            f"name an average over training. If that is meant: {_named(path, [key])}.",
+        )
+        return fit
+    fit = max(fits.values(), key=lambda one: one.placed)
+    several = f" It holds {', '.join(map(repr, fits))}." if len(fits) > 1 else ""
+    inside = f" These parts would fit: {_named(path, deeper)}." if deeper else ""
+    raise ManifoldScaleError(
+        f"{path} does not fit {type(network).__name__}: {'; '.join(fit.misfits)}.{several}"
+        f"{inside}{shard_advice(path)}"
+    )
+
+
+def _parts(
+    network: nn.Module, groups: Mapping[str, Weights]
+) -> tuple[dict[str, _Fit], list[str]]:
+    """What fits under a first part of the names in a set; and the keys of what fits under
+    more of them, which could be a layer of another network, and is not taken unasked.
     """
-    found = [weights]
-    while True:
-        names = [name for name in found[-1] if name != AVERAGED]
-        parts = {name.partition(".")[0] for name in names}
-        if len(parts) != 1 or any("." not in name for name in names):
-            return found
-        found.append({name.partition(".")[2]: found[-1][name] for name in names})
+    own = network.state_dict(keep_vars=True)
+    needed = len({id(value) for name, value in own.items() if not name.endswith(COUNTER)})
+    first, deeper = {}, []
+    for key, weights in groups.items():
+        fitting: list[str] = []
+        for prefix, inside in parts_of(weights).items():
+            if len(inside) < needed or any(prefix.startswith(f"{p}.") for p in fitting):
+                continue
+            fit = _Fit.best(network, inside)
+            if fit.misfits:
+                continue
+            fitting.append(prefix)
+            if is_first(prefix, weights):
+                first[joined(key, prefix)] = fit
+            else:
+                deeper.append(joined(key, prefix))
+    return first, deeper
+
+
+def _named(path: str | Path, keys: list[str]) -> str:
+    file = str(path).partition("::")[0]
+    more = " and more" if len(keys) > SHOWN else ""
+    return ", ".join(f"{file}::{key}" for key in keys[:SHOWN]) + more
 
 
 def _misfits(own: Mapping[str, Any], weights: Weights) -> Iterator[str]:
@@ -146,69 +187,3 @@ def _are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         return one is other or torch.equal(one, other)
     return bool(one == other)
-
-
-def _groups(path: str | Path) -> dict[str, Weights]:
-    """The sets of weights in a file, by their key; `FILE::key` is the one of that key."""
-    file, colons, wanted = str(path).partition("::")
-    found = dict(_sets(_stored(Path(file))))
-    require(bool(found), f"{file} holds no tensors by name.")
-    if not colons:
-        return found
-    require(
-        wanted in found,
-        f"{file} has no weights under {wanted!r}; it has {', '.join(map(repr, found))}.",
-    )
-    return {wanted: found[wanted]}
-
-
-def _sets(stored: Any, key: str = "") -> Iterator[tuple[str, Weights]]:
-    """(key, entries) of every mapping that holds tensors by name, the outermost first. The
-    states of optimisers are kept by number.
-    """
-    if not isinstance(stored, Mapping) or not all(isinstance(k, str) for k in stored):
-        return
-    own = {
-        name: value
-        for name, value in stored.items()
-        if isinstance(value, Tensor) or name.endswith(EXTRA)
-    }
-    # A number beside the weights, such as the step, makes no set of its own.
-    if any(isinstance(value, Tensor) and value.ndim for value in own.values()):
-        yield key, own
-    if key.count(".") + 1 < DEEPEST:
-        for name, value in stored.items():
-            if not name.endswith(EXTRA):
-                yield from _sets(value, f"{key}.{name}" if key else name)
-
-
-def _which(path: str | Path, groups: Mapping[str, Any]) -> str:
-    file = str(path).partition("::")[0]
-    choices = ", ".join(f"{file}::{key}" for key in groups if key)
-    return (
-        f"{file} holds several sets of weights: {', '.join(map(repr, groups))}. Choose "
-        f"one, as {choices}."
-    )
-
-
-def _stored(path: Path) -> Any:
-    require(path.is_file(), f"Checkpoint {str(path)!r}: there is no such file.")
-    if path.suffix == ".safetensors":
-        try:
-            return safetensors.torch.load_file(str(path))
-        except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
-            raise ManifoldScaleError(
-                f"{path} is not a safetensors file, or is damaged: {error}."
-            ) from error
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can raise anything
-        raise ManifoldScaleError(
-            f"{path} is refused: it holds more than tensors, or is damaged, and loading "
-            "Python objects can run anything. Save `model.state_dict()`, best as "
-            f".safetensors. ({_first_line(error)})"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, require
 from ..core.locks import knows_locks
 
 TABLES = (
@@ -23,6 +23,25 @@ ASKED = 500  # keys in one query
 # What SQLite answers where its log cannot be shared.
 NO_SHARED_MEMORY = ("locking protocol", "disk I/O error", "unable to open database file")
 LOG = logging.getLogger(__name__)
+
+
+def _checked(path: Any) -> Path:
+    """The path of a file, before anything lies beside it."""
+    require(
+        isinstance(path, str | os.PathLike) and bool(str(path)),
+        f"`registry` must be the path of a file, or None to keep nothing; not {path!r}.",
+    )
+    require(
+        not str(path).startswith((":", "file:")),
+        f"`registry`: {str(path)!r} is no file. For a sweep that is kept in memory alone, "
+        "pass `registry=None`.",
+    )
+    require(
+        not Path(path).is_dir(),
+        f"`registry`: {str(path)!r} is a folder; name a file in it, as "
+        f"{str(Path(str(path)) / 'runs.sqlite')!r}.",
+    )
+    return Path(path)
 
 
 class Registry:
@@ -41,7 +60,7 @@ class Registry:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = _checked(path)
         if not self.path.parent.is_dir():
             raise ManifoldScaleError(
                 f"`registry`: there is no folder {str(self.path.parent)!r}."

@@ -17,7 +17,7 @@ from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.settings import whole
 from ..core.source import check_unchanged
-from ..core.workers import results
+from ..core.workers import check_executor, results
 from ..networks.mlp import absorb
 from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
@@ -73,6 +73,8 @@ def run(
     ManifoldScaleError : a student that cannot be trained, a registry that cannot be used,
         or a worker that died.
     """
+    _check_plan(plan)
+    check_executor(executor)
     report = progress or (lambda _: None)
     check_loaded(plan.student)
     check_unchanged(type(plan.task), "`task`")
@@ -104,6 +106,26 @@ def run(
         floor=task.floor(loss),
         shared_data=task.shared_data or plan.paired,
         task=task.name,
+    )
+
+
+def _check_plan(plan: Any) -> None:
+    """Refuse the name of a file, several plans, and what is none."""
+    advice = "make one, as `ms.sweeps.Plan(task, dataset_sizes, widths)`"
+    if isinstance(plan, str | Path):
+        advice = (
+            f"a file is run by the command `manifoldscale sweep {plan}`; here, {advice}"
+        )
+    elif isinstance(plan, list | tuple | dict) and plan:
+        plans = plan.values() if isinstance(plan, dict) else plan  # as of `Plan.vary`
+        several = f"[{', '.join(type(one).__name__ for one in plans)[:60]}]"
+        raise ManifoldScaleError(
+            f"`plan` must be one Plan; not {several}. Run one after the other, with one "
+            "registry: `[run(plan, registry) for plan in plans]`."
+        )
+    require(
+        isinstance(plan, Plan),
+        f"`plan` must be a Plan; not {plan!r}: {advice}.",
     )
 
 

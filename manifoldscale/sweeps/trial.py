@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import functools
+import inspect
 import time
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import keyed
-from ..data import as_users
+from ..data import as_users, python_function
 from ..networks.draws import DrawsFrom
 from ..networks.mlp import MLP
 from .pack import MLPPack, ModulePack, Pack, SinglePack, initialised
@@ -76,8 +77,17 @@ def _check_outputs(outputs: object, shape: FromFactory, said: str) -> None:
     require(
         found == right,
         f"{said} must turn {EXAMPLES} examples of {shape.inputs} features into a tensor "
-        f"of shape {right}; it returned {found}.",
+        f"of shape {right}; it returned {found}. {_order(shape)}",
     )
+
+
+def _order(shape: FromFactory) -> str:
+    """How the student is called, beside what it takes."""
+    try:
+        takes = str(inspect.signature(python_function(shape.factory, "`student`")))
+    except ValueError:  # some built-in functions do not tell
+        takes = "what it does not tell"
+    return f"It is called with (inputs, outputs, width), in this order, and takes {takes}."
 
 
 def _check_gradient(outputs: Tensor, module: nn.Module, said: str) -> None:

@@ -92,6 +92,31 @@ def test_an_executor_that_was_shut_down() -> None:
         list(results(gone, abs, [1]))
 
 
+class Other:
+    """As a client of dask, whose futures are of its own."""
+
+    def submit(self, function: Any, *args: Any) -> object:
+        return object()
+
+
+@pytest.mark.parametrize("executor", ["threads", 4, 0, ThreadPoolExecutor, True, Other()])
+def test_what_is_no_executor(executor: Any) -> None:
+    rows = np.random.default_rng(0).random((60, 4))
+    for call in (
+        lambda: list(results(executor, abs, [1])),
+        lambda: ms.Cloud(rows).neighbors(5, executor=executor),
+        lambda: ms.extract(nn.Linear(4, 3), rows.astype("f4"), executor=executor),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match=r"be None or an exec.*Thread"):
+            call()
+
+
+def test_a_pool_of_joblib_is_no_executor() -> None:
+    joblib = pytest.importorskip("joblib")
+    with pytest.raises(ms.ManifoldScaleError, match="must be None or an executor"):
+        list(results(joblib.Parallel(2), abs, [1]))
+
+
 class Picky(Exception):
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")

@@ -81,6 +81,18 @@ def test_what_is_not_read_is_said(pets: Path) -> None:
     assert load_examples(str(pets)).read.endswith("; not read: 1 .txt, 2 .mp4 files")
 
 
+@pytest.mark.parametrize("ending", ["tif", "webp"])
+def test_pages_beyond_the_first_are_said(tmp_path: Path, ending: str) -> None:
+    pages = [Image.new("RGB", (8, 6), (level,) * 3) for level in (90, 20, 30)]
+    file = tmp_path / f"stack.{ending}"
+    pages[0].save(file, save_all=True, append_images=pages[1:])
+    save(tmp_path / "one.tif")
+    found = load_examples(str(tmp_path))
+    assert found.inputs.shape == (2, 3, 6, 8)
+    words = f"2 images, no classes; only the first page read of 1 files: {file.name} of 3"
+    assert found.read == words
+
+
 @pytest.mark.parametrize(
     ("modes", "channels"),
     [

@@ -72,6 +72,14 @@ def test_files_that_hold_no_lines(tmp_path: Path, contents: bytes, message: str)
         read(tmp_path, contents)
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".TSV"])
+def test_records_are_no_lines_of_text(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"x{ending}"
+    path.write_text('{"text": "w1 w2"}\n')
+    with pytest.raises(ManifoldScaleError, match=r"holds records.*one a line.*py:module"):
+        load_examples(f"text:{path}@{tokenizer(tmp_path)}")
+
+
 @pytest.mark.parametrize("contents", [b"", b"{", b"[]", b"\xff"])
 def test_a_damaged_tokenizer_is_one_clear_error(tmp_path: Path, contents: bytes) -> None:
     folder = tokenizer(tmp_path)

@@ -26,6 +26,12 @@ ALL = [
 ]
 
 
+@pytest.mark.parametrize("noise", [-1.0, np.nan, np.inf, "0.1", None, True])
+def test_noise_that_is_none(noise: object) -> None:
+    with pytest.raises(ManifoldScaleError, match="`noise` must be a finite number of at"):
+        Sphere(2).sample(5, noise=noise)
+
+
 def is_uniform(values: np.ndarray, cdf: object = "uniform") -> bool:
     return stats.kstest(values, cdf).pvalue > 1e-3
 

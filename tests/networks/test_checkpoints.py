@@ -1,6 +1,7 @@
 """Checkpoints as people save them: read, or refused with the names that do not fit."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from manifoldscale.cli.provenance import hashes
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.networks.checkpoints import fill, read_weights
 from manifoldscale.networks.models import load_model
@@ -172,6 +174,185 @@ def test_objects_beside_the_weights_are_refused(tmp_path: Path) -> None:
     torch.save(stored, tmp_path / "w.pt")
     with pytest.raises(ManifoldScaleError, match="more than tensors"):
         fill(network(), tmp_path / "w.pt")
+
+
+LOSS = {"criterion.weight": torch.ones(2)}
+AVERAGE = {f"ema_model.{name}": value + 1 for name, value in STATE.items()}
+
+
+@pytest.mark.parametrize("key", ["state_dict", ""])
+@pytest.mark.parametrize("prefix", ["model.", "model._orig_mod.", "net.model."])
+def test_a_network_beside_its_loss_is_found(key: str, prefix: str, tmp_path: Path) -> None:
+    """As Lightning saves it."""
+    path = tmp_path / "w.ckpt"
+    weights = {**prefixed(prefix), **LOSS}
+    torch.save({key: weights, "epoch": 3} if key else weights, path)
+    assert same(fill(network(), path))
+    first = prefix.split(".")[0]
+    assert same(fill(network(), f"{path}::{first}"))
+    assert same(fill(network(), f"{path}::{key}.{first}".replace("::.", "::")))
+    assert set(read_weights(f"{path}::criterion")) == {"weight"}
+    with pytest.raises(ManifoldScaleError, match=r"begin with '(net|model)', 'criterion'"):
+        fill(network(), f"{path}::backbone")
+
+
+def test_an_average_is_never_taken_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "w.ckpt"
+    torch.save({"state_dict": {**prefixed("model."), **AVERAGE, **LOSS}}, path)
+    both = r"'state_dict.model', 'state_dict.ema_model'.*w.ckpt::state_dict.ema_model"
+    for name in (path, f"{path}::state_dict"):
+        with pytest.raises(ManifoldScaleError, match=both):
+            fill(network(), name)
+    assert same(fill(network(), f"{path}::model"))
+    found = fill(network(), f"{path}::state_dict.ema_model")
+    assert torch.equal(found.state_dict()["0.bias"], STATE["0.bias"] + 1)
+    # Of an average and others that do not fit, it is not the stand-in.
+    for stored in (
+        {"model": {"x.weight": torch.ones(2)}, "ema": STATE},
+        {**AVERAGE, **LOSS},
+    ):
+        torch.save(stored, path)
+        with pytest.raises(ManifoldScaleError, match=r"only 'ema.*average.*::ema"):
+            fill(network(), path)
+    torch.save({"ema": STATE, "state_dict": {**prefixed("model."), **LOSS}}, path)
+    with pytest.raises(ManifoldScaleError, match="several sets"):
+        fill(network(), path)
+
+
+def test_a_layer_of_another_network_is_not_taken_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    layers = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    torch.save({**layers.state_dict(), "a.b.weight": torch.ones(3)}, path)
+    with pytest.raises(ManifoldScaleError, match=r"These parts would fit: .*w.pt::0\."):
+        fill(nn.Linear(4, 3), path)
+    assert torch.equal(fill(nn.Linear(4, 3), f"{path}::0").weight, layers[0].weight)
+
+
+class Parts(nn.Module):
+    """Two layers with a name each, under a common one perhaps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.fc = nn.Sequential(nn.Linear(4, 3)), nn.Linear(3, 2)
+
+
+PARTS = Parts().state_dict()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("fc.", "fc._orig_mod."),
+        ("features.0.", "features.0._checkpoint_wrapped_module."),
+        ("features.", "_fsdp_wrapped_module.features._fsdp_wrapped_module."),
+        ("features.", "features.module."),
+        ("fc.", "module.fc._orig_mod.module."),
+    ],
+)
+def test_parts_of_wrappers_inside_of_names(old: str, new: str, tmp_path: Path) -> None:
+    stored = {f"model.{name.replace(old, new)}": v for name, v in PARTS.items()}
+    torch.save(stored, tmp_path / "w.pt")
+    plain = fill(Parts(), tmp_path / "w.pt")
+    wrapped = Parts()
+    wrapped.features = nn.DataParallel(wrapped.features)
+    wrapped.fc = torch.compile(wrapped.fc, backend="eager")
+    for model in (plain, fill(wrapped, tmp_path / "w.pt")):
+        assert all(map(torch.equal, model.state_dict().values(), PARTS.values()))
+
+
+def test_two_weights_for_one_place_are_refused(tmp_path: Path) -> None:
+    torch.save({**PARTS, "fc._orig_mod.bias": torch.ones(2)}, tmp_path / "w.pt")
+    with pytest.raises(ManifoldScaleError, match=r"besides 'fc._orig_mod.bias'"):
+        fill(Parts(), tmp_path / "w.pt")
+
+
+def test_the_prefix_of_the_network_is_added(tmp_path: Path) -> None:
+    model = nn.Module()
+    model.net = nn.Module()
+    model.net.inner = Parts()
+    for prefix in ("", "inner.", "net.inner.", "module.", "model.inner."):
+        torch.save({prefix + n: v for n, v in PARTS.items()}, tmp_path / "w.pt")
+        nn.init.zeros_(model.net.inner.fc.weight)
+        fill(model, tmp_path / "w.pt")
+        assert torch.equal(model.net.inner.fc.weight, PARTS["fc.weight"])
+    torch.save({n: v for n, v in PARTS.items() if n != "fc.bias"}, tmp_path / "w.pt")
+    with pytest.raises(ManifoldScaleError, match=r"Module: it lacks 'net.inner.fc.bias'\."):
+        fill(model, tmp_path / "w.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weight_norm_in_its_two_forms(tmp_path: Path) -> None:
+    new = nn.utils.parametrizations.weight_norm
+    old: Any = nn.utils.weight_norm
+    for one, other in ((old, new), (new, old)):
+        torch.manual_seed(0)
+        saved = nn.Sequential(one(nn.Linear(4, 3)), nn.LSTM(3, 2))
+        one(saved[1], "weight_hh_l0")
+        torch.save(saved.state_dict(), tmp_path / "w.pt")
+        found = nn.Sequential(other(nn.Linear(4, 3)), nn.LSTM(3, 2))
+        other(found[1], "weight_hh_l0")
+        fill(found, tmp_path / "w.pt")
+        x = torch.randn(5, 4)
+        assert torch.equal(found[0](x), saved[0](x))
+
+
+def test_arrays_of_numpy_are_refused_with_what_works(tmp_path: Path) -> None:
+    arrays = {name: value.numpy() for name, value in STATE.items()}
+    for stored in (arrays, {"state_dict": arrays}):
+        torch.save(stored, tmp_path / "w.pt")
+        with pytest.raises(ManifoldScaleError, match=r"arrays .*of NumPy.*torch.as_tensor"):
+            fill(network(), tmp_path / "w.pt")
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """A folder as transformers writes it, of two files with an index."""
+    places = {}
+    for i, name in enumerate(STATE):
+        places[name] = f"model-0000{i % 2 + 1}-of-00002.safetensors"
+    for file in set(places.values()):
+        held = {name: STATE[name] for name, place in places.items() if place == file}
+        safetensors.torch.save_file(held, str(tmp_path / file))
+    index = {"metadata": {}, "weight_map": places}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    return tmp_path
+
+
+def test_an_index_stands_for_all_of_its_files(shards: Path) -> None:
+    index = shards / "model.safetensors.index.json"
+    assert same(fill(network(), index))
+    assert set(read_weights(f"{index}::0")) == {"weight", "bias"}
+    with pytest.raises(ManifoldScaleError, match=r"is a folder: name the file, as .*index"):
+        fill(network(), shards)
+    assert set(hashes(f"{index}::0")) == {file.as_posix() for file in shards.iterdir()}
+    one = shards / "model-00001-of-00002.safetensors"
+    with pytest.raises(
+        ManifoldScaleError, match=r"one of several files.* name .*index.json"
+    ):
+        fill(network(), one)
+    safetensors.torch.save_file({"x": torch.ones(2)}, str(one))
+    with pytest.raises(ManifoldScaleError, match="weights that its files do not hold"):
+        fill(network(), index)
+    one.unlink()
+    with pytest.raises(ManifoldScaleError, match=r"names model-00001.*not beside it"):
+        fill(network(), index)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "i.index.json"}}'],
+)
+def test_a_damaged_index_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "i.index.json").write_text(text)
+    with pytest.raises(ManifoldScaleError, match=r"no index|no tensors"):
+        fill(network(), tmp_path / "i.index.json")
+
+
+def test_a_folder_without_weights(tmp_path: Path) -> None:
+    with pytest.raises(
+        ManifoldScaleError, match="is a folder: it holds no file of weights"
+    ):
+        read_weights(tmp_path)
 
 
 @pytest.fixture

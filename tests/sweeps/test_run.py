@@ -5,6 +5,7 @@ import dataclasses as dc
 import importlib
 import multiprocessing
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,50 @@ def test_a_run_for_every_combination() -> None:
     assert (curve.loss, curve.floor, curve.shared_data) == ("mse", 0.0, False)
     assert all(run.loss > 0 and run.loss_stderr > 0 for run in curve.runs)
     assert len({run.loss for run in curve.runs}) == 12
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("plan.toml", r"command `manifoldscale sweep plan.toml`"),
+        (Path("a") / "plan.toml", r"manifoldscale sweep a.plan.toml"),
+        ([PLAN, PLAN], r"one Plan; not \[Plan, Plan\].*for plan in plans"),
+        (PLAN.vary(depth=[1, 2]), r"one Plan; not \[Plan, Plan\]"),
+        ([], r"must be a Plan; not \[\]"),
+        (None, r"must be a Plan; not None"),
+        (Plan, r"must be a Plan; not <class"),
+        (TASK, r"must be a Plan; not TeacherStudent"),
+    ],
+)
+def test_what_is_no_plan(plan: object, words: str) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=words):
+        run(plan)
+
+
+@pytest.mark.parametrize(
+    ("registry", "words"),
+    [
+        (3, "path of a file, or None"),
+        (True, "path of a file, or None"),
+        ("", "path of a file, or None"),
+        (":memory:", "registry=None"),
+        ("file::memory:?cache=shared", "registry=None"),
+        (".", "is a folder; name a file in it"),
+    ],
+)
+def test_what_is_no_registry(
+    registry: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ms.ManifoldScaleError, match=words):
+        run(PLAN, registry=registry)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_executor_is_checked_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="must be None or an executor"):
+        run(PLAN, tmp_path / "runs.sqlite", executor="threads")
+    assert not list(tmp_path.iterdir())
 
 
 def test_finished_runs_are_not_trained_again(

@@ -213,6 +213,10 @@ def pair(inputs: int, outputs: int, width: int) -> nn.Module:
     return nn.LSTM(inputs, outputs)
 
 
+def swapped(inputs: int, width: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, width), nn.Linear(width, outputs))
+
+
 def single(inputs: int, outputs: int, width: int) -> nn.Module:
     class Single(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -229,6 +233,10 @@ def single(inputs: int, outputs: int, width: int) -> nn.Module:
         (constant, "has no parameter to train"),
         (Detached, "does not depend on its parameters"),
         (pair, "it returned tuple"),
+        (
+            swapped,
+            r"with \(inputs, outputs, width\), in this order, and takes \(inputs: int, w",
+        ),
         (single, "raised RuntimeError"),
     ],
 )

@@ -1,0 +1,191 @@
+"""Files of weights, read without running anything: sets of tensors by name."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..core.errors import ManifoldScaleError, require
+from .weight_names import Weights, under
+
+DEEPEST = 3  # mappings inside one another that are searched for weights
+EXTRA = "_extra_state"  # of a module's own making, not always a tensor
+INDEX = ".index.json"  # says which of several files holds a weight
+ENDINGS = (INDEX, ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+SHARD = re.compile(r"-\d+-of-\d+\.")
+
+
+def sets_of_weights(path: str | Path) -> dict[str, Weights]:
+    """The sets of weights in a file, by their key; `FILE::key` is the one of that key, or
+    those weights of a set whose names begin with it.
+    """
+    file, colons, wanted = str(path).partition("::")
+    found = dict(_sets(_stored(Path(file))))
+    require(bool(found), f"{file} holds no tensors by name.")
+    if not colons:
+        return found
+    if wanted in found:
+        return {wanted: found[wanted]}
+    parts = _parts(found, wanted)
+    require(
+        bool(parts),
+        f"{file} has no weights under {wanted!r}; it has {', '.join(map(repr, found))}"
+        f"{_first_parts(found)}.",
+    )
+    require(len(parts) == 1, which(path, parts))
+    return parts
+
+
+def which(path: str | Path, keys: Iterable[str]) -> str:
+    """The error that one of several sets of weights must be chosen."""
+    file, keys = str(path).partition("::")[0], list(keys)
+    choices = ", ".join(f"{file}::{key}" for key in keys if key)
+    return (
+        f"{file} holds several sets of weights: {', '.join(map(repr, keys))}. Choose "
+        f"one, as {choices}."
+    )
+
+
+def shard_advice(path: str | Path) -> str:
+    """What to name instead of one of the files among which weights are divided."""
+    file = Path(str(path).partition("::")[0])
+    if not SHARD.search(file.name):
+        return ""
+    index = sorted(file.parent.glob(f"*{INDEX}"))
+    named = f": name {index[0]}" if index else ", whose index is not beside it"
+    return f" It is one of several files of one set{named}."
+
+
+def _parts(found: Mapping[str, Weights], wanted: str) -> dict[str, Weights]:
+    """What a key that is none of a set names inside of the sets, by the whole key."""
+    parts = {}
+    for key, weights in found.items():
+        for prefix in dict.fromkeys((wanted, wanted.removeprefix(f"{key}."))):
+            inside = under(prefix, weights)
+            if inside:
+                parts[joined(key, prefix)] = inside
+    return parts
+
+
+def joined(key: str, prefix: str) -> str:
+    return f"{key}.{prefix}" if key and prefix else key or prefix
+
+
+def _first_parts(found: Mapping[str, Weights]) -> str:
+    names = [name for weights in found.values() for name in weights if "." in name]
+    parts = list(dict.fromkeys(name.partition(".")[0] for name in names))
+    more = " and more" if len(parts) > 6 else ""
+    shown = ", ".join(map(repr, parts[:6]))
+    return f", with names that begin with {shown}{more}" if parts else ""
+
+
+def _sets(stored: Any, key: str = "") -> Iterator[tuple[str, Weights]]:
+    """(key, entries) of every mapping that holds tensors by name, the outermost first. The
+    states of optimisers are kept by number.
+    """
+    if not isinstance(stored, Mapping) or not all(isinstance(k, str) for k in stored):
+        return
+    own = {
+        name: value
+        for name, value in stored.items()
+        if isinstance(value, Tensor) or name.endswith(EXTRA)
+    }
+    # A number beside the weights, such as the step, makes no set of its own.
+    if any(isinstance(value, Tensor) and value.ndim for value in own.values()):
+        yield key, own
+    if key.count(".") + 1 < DEEPEST:
+        for name, value in stored.items():
+            if not name.endswith(EXTRA):
+                yield from _sets(value, joined(key, name))
+
+
+def _stored(path: Path) -> Any:
+    if path.is_dir():
+        raise ManifoldScaleError(f"Checkpoint {str(path)!r} is a folder: {_files(path)}")
+    require(path.is_file(), f"Checkpoint {str(path)!r}: there is no such file.")
+    if path.suffix == ".json":
+        return _of_index(path)
+    if path.suffix == ".safetensors":
+        try:
+            return safetensors.torch.load_file(str(path))
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+            raise ManifoldScaleError(
+                f"{path} is not a safetensors file, or is damaged: {error}."
+            ) from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can raise anything
+        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        advice = "Save `model.state_dict()`, best as .safetensors."
+        if "numpy" in str(error):
+            advice = (
+                "It holds arrays or numbers of NumPy. Save tensors, as `torch.save({name: "
+                "torch.as_tensor(value) for name, value in weights.items()}, ...)`, and "
+                "numbers beside them as those of Python."
+            )
+        raise ManifoldScaleError(
+            f"{path} is refused: it holds more than tensors, or is damaged, and loading "
+            f"Python objects can run anything. {advice} ({said})"
+        ) from error
+
+
+def _files(folder: Path) -> str:
+    """Which file of a folder to name, one that says where the others are before all."""
+    names = [file.name for file in sorted(folder.iterdir()) if file.is_file()]
+    found = [name for end in ENDINGS for name in names if name.endswith(end)]
+    whole = [name for name in found if not SHARD.search(name)] or found
+    if not whole:
+        return f"it holds no file of weights ({', '.join(ENDINGS)})."
+    more = " and more" if len(whole) > 4 else ""
+    return f"name the file, as {' or '.join(str(folder / n) for n in whole[:4])}{more}."
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, and those that it names where it is the index of several."""
+    if not path.name.endswith(INDEX):
+        return [path]
+    return [path, *(path.parent / name for name in sorted(set(_places(path).values())))]
+
+
+def _places(path: Path) -> dict[str, str]:
+    """Weight to file, as an index has it."""
+    try:
+        found = dict(json.loads(path.read_text("utf-8"))["weight_map"])
+        places = {str(name): str(file) for name, file in found.items()}
+        if any(file.endswith(".json") for file in places.values()):
+            raise ValueError("it names another index")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifoldScaleError(
+            f"{path} is no index of files of weights, or is damaged "
+            f"({type(error).__name__}: {error}). Name a file of weights, or the "
+            f"*{INDEX} beside them."
+        ) from error
+    lacking = sorted({f for f in places.values() if not (path.parent / f).is_file()})
+    require(
+        not lacking,
+        f"{path} names {', '.join(lacking[:3])}{' and more' * (len(lacking) > 3)}, which "
+        "is not beside it: the download or copy is not complete.",
+    )
+    return places
+
+
+def _of_index(path: Path) -> dict[str, Any]:
+    """The weights of all files that an index names."""
+    places = _places(path)
+    stored = {name: _stored(path.parent / name) for name in set(places.values())}
+    held = {
+        name: found if isinstance(found, dict) else {} for name, found in stored.items()
+    }
+    gone = [name for name, file in places.items() if name not in held[file]]
+    require(
+        not gone,
+        f"{path} names weights that its files do not hold: "
+        f"{', '.join(map(repr, gone[:3]))}{' and more' * (len(gone) > 3)}.",
+    )
+    return {name: held[file][name] for name, file in places.items()}

@@ -1,0 +1,112 @@
+"""The names of weights: what wrappers, prefixes and reparametrisations do to them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..core.names import words_of
+from .wrappers import INNER
+
+AVERAGED = "n_averaged"  # beside the weights of an average over training
+AVERAGES = {"ema", "swa", "avg", "average", "averaged", "shadow"}
+DEEPEST = 3  # parts of a name that are looked through for a network among others
+
+Weights = Mapping[str, Any]
+
+
+def readings(own: Weights, weights: Weights) -> Iterator[Weights]:
+    """The weights in the ways in which a network of the names `own` may mean them: as they
+    are called; without one, two, ... first parts that all of them share (`module.`); with
+    those that all of the network's names share. What wrappers and reparametrisations add
+    is translated.
+    """
+    common = _common(own)
+    added = [
+        "",
+        *("".join(f"{part}." for part in common[: n + 1]) for n in range(len(common))),
+    ]
+    for named in _shortened(weights):
+        for prefix in added:
+            yield _translated(own, {prefix + name: v for name, v in named.items()})
+
+
+def parts_of(weights: Weights) -> dict[str, Weights]:
+    """The weights under each prefix of a few parts of the names, without it; what all of
+    the names share counts for nothing.
+    """
+    common = _common(name for name in weights if name != AVERAGED)
+    prefixes: dict[str, None] = {}
+    for name in weights:
+        parts = name.split(".")[:-1]
+        deepest = min(len(parts), len(common) + DEEPEST)
+        for n in range(len(common) + 1, deepest + 1):
+            prefixes[".".join(parts[:n])] = None
+    return {prefix: under(prefix, weights) for prefix in prefixes}
+
+
+def is_first(prefix: str, weights: Weights) -> bool:
+    """Whether a prefix tells apart the first parts of names that differ; below these lie
+    the layers of a network, rather than networks.
+    """
+    shared = len(_common(name for name in weights if name != AVERAGED))
+    last = prefix.split(".")[-1]
+    return prefix.count(".") == shared and not last.isdigit()
+
+
+def under(prefix: str, weights: Weights) -> Weights:
+    """The weights whose names begin with a prefix, without it."""
+    start = f"{prefix}."
+    return {n.removeprefix(start): v for n, v in weights.items() if n.startswith(start)}
+
+
+def is_average(key: str) -> bool:
+    """Whether weights of this key are an average over training, by its words."""
+    return bool(AVERAGES & set(words_of(key)))
+
+
+def _common(names: Iterable[str]) -> list[str]:
+    """The first parts that all names share; the last part of a name is no prefix."""
+    split = [name.split(".")[:-1] for name in names]
+    found = []
+    for parts in zip(*split, strict=False):  # as far as the shortest
+        if len(set(parts)) > 1:
+            break
+        found.append(parts[0])
+    return found
+
+
+def _shortened(weights: Weights) -> Iterator[Weights]:
+    yield weights
+    names = [name for name in weights if name != AVERAGED]
+    for n in range(1, len(_common(names)) + 1):
+        yield {name.split(".", n)[n]: weights[name] for name in names}
+
+
+def _translated(own: Weights, weights: Weights) -> Weights:
+    """The weights by the names of the network where they differ from these in what wrappers
+    and reparametrisations add. Where that would put two weights in one place, they keep
+    their names.
+    """
+    places: dict[str, list[str]] = {}
+    for name in own:
+        places.setdefault(_bare(name), []).append(name)
+    asked: dict[str, list[str]] = {}
+    for name in weights:
+        meant = places.get(_bare(name), ())
+        place = name if name in own or len(meant) != 1 else meant[0]
+        asked.setdefault(place, []).append(name)
+    return {
+        place if len(names) == 1 else name: weights[name]
+        for place, names in asked.items()
+        for name in names
+    }
+
+
+def _bare(name: str) -> str:
+    """A name without the parts of wrappers, `module` of the parallel ones too, and with the
+    two weights of `weight_norm` as its older form calls them.
+    """
+    kept = [part for part in name.split(".") if part not in (*INNER, "module")]
+    plain = ".".join(kept)
+    found = re.fullmatch(r"(.*?)parametrizations\.([^.]+)\.original([01])", plain)
+    return f"{found[1]}{found[2]}_{'gv'[int(found[3])]}" if found else plain
