@@ -212,6 +212,10 @@ class Caveat(enum.Enum):
         "better: the exponents, floor and peak of the joint law are not theirs; take those "
         "of `fit_sum`"
     )
+    IDLE_RESOURCE = (
+        "the losses do not depend on this resource, beyond their scatter: nothing is known "
+        "of its exponent, and its term is left out of the law"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"
