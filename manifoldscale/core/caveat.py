@@ -213,9 +213,9 @@ class Caveat(enum.Enum):
         "of `fit_sum`"
     )
     RUNS_MOVED_ALIKE = (
-        "every curve lies further from the mean losses than the scatter between runs of one "
-        "size: what they share, such as a training subset, moves them alike, and the curves "
-        "are judged by the scatter of the means; draw another subset for every seed"
+        "every curve lies further from the mean losses than the scatter between runs of "
+        "one size: what they share, such as a training subset, moves them alike, and the "
+        "curves are judged by the scatter of the means; draw a subset for every seed"
     )
     IDLE_RESOURCE = (
         "the losses do not depend on this resource, beyond their scatter: nothing is known "

@@ -148,8 +148,8 @@ def compare_models(
     A curve is worse only where what it leaves of the losses says so too, and not the
     number of its unknowns alone. Where every curve lies further from the means than the
     scatter between runs lets it, runs of one size share an error (a training subset, say):
-    the means are compared by what curves leave of them alone, and a caveat says so. The thresholds are tested on simulated laws and on curves
-    that are none.
+    the means are compared by what curves leave of them alone, and a caveat says so. The
+    thresholds are tested on simulated laws and on curves that are none.
 
     Raises
     ------
@@ -164,8 +164,8 @@ def compare_models(
     alike = _moved_alike(members, losses)
     if alike:
         remarks = [*remarks, Caveat.RUNS_MOVED_ALIKE(f"p = {number(alike, 2)} at best")]
-        losses = dc.replace(losses, spread=math.nan, freedom=0)
-    scores = np.array([_aicc(member, losses) for member in members])
+    judged = dc.replace(losses, spread=math.nan, freedom=0) if alike else losses
+    scores = np.array([_aicc(member, judged) for member in members])
     likely = np.exp(-(scores - scores.min()) / 2)
     fits = [
         ModelFit(
@@ -173,14 +173,14 @@ def compare_models(
             float(score - scores.min()),
             float(weight),
             _extrapolation(member, losses),
-            _misfit(member, losses),
+            _misfit(member, judged),
         )
         for member, score, weight in zip(
             members, scores, likely / likely.sum(), strict=True
         )
     ]
     fits.sort(key=lambda fit: (fit.delta, fit.member.family.unknowns))
-    verdict, rivals = _verdict(fits, losses)
+    verdict, rivals = _verdict(fits, judged)
     return ModelComparison(
         verdict,
         tuple(fits),
