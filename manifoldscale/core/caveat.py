@@ -212,6 +212,15 @@ class Caveat(enum.Enum):
         "better: the exponents, floor and peak of the joint law are not theirs; take those "
         "of `fit_sum`"
     )
+    RUNS_MOVED_ALIKE = (
+        "every curve lies further from the mean losses than the scatter between runs of "
+        "one size: what they share, such as a training subset, moves them alike, and the "
+        "curves are judged by the scatter of the means; draw a subset for every seed"
+    )
+    IDLE_RESOURCE = (
+        "the losses do not depend on this resource, beyond their scatter: nothing is known "
+        "of its exponent, and its term is left out of the law"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"

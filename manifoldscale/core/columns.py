@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import ManifoldScaleError, nearest
-from .names import is_bare_size, is_test, meaning, unit_of, words_of
+from .names import is_bare_size, is_index, is_test, meaning, unit_of, words_of
 from .tables import Row, as_number
 
 LOSS = "loss"
@@ -105,6 +105,8 @@ def columns_of_losses(
         rivals += others
     _require_loss_and_size(names, taken)
     known = {*taken.values(), *repeats}
+    if not {"dataset_size", "parameters"} & taken.keys():
+        rivals += [c for c in names if c not in known and _is_index_of_sizes(c, rows)]
     in_order = sorted(taken.items(), key=lambda pair: names.index(pair[1]))
     return Columns(
         tuple((column, field) for field, column in in_order),
@@ -212,7 +214,7 @@ def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> No
             f"test_error); it has {list(names)}. Another name: {_how(LOSS)}."
         )
     if not any(field in taken for field in SIZES):
-        bare = [name for name in names if is_bare_size(name) or name == "index"]
+        bare = [name for name in names if is_bare_size(name) or is_index(name)]
         said = f"Columns {bare} may be one of them. " if bare else ""
         column = bare[0] if bare else "NAME"
         raise ManifoldScaleError(
@@ -220,6 +222,13 @@ def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> No
             f"{list(names)}. {said}Say what it is: size_column={{'data': {column!r}}} or "
             f"{{'parameters': {column!r}}} (--size-column data={column})."
         )
+
+
+def _is_index_of_sizes(column: str, rows: Sequence[Row]) -> bool:
+    """Whether an index without a name may hold what rows were grouped by."""
+    values = [as_number(row[column]) for row in rows] if is_index(column) else []
+    sizes = [value for value in values if value is not None and value > 0]
+    return len(set(sizes)) >= 3 and len(sizes) == len(values)
 
 
 def _how(field: str) -> str:

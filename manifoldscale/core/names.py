@@ -136,6 +136,8 @@ def is_clock(name: str) -> bool:
 def is_run_name(name: str) -> bool:
     """Whether it tells runs apart without saying how they differ."""
     said = set(words_of(name)) - LOGGED
+    if is_index(name):
+        return False  # of rows, or of sizes
     return bool(said) and said <= NAMES | {"model", "wandb", "short"} and bool(said & NAMES)
 
 
@@ -154,6 +156,11 @@ def is_measured(name: str) -> bool:
 
 def is_test(name: str) -> bool:
     return bool(set(words_of(name)) & TEST)
+
+
+def is_index(name: str) -> bool:
+    """Whether it is the index, or one level of it, of a data frame that gave it no name."""
+    return re.fullmatch(r"index(_\d+)?", name) is not None
 
 
 def is_bare_size(name: str) -> bool:

@@ -19,6 +19,7 @@ Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
 WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
+THINNED = 4  # of so many row numbers a filter leaves one; sizes lie further apart
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
 
 
@@ -27,8 +28,9 @@ def read_rows(table: Any) -> list[Row]:
 
     Parameters
     ----------
-    table : the path of a file; a data frame of pandas, polars or pyarrow, whose index, if
-        it has a name, is a column like the others; a pandas Series; a mapping of columns; a
+    table : the path of a file; a data frame of pandas, polars or pyarrow, whose index is a
+        column like the others, "index" (its levels "index_0", ...) where it has no name,
+        unless it only numbers the rows; a pandas Series; a mapping of columns; a
         structured array; or a list of mappings, whose nested mappings are columns such as
         `config.width`.
 
@@ -136,13 +138,13 @@ def _of_pandas(table: Any) -> list[Row]:
         dict(zip(columns, row, strict=True))
         for row in frame.itertuples(index=False, name=None)
     ]
-    for level in range(frame.index.nlevels):
+    levels = frame.index.nlevels
+    for level in range(levels):
         values = frame.index.get_level_values(level)
-        name = values.name
-        numbered = name is None and values.dtype.kind in "iu"
-        if numbered and (len(frame.columns) > 1 or list(values) == list(range(len(rows)))):
-            continue  # row numbers, or what a filter left of them
-        label = _joined(name) if name is not None else "index"
+        unnamed = "index" if levels == 1 else f"index_{level}"
+        label = unnamed if values.name is None else _joined(values.name)
+        if values.name is None and level == levels - 1 and _number_rows(values, columns):
+            continue
         if label in columns:
             if all(row[label] == v for row, v in zip(rows, values, strict=True)):
                 continue
@@ -150,6 +152,18 @@ def _of_pandas(table: Any) -> list[Row]:
         rows = [{label: v} | row for row, v in zip(rows, values, strict=True)]
         columns.append(label)
     return rows
+
+
+def _number_rows(values: Any, columns: Sequence[str]) -> bool:
+    """Whether an index only numbers the rows: of one table or of several one after the
+    other, sorted, or what a filter left of them. Beside a single column it would be all
+    that says anything, and a part of the numbers does not do.
+    """
+    if values.dtype.kind not in "iu" or len(values) == 0 or values.min() < 0:
+        return False
+    distinct, most = values.nunique(), int(values.max()) + 1
+    filtered = len(columns) > 1 and most <= THINNED * distinct
+    return bool(distinct == most or (filtered and distinct == len(values)))
 
 
 def _joined(name: Any) -> str:

@@ -43,8 +43,15 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
     said = f"{repeated:,} rows that repeat another one were left out" if repeated else ""
     if choice == "all":
         return Kept(unique, None, said)
+    whole = _Log(unique, columns)
+    by = whole.time
+    rows_of_training = whole.without_a_loss() if by is not None or choice else []
+    if rows_of_training:
+        out = {id(row) for row in rows_of_training}
+        unique = [row for row in unique if id(row) not in out]
+        left_out = f"{len(out):,} rows without {whole.loss} were left out"
+        said = "; ".join(filter(None, (said, left_out)))
     table = _Log(unique, columns)
-    by = table.time
     if table.names_every_row or (by is None and not (choice or table.tells_runs_apart)):
         return Kept(unique, None, said)
     groups = table.groups(by, asked=choice is not None)
@@ -63,7 +70,7 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
         f"{len(unique):,} rows are {len(groups):,} networks{differ}: the {word} row of "
         f"each (row='last', 'best' or 'all'; --row)"
     )
-    open_ended = sum(not table.ends_with_a_loss(group, by) for group in groups)
+    open_ended = whole.open_ended(by)
     ends = f"{open_ended:,} of them end on a row without a loss" if open_ended else ""
     return Kept(picked, by, "; ".join(filter(None, (said, one, ends))))
 
@@ -204,14 +211,44 @@ class _Log:
 
         return 2 * steps([*keys, name]) >= 3 * steps(keys) and self.recurs(name)
 
-    def ends_with_a_loss(self, group: list[Row], by: str | None) -> bool:
-        """It does not where validation is logged now and then, or where training failed."""
-        last = group[-1] if by is None else max(group, key=lambda r: _number(r[by], -1.0))
-        return as_number(last[self.loss]) is not None
+    def networks_at_least(self) -> list[list[Row]]:
+        """Rows of one size, seed and name."""
+        return _grouped(self.rows, self.sizes + self.seed + self.names)
+
+    def has_a_loss(self, row: Row) -> bool:
+        return as_number(row[self.loss]) is not None
+
+    def without_a_loss(self) -> list[Row]:
+        """Rows without a loss of networks that have one in another row, as loggers write
+        what was measured in training, in rows of its own. A network without any is one that
+        failed, and stays.
+        """
+        return [
+            row
+            for group in self.networks_at_least()
+            if any(map(self.has_a_loss, group))
+            for row in group
+            if not self.has_a_loss(row)
+        ]
+
+    def open_ended(self, by: str | None) -> int:
+        """How many networks go on after their last loss, as where validation is logged now
+        and then, or where training failed.
+        """
+
+        def end(rows: list[Row]) -> float:
+            return (
+                max((_number(row[by], -1.0) for row in rows), default=-1.0) if by else 0.0
+            )
+
+        return sum(
+            end(group) > end([row for row in group if self.has_a_loss(row)])
+            for group in self.networks_at_least()
+        )
 
     def pick(self, group: list[Row], by: str | None, choice: str) -> Row:
         """Of the rows that hold a loss, where any does."""
-        rows = [row for row in group if as_number(row[self.loss]) is not None] or group
+        rows = [row for row in group if self.has_a_loss(row)] or group
         if choice == "best":
             return min(rows, key=lambda row: _number(row[self.loss]))
         return rows[-1] if by is None else max(rows, key=lambda row: _number(row[by], -1.0))

@@ -18,6 +18,7 @@ DOMINANCE = 2.0  # one resource limits where its elasticity is this many times t
 SATURATED = 0.5  # share of the smallest loss above which its limit holds it up
 ABOVE = 1.1  # a limit this far above the smallest loss is none: the curve does not fit
 PEAK = 3.0  # standard errors of a rise that is none by chance
+HIGH = 1.2  # a rise by this factor is more than an error that runs of one size share
 
 
 @dc.dataclass(frozen=True)
@@ -260,22 +261,50 @@ def peak(part: Slice) -> str:
 
 def _stands_out(part: Slice, top: int) -> bool:
     """Whether a rise is none by chance, as improbable as PEAK standard errors of a normal
-    one: against the scatter between runs; without repeats against that of the other sizes
-    about their own fit.
+    one: against the scatter between runs; and, as runs of one size may share an error,
+    against that of the other sizes too, unless it is high.
     """
     losses = part.losses
     chance = float(stats.norm.sf(PEAK))
     if losses.freedom > 0 and losses.spread > 0:
         error = losses.spread * math.sqrt(1 / losses.runs[top] + 1 / losses.runs[top - 1])
-        rise = math.log(losses.y[top] / losses.y[top - 1])
-        return rise > float(stats.t.isf(chance, losses.freedom)) * error
+        if not _rise(losses, top) > float(stats.t.isf(chance, losses.freedom)) * error:
+            return False
+        high = losses.y[top] > HIGH * losses.y[:top].min()
+        if high or _leaves_its_sides(losses, top, chance):
+            return True
+    return _leaves_the_others(part, top, chance)
+
+
+def _rise(losses: Losses, top: int) -> float:
+    return math.log(losses.y[top] / losses.y[top - 1])
+
+
+def _leaves_the_others(part: Slice, top: int, chance: float) -> bool:
+    """Against a power law of the other sizes, and their scatter about it."""
+    losses = part.losses
     keep = np.arange(len(losses.x)) != top
     if keep.sum() < FEWEST:
         return False
     rest = dc.replace(losses, x=losses.x[keep], y=losses.y[keep], runs=losses.runs[keep])
-    fit = fit_losses(rest, part.axis, "free", BAND.level)
+    apart = dc.replace(rest, spread=math.nan, freedom=0)  # of the means about the fit
+    fit = fit_losses(apart, part.axis, "free", BAND.level)
     scatter, freedom = fit.scatter
     beyond = math.log(losses.y[top] / float(fit.predict(losses.x[top])))
     # Of a prediction: of the run, and at most as much again of the curve.
     error = scatter * math.sqrt(2 / losses.runs[top])
     return beyond > float(stats.t.isf(chance, freedom)) * error
+
+
+def _leaves_its_sides(losses: Losses, top: int, chance: float) -> bool:
+    """Against the scatter about a line in logarithms on either side, as a peak is broad."""
+    x, logs = np.log(losses.x), np.log(losses.y)
+    sides = [side for side in (slice(None, top), slice(top + 1, None)) if len(x[side]) > 2]
+    freedom = sum(len(x[side]) - 2 for side in sides)
+    if freedom == 0:
+        return False
+    left = sum(
+        float(np.polyfit(x[side], logs[side], 1, full=True)[1].sum()) for side in sides
+    )
+    error = math.sqrt(2 * left / freedom)
+    return _rise(losses, top) > float(stats.t.isf(chance, freedom)) * error

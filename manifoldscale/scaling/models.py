@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ FEWEST = 5  # distinct sizes
 EXCLUDED = 6.0  # difference of AICc from which the worse curve counts as excluded
 ROUNDING = 1e-4  # relative errors below this are no evidence
 MISFIT = 0.01  # p-value below which a curve does not describe the losses at all
+ALIKE = 0.05  # the same of every curve: runs of one size are moved alike
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -144,8 +146,10 @@ def compare_models(
     better than all of them by an AICc of 6; "power law" where one fits and all curves that
     do not contain it are worse by 6; else "undetermined", as is all on less than a decade.
     A curve is worse only where what it leaves of the losses says so too, and not the
-    number of its unknowns alone. The thresholds are tested on simulated laws and on curves
-    that are none.
+    number of its unknowns alone. Where every curve lies further from the means than the
+    scatter between runs lets it, runs of one size share an error (a training subset, say):
+    the means are compared by what curves leave of them alone, and a caveat says so. The
+    thresholds are tested on simulated laws and on curves that are none.
 
     Raises
     ------
@@ -157,7 +161,11 @@ def compare_models(
     require(n >= FEWEST, f"Curves are compared on at least {FEWEST} sizes; there are {n}.")
     weights = losses.runs / losses.y**2
     members = [fit_family(family, losses.x, losses.y, weights) for family in FAMILIES]
-    scores = np.array([_aicc(member, losses) for member in members])
+    alike = _moved_alike(members, losses)
+    if alike:
+        remarks = [*remarks, Caveat.RUNS_MOVED_ALIKE(f"p = {number(alike, 2)} at best")]
+    judged = dc.replace(losses, spread=math.nan, freedom=0) if alike else losses
+    scores = np.array([_aicc(member, judged) for member in members])
     likely = np.exp(-(scores - scores.min()) / 2)
     fits = [
         ModelFit(
@@ -165,16 +173,14 @@ def compare_models(
             float(score - scores.min()),
             float(weight),
             _extrapolation(member, losses),
-            lack_of_fit(
-                member.cost, n - member.family.unknowns, losses.spread, losses.freedom
-            ),
+            _misfit(member, judged),
         )
         for member, score, weight in zip(
             members, scores, likely / likely.sum(), strict=True
         )
     ]
     fits.sort(key=lambda fit: (fit.delta, fit.member.family.unknowns))
-    verdict, rivals = _verdict(fits, losses)
+    verdict, rivals = _verdict(fits, judged)
     return ModelComparison(
         verdict,
         tuple(fits),
@@ -183,6 +189,33 @@ def compare_models(
         losses,
         (*remarks, *_notes(verdict, rivals, fits)),
     )
+
+
+def _misfit(member: Member, losses: Losses) -> float:
+    free = len(losses.x) - member.family.unknowns
+    return lack_of_fit(member.cost, free, losses.spread, losses.freedom)
+
+
+def _moved_alike(members: Sequence[Member], losses: Losses) -> float:
+    """The largest p-value of all the curves, and of a polynomial in logarithms, where it is
+    that of none: what one can say then is that the scatter between runs of one size is not
+    all of the noise, as where they share their examples. Else 0.
+    """
+    ps = [_misfit(member, losses) for member in members]
+    known = [p for p in (*ps, _misfit_of_smooth(losses)) if not math.isnan(p)]
+    return max(known) if known and max(known) < ALIKE else 0.0
+
+
+def _misfit_of_smooth(losses: Losses) -> float:
+    """The p-value of whatever is smooth: a polynomial with half as many unknowns as there
+    are sizes, of degree four at most.
+    """
+    x, logs, roots = np.log(losses.x), np.log(losses.y), np.sqrt(losses.runs)
+    degree = min((len(x) - 1) // 2, 4)
+    design = np.vander((x - x.mean()) / np.ptp(x), degree + 1) * roots[:, None]
+    left = logs * roots - design @ np.linalg.lstsq(design, logs * roots, rcond=None)[0]
+    free = len(x) - degree - 1
+    return lack_of_fit(float(left @ left), free, losses.spread, losses.freedom)
 
 
 def _total(member: Member, losses: Losses) -> tuple[float, float]:

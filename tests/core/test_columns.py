@@ -167,9 +167,44 @@ def test_row_numbers_are_no_column() -> None:
     kept = frame()[frame().seed > 0]
     assert read(kept).columns.unread == ("task",)
     both = pd.concat([frame(), frame()], keys=["x", "y"])
-    assert read(both.drop(columns="task"), row="all").columns.unread == ("index",)
+    assert read(both.drop(columns="task"), row="all").columns.unread == ("index_0",)
     with pytest.raises(ms.ManifoldScaleError, match="'loss' stands more than once"):
         read(pd.DataFrame([[1, 2, 3]], columns=["n_train", "loss", "loss"]))
+
+
+WIDTHS = [
+    {"width": 4 * int(d**0.5) + 7 * k, "loss": d**-0.5 + k} for d in SIZES for k in (0, 1)
+]
+
+
+def test_sizes_in_an_index_without_a_name_are_told() -> None:
+    by_size = {d: pd.DataFrame(WIDTHS[2 * i : 2 * i + 2]) for i, d in enumerate(SIZES)}
+    for table, name in (
+        (pd.concat(by_size), "index_0"),
+        (pd.DataFrame(WIDTHS[::2], index=SIZES), "index"),
+        (pd.DataFrame(WIDTHS[::2], index=[100 * (i + 1) for i in range(6)]), "index"),
+    ):
+        curve = read(table)
+        assert curve.columns.unread == curve.columns.rivals == (name,)
+        said = {note.caveat.name for note in ms.fit_power_law(curve, axis="width").caveats}
+        assert "OTHER_COLUMNS" in said
+        named = read(table, size_column={"data": name})
+        assert named.runs[-1].dataset_size == table.index.get_level_values(0)[-1]
+        bare = table.rename(columns={"width": "note"})
+        with pytest.raises(ms.ManifoldScaleError, match=rf"\['{name}'\] may be.*size_col"):
+            read(bare)
+
+
+def test_numbers_of_rows_are_none() -> None:
+    table = frame()
+    for rows in (
+        table.sample(frac=1, random_state=0),
+        table[table.seed == 2],
+        table.sort_values("loss").iloc[::2],
+        pd.concat([table[table.task == "a"].reset_index(drop=True)] * 2),
+        pd.concat([part.reset_index(drop=True) for _, part in table.groupby("seed")]),
+    ):
+        assert read(rows, row="all").columns.unread == ("task",)
 
 
 # Cells that are missing in any library's way are missing.

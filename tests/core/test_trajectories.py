@@ -261,3 +261,48 @@ def test_many_values_of_a_setting_are_compared() -> None:
         for d in SIZES
     ]
     assert read(rows).mixed == ("task",)
+
+
+def of_loggers(summary: bool = False, steps: bool = True) -> list[dict]:
+    """Five epochs a network: four rows of training, and one of validation at the last step;
+    at the end, perhaps, a row that sums up.
+    """
+    rows = []
+    for d in SIZES:
+        for seed in (0, 1):
+            named = {"n_train": d, "seed": seed}
+            for epoch in range(5):
+                for batch in range(4):
+                    step = {"step": 40 * epoch + 10 * batch} if steps else {}
+                    train = {"train_loss": 0.1 / (1 + epoch + batch)}
+                    rows.append(named | {"epoch": epoch} | step | train)
+                loss = (1 + seed / 100) * d**-0.5 * (1 + (epoch - 3) ** 2)
+                rows.append(named | {"epoch": epoch} | step | {"val_loss": loss})
+            if summary:
+                rows.append(named | {"epoch": 4} | step | {"train_runtime": 9.0})
+    return rows
+
+
+@pytest.mark.parametrize("summary", [False, True])
+@pytest.mark.parametrize("steps", [False, True])
+@pytest.mark.parametrize("row", [None, "last", "best"])
+def test_rows_of_training_are_no_part_of_a_trajectory(
+    summary: bool, steps: bool, row: str | None
+) -> None:
+    curve = read(of_loggers(summary, steps), row=row)
+    times = 1 if row == "best" else 2
+    right = [times * (1 + s / 100) * d**-0.5 for d in SIZES for s in (0, 1)]
+    np.testing.assert_allclose(curve.losses, right)
+    n = 12 * (20 + summary)
+    assert f"{n} rows without val_loss were left out; 60 rows are 12" in str(curve)
+    assert "end on a row" not in str(curve)
+
+
+def test_one_validation_a_network_among_rows_of_training() -> None:
+    rows = [r for r in of_loggers() if "train_loss" in r or r["epoch"] == 4]
+    assert len(read(rows)) == 12 and "240 rows without val_loss" in str(read(rows))
+    failed = [r for r in rows if "train_loss" in r or (r["n_train"], r["seed"]) != (200, 1)]
+    curve = read(failed)
+    assert len(curve) == 12 and int(np.isnan(curve.losses).sum()) == 1
+    bare = [{k: v for k, v in r.items() if k not in ("epoch", "step")} for r in rows]
+    assert len(read(bare, row="last")) == 12

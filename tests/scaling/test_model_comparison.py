@@ -214,3 +214,24 @@ def test_copies_of_runs_are_no_further_evidence() -> None:
     assert thrice.verdict == alone.verdict
     deltas = [[fit.delta for fit in found.fits] for found in (alone, thrice)]
     np.testing.assert_allclose(deltas[0], deltas[1])
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_an_error_that_runs_of_one_size_share_makes_no_law_another_curve(
+    seeds: int,
+) -> None:
+    """2 % of the mean at every size, 1 % between its runs: the scatter of runs about their
+    means is not all of the noise.
+    """
+    found = []
+    for draw in range(12):
+        rng = np.random.default_rng(draw)
+        mean = LAWS["0.5"] * (1 + 0.02 * rng.standard_normal(len(X)))
+        losses = mean * (1 + 0.01 * rng.standard_normal((seeds, len(X))))
+        found.append(compare_models(np.tile(X, seeds), losses.ravel()))
+    verdict = [comparison.verdict for comparison in found]
+    assert "not a power law" not in verdict and verdict.count("power law") >= 10
+    told = [{note.caveat.name for note in one.caveats} for one in found]
+    assert sum("RUNS_MOVED_ALIKE" in names for names in told) >= 10
+    plain = compare_models(np.tile(X, seeds), np.tile(LAWS["0.5"], seeds))
+    assert "RUNS_MOVED_ALIKE" not in {note.caveat.name for note in plain.caveats}

@@ -449,3 +449,29 @@ def test_mixed_runs_have_no_regime() -> None:
     assert "'task' alone" in found.settle[0]
     alone = ms.LearningCurve.from_frame([row for row in rows if row["task"] == "a"])
     assert ms.classify_regime(alone).verdict == "resolution-limited"
+
+
+def test_errors_that_runs_of_one_size_share_are_no_peak() -> None:
+    """Near a limit, 5 % of the mean at every size and 1 % between its runs."""
+    found = []
+    for draw in range(20):
+        rng = np.random.default_rng(draw)
+        runs = [
+            Run(mean * (1 + 0.01 * rng.standard_normal()), dataset_size=n, parameters=20)
+            for n in (100, 200, 400, 800, 1600, 3200, 6400)
+            for mean in [(0.5 + 30 / n) * (1 + 0.05 * rng.standard_normal())]
+            for _ in range(5)
+        ]
+        found.append(classify_regime(LearningCurve(tuple(runs))).verdict)
+    assert found.count("crossover") <= 1
+
+
+@pytest.mark.parametrize("sizes", [7, 10])
+def test_a_broad_peak_is_seen_with_seeds(sizes: int) -> None:
+    rng = np.random.default_rng(0)
+    runs = [
+        Run(n**-0.5 * (1 + 3 * np.exp(-(np.log(n / 1000) ** 2) / 0.5)) * scatter, int(n))
+        for n in np.geomspace(100, 10_000, sizes)
+        for scatter in 1 + 0.02 * rng.standard_normal(5)
+    ]
+    assert "near dataset_size" in peak(slice_of(LearningCurve(tuple(runs)), Axis.data))

@@ -127,3 +127,43 @@ def test_it_prints_and_plots(language_models) -> None:
 def test_settings_that_cannot_work(language_models, settings: dict, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         ms.fit_sum(language_models(0.0), **settings)
+
+
+def one_term(seed: int, swapped: bool = False, slope: float = 10.0) -> LearningCurve:
+    """1 + 10 D^-0.3 on a grid of D and P, 1 % of scatter."""
+    rng = np.random.default_rng(seed)
+    sizes = [(d, p) for d in (100, 464, 2154, 10_000) for p in (1e3, 4641, 21_544, 1e5)]
+    runs = [
+        Run(
+            (1 + slope * d**-0.3) * (1 + 0.01 * rng.standard_normal()),
+            dataset_size=int(p if swapped else d),
+            parameters=int(d if swapped else p),
+        )
+        for d, p in sizes
+    ]
+    return LearningCurve(tuple(runs))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_term_that_the_losses_do_not_have(swapped: bool) -> None:
+    """Its exponent is not known, the other one is, and no pair of sizes is best."""
+    laws = [ms.fit_sum(one_term(seed, swapped)) for seed in range(12)]
+    name = "dataset_size" if swapped else "parameters"
+    for law in laws:
+        one, other = law.interval_D, law.interval_P
+        idle, kept = (one, other) if swapped else (other, one)
+        assert tuple(idle) == (0, np.inf) and 0 < kept.width < 0.2
+        assert law.floor_interval.width > 0 and ", given" not in law.facts()
+        (said,) = [n for n in law.caveats if n.caveat.name == "IDLE_RESOURCE"]
+        assert said.detail == name
+        assert np.isfinite(law.predict([100, np.inf], 1e3)).all()
+        with pytest.raises(ms.ManifoldScaleError, match=f"do not depend on {name}"):
+            law.compute_optimal(1e6)
+    held = [0.3 in (law.interval_P if swapped else law.interval_D) for law in laws]
+    assert sum(held) >= 10
+
+
+def test_losses_that_depend_on_nothing() -> None:
+    law = ms.fit_sum(one_term(3, slope=0.0))
+    assert np.isinf([law.interval_D.high, law.interval_P.high]).all()
+    assert law.interval_D.low == law.interval_P.low == 0 and law.floor <= 1.01
