@@ -87,28 +87,46 @@ def _chosen(network: nn.Module, path: str | Path) -> _Fit:
     fits = {key: _Fit.best(network, weights) for key, weights in groups.items()}
     good = {key: fit for key, fit in fits.items() if not fit.misfits}
     first, deeper = _parts(network, {k: v for k, v in groups.items() if k not in good})
-    good |= first
+    good |= {key: fit for key, fit in first.items() if not fit.misfits}
+    good = _distinct(good)
     require(len(good) <= 1, which(path, good))
     for key, fit in good.items():
         require(
-            not is_average(key) or (len(groups) == 1 and not first),
+            not is_average(key) or (key in fits and len(fits) == 1),
             f"Of what {path} holds, only {key!r} fits {type(network).__name__}, by its "
             f"name an average over training. If that is meant: {_named(path, [key])}.",
         )
         return fit
-    fit = max(fits.values(), key=lambda one: one.placed)
-    several = f" It holds {', '.join(map(repr, fits))}." if len(fits) > 1 else ""
+    fits |= first
+    near = max(fits, key=lambda key: fits[key].placed)
+    several = f" It holds {', '.join(map(repr, groups))}." if len(groups) > 1 else ""
+    where = f", nearest under {near!r}" if len(fits) > 1 and near else ""
     inside = f" These parts would fit: {_named(path, deeper)}." if deeper else ""
     raise ManifoldScaleError(
-        f"{path} does not fit {type(network).__name__}: {'; '.join(fit.misfits)}.{several}"
-        f"{inside}{shard_advice(path)}"
+        f"{path} does not fit {type(network).__name__}{where}: "
+        f"{'; '.join(fits[near].misfits)}.{several}{inside}{shard_advice(path)}"
     )
+
+
+def _distinct(fits: Mapping[str, _Fit]) -> dict[str, _Fit]:
+    """Those whose weights are not those of one before, as of a network that its loss holds
+    too; averages over training come last.
+    """
+    kept: dict[str, _Fit] = {}
+    for key, fit in sorted(fits.items(), key=lambda one: is_average(one[0])):
+        if not any(_are_same(fit.weights, other.weights) for other in kept.values()):
+            kept[key] = fit
+    return kept
+
+
+def _are_same(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(_are_equal(one[n], other[n]) for n in one)
 
 
 def _parts(
     network: nn.Module, groups: Mapping[str, Weights]
 ) -> tuple[dict[str, _Fit], list[str]]:
-    """What fits under a first part of the names in a set; and the keys of what fits under
+    """What stands under a first part of the names in a set; and the keys of what fits under
     more of them, which could be a layer of another network, and is not taken unasked.
     """
     own = network.state_dict(keep_vars=True)
@@ -117,16 +135,16 @@ def _parts(
     for key, weights in groups.items():
         fitting: list[str] = []
         for prefix, inside in parts_of(weights).items():
-            if len(inside) < needed or any(prefix.startswith(f"{p}.") for p in fitting):
+            at_first = is_first(prefix, weights)
+            fewer = len(inside) < needed and not at_first
+            if fewer or any(prefix.startswith(f"{p}.") for p in fitting):
                 continue
             fit = _Fit.best(network, inside)
-            if fit.misfits:
-                continue
-            fitting.append(prefix)
-            if is_first(prefix, weights):
+            if at_first:
                 first[joined(key, prefix)] = fit
-            else:
-                deeper.append(joined(key, prefix))
+            if not fit.misfits:
+                fitting.append(prefix)
+                deeper += [] if at_first else [joined(key, prefix)]
     return first, deeper
 
 
@@ -185,5 +203,5 @@ def _has_kind(own: Any, given: Any) -> bool:
 
 def _are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one is other or torch.equal(one, other)
+        return one is other or (one.dtype == other.dtype and torch.equal(one, other))
     return bool(one == other)

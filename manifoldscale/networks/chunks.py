@@ -13,7 +13,7 @@ import torch
 from ..core.arrays import Array, Ints
 from ..core.errors import is_whole, require
 from ..core.random import hashed
-from ..core.workers import results
+from ..core.workers import check_executor, results
 from . import fingerprint
 from .points import Named, Project, Several
 from .reading import Block, Reading, joined
@@ -114,6 +114,7 @@ def write_all(
     first : rows of a few examples, which tell the columns.
     shard : (i, n) for chunks i, i + n, ...; None for all.
     """
+    check_executor(executor)  # before anything is written
     index, count = _shard(shard)
     work, store = _store_for(work, Path(path), first)
     with store.journal(f"{index}-of-{count}") as commit:

@@ -105,7 +105,7 @@ def _table(found: Found, kind: str) -> Array | None:
         len(named) == 1,
         f"{' and '.join(map(repr, named))} could both be the {kind} of the points "
         f"(of {', '.join(sorted({file for held in named.values() for file in held}))}): "
-        f"keep one of them, and give the others names beside {', '.join(TABLES[kind])}.",
+        f"keep one of them, and call the others none of {', '.join(TABLES[kind])}.",
     )
     ((name, held),) = named.items()
     first = next(iter(held.values()))

@@ -35,8 +35,7 @@ def sets_of_weights(path: str | Path) -> dict[str, Weights]:
     parts = _parts(found, wanted)
     require(
         bool(parts),
-        f"{file} has no weights under {wanted!r}; it has {', '.join(map(repr, found))}"
-        f"{_first_parts(found)}.",
+        f"{file} has no weights under {wanted!r}; it has {_choices(found)}.",
     )
     require(len(parts) == 1, which(path, parts))
     return parts
@@ -77,12 +76,15 @@ def joined(key: str, prefix: str) -> str:
     return f"{key}.{prefix}" if key and prefix else key or prefix
 
 
-def _first_parts(found: Mapping[str, Weights]) -> str:
+def _choices(found: Mapping[str, Weights]) -> str:
+    """The keys of sets, and what the names in these begin with."""
     names = [name for weights in found.values() for name in weights if "." in name]
     parts = list(dict.fromkeys(name.partition(".")[0] for name in names))
     more = " and more" if len(parts) > 6 else ""
     shown = ", ".join(map(repr, parts[:6]))
-    return f", with names that begin with {shown}{more}" if parts else ""
+    begun = f"names that begin with {shown}{more}" if parts else "names of one part"
+    keys = ", ".join(map(repr, filter(None, found)))
+    return f"{keys}, with {begun}" if keys else begun
 
 
 def _sets(stored: Any, key: str = "") -> Iterator[tuple[str, Weights]]:
@@ -121,7 +123,8 @@ def _stored(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise anything
-        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        words = re.sub("\x1b\\[[0-9;]*m", "", str(error)) or type(error).__name__
+        said = words.splitlines()[0][:200]
         advice = "Save `model.state_dict()`, best as .safetensors."
         if "numpy" in str(error):
             advice = (

@@ -11,6 +11,15 @@ AVERAGED = "n_averaged"  # beside the weights of an average over training
 AVERAGES = {"ema", "swa", "avg", "average", "averaged", "shadow"}
 DEEPEST = 3  # parts of a name that are looked through for a network among others
 
+# What a parametrisation keeps of a weight, and the ending of its older name.
+OLDER = {
+    "original0": "g",
+    "original1": "v",
+    "original": "orig",
+    "0._u": "u",
+    "0._v": "v",
+}
+
 Weights = Mapping[str, Any]
 
 
@@ -104,9 +113,10 @@ def _translated(own: Weights, weights: Weights) -> Weights:
 
 def _bare(name: str) -> str:
     """A name without the parts of wrappers, `module` of the parallel ones too, and with the
-    two weights of `weight_norm` as its older form calls them.
+    weights of `weight_norm` and `spectral_norm` as their older forms call them.
     """
     kept = [part for part in name.split(".") if part not in (*INNER, "module")]
     plain = ".".join(kept)
-    found = re.fullmatch(r"(.*?)parametrizations\.([^.]+)\.original([01])", plain)
-    return f"{found[1]}{found[2]}_{'gv'[int(found[3])]}" if found else plain
+    found = re.fullmatch(r"(.*?)parametrizations\.([^.]+)\.(.+)", plain)
+    older = OLDER.get(found[3]) if found else None
+    return f"{found[1]}{found[2]}_{older}" if found and older else plain

@@ -111,6 +111,13 @@ def test_what_is_no_executor(executor: Any) -> None:
             call()
 
 
+def test_nothing_is_written_for_what_is_no_executor(tmp_path: Path) -> None:
+    rows, path = np.ones((50, 4), "f4"), tmp_path / "store"
+    with pytest.raises(ms.ManifoldScaleError, match="must be None or an executor"):
+        ms.extract(nn.Linear(4, 3), rows, store=path, executor="threads")
+    assert not path.exists()
+
+
 def test_a_pool_of_joblib_is_no_executor() -> None:
     joblib = pytest.importorskip("joblib")
     with pytest.raises(ms.ManifoldScaleError, match="must be None or an executor"):

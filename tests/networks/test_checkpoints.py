@@ -214,8 +214,26 @@ def test_an_average_is_never_taken_in_silence(tmp_path: Path) -> None:
         torch.save(stored, path)
         with pytest.raises(ManifoldScaleError, match=r"only 'ema.*average.*::ema"):
             fill(network(), path)
-    torch.save({"ema": STATE, "state_dict": {**prefixed("model."), **LOSS}}, path)
+    average = {name: value + 1 for name, value in STATE.items()}
+    torch.save({"ema": average, "state_dict": {**prefixed("model."), **LOSS}}, path)
     with pytest.raises(ManifoldScaleError, match="several sets"):
+        fill(network(), path)
+    torch.save({"ema": STATE, "state_dict": {**prefixed("model."), **LOSS}}, path)
+    assert same(fill(network(), path))  # the average is the network itself
+
+
+def test_a_network_that_its_loss_holds_too_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "w.ckpt"
+    torch.save({**prefixed("model."), **prefixed("loss.net."), **LOSS}, path)
+    assert same(fill(network(), path))
+
+
+def test_what_comes_nearest_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "w.ckpt"
+    weights = {n: v for n, v in prefixed("model.").items() if n != "model.1.bias"}
+    torch.save({"state_dict": {**weights, **LOSS}}, path)
+    words = r"nearest under 'state_dict.model': it lacks '1.bias'\.$"
+    with pytest.raises(ManifoldScaleError, match=words):
         fill(network(), path)
 
 
@@ -294,6 +312,18 @@ def test_weight_norm_in_its_two_forms(tmp_path: Path) -> None:
         fill(found, tmp_path / "w.pt")
         x = torch.randn(5, 4)
         assert torch.equal(found[0](x), saved[0](x))
+
+
+def test_spectral_norm_in_its_two_forms(tmp_path: Path) -> None:
+    new, old = nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm
+    for one, other in ((old, new), (new, old)):
+        torch.manual_seed(0)
+        saved = nn.Sequential(one(nn.Conv1d(4, 3, 2)), nn.ReLU()).eval()
+        torch.save(saved.state_dict(), tmp_path / "w.pt")
+        found = nn.Sequential(other(nn.Conv1d(4, 3, 2)), nn.ReLU()).eval()
+        fill(found, tmp_path / "w.pt")
+        x = torch.randn(5, 4, 6)
+        torch.testing.assert_close(found(x), saved(x))
 
 
 def test_arrays_of_numpy_are_refused_with_what_works(tmp_path: Path) -> None:
