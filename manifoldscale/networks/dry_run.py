@@ -2,10 +2,9 @@
 
 import contextlib
 import dataclasses as dc
-import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -192,13 +191,26 @@ def _places(network: nn.Module, inputs: Any, full: _Record) -> Mapping[str, set[
     axes = range(1, max(tensor.ndim for tensor in _leaves(inputs)))
     for axis in axes:
         sizes = {tensor.shape[axis] for tensor in _leaves(inputs) if tensor.ndim > axis}
-        for size, share in itertools.product(sorted(sizes), SMALLER):
+        for record in _smaller(network, inputs, axis, sizes):
+            for name in full.shapes.keys() & record.shapes.keys():
+                found[name] |= followers(full.shapes[name], record.shapes[name])
+    return found
+
+
+def _smaller(
+    network: nn.Module, inputs: Any, axis: int, sizes: Iterable[int]
+) -> Iterator[_Record]:
+    """Passes on inputs of which an axis is cut to a share, those that layers with weights
+    took: up to the first that went through for each size.
+    """
+    for size in sizes:
+        for share in SMALLER:
             smaller = _cropped(inputs, axis, size, math.ceil(share * size))
             record = _Record() if smaller is None else _recorded(network, smaller)
             if record.weighed:
-                for name in full.shapes.keys() & record.shapes.keys():
-                    found[name] |= followers(full.shapes[name], record.shapes[name])
-    return found
+                yield record
+                if record.failure is None:
+                    break
 
 
 def _cropped(inputs: Any, axis: int, size: int, kept: int) -> Any:
@@ -209,9 +221,7 @@ def _cropped(inputs: Any, axis: int, size: int, kept: int) -> Any:
     def part(tensor: Any) -> Any:
         is_tensor = isinstance(tensor, Tensor) and tensor.ndim > axis
         has = is_tensor and tensor.shape[axis] == size
-        return (
-            tensor.narrow(axis, 0, kept) if has and tensor.shape[axis] == size else tensor
-        )
+        return tensor.narrow(axis, 0, kept) if has else tensor
 
     if kept == size:
         return None
