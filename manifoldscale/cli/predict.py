@@ -171,7 +171,9 @@ def _show_relation(
         *([f"r of {name}", number(r), "", ""] for name, r in found.group_ratios.items()),
     ]
     show_columns(pairs.columns)
-    out.print(f"Relation over {len(found.dims)} data sets")
+    rows_alone = f"{len(found.dims)} rows"  # of what data sets is not said
+    over = rows_alone if pairs.datasets is None else found.entries_in_words
+    out.print(f"Relation over {over}")
     columns = {"": "left", "value": "right", "95 % interval": "left", "p of": "left"}
     show_table("", columns, rows)
     out.print(

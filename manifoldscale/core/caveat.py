@@ -212,6 +212,10 @@ class Caveat(enum.Enum):
         "better: the exponents, floor and peak of the joint law are not theirs; take those "
         "of `fit_sum`"
     )
+    STRUCTURED_RESIDUALS = (
+        "what the law leaves of the losses is a smooth surface in both sizes, and no "
+        "scatter: the losses do not follow it, and its exponents are not theirs"
+    )
     RUNS_MOVED_ALIKE = (
         "every curve lies further from the mean losses than the scatter between runs of "
         "one size: what they share, such as a training subset, moves them alike, and the "

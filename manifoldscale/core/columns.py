@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import ManifoldScaleError, nearest
-from .names import is_bare_size, is_index, is_test, meaning, unit_of, words_of
+from .names import (
+    is_bare_size,
+    is_index,
+    is_log_of_loss,
+    is_test,
+    meaning,
+    unit_of,
+    words_of,
+)
 from .tables import Row, as_number
 
 LOSS = "loss"
@@ -209,9 +217,11 @@ def _refuse(field: str, columns: Sequence[str], advice: str) -> None:
 
 def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> None:
     if LOSS not in taken:
+        logs = [name for name in names if is_log_of_loss(name)]
+        said = f" Of {logs[0]!r}, a logarithm, give the loss itself." if logs else ""
         raise ManifoldScaleError(
             "The table needs a column 'loss' (or test_loss, val_loss, eval_loss, "
-            f"test_error); it has {list(names)}. Another name: {_how(LOSS)}."
+            f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}"
         )
     if not any(field in taken for field in SIZES):
         bare = [name for name in names if is_bare_size(name) or is_index(name)]

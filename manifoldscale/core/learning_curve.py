@@ -121,11 +121,18 @@ class LearningCurve:
         return np.array([run.loss for run in self.runs])
 
     def at(self, **fixed: int) -> "LearningCurve":
-        """The runs with these values, as in `curve.at(width=128)`."""
+        """The runs with these values, as in `curve.at(width=128)`.
+
+        Names are those of an axis (data, parameters, width) or of a field of a `Run`.
+        """
+        fields = {axis.name: axis.value for axis in Axis}
+        fields |= {field.name: field.name for field in dc.fields(Run)}
+        for name in fixed:
+            one_of("name", name, fields)
         runs = tuple(
             run
             for run in self.runs
-            if all(getattr(run, name) == value for name, value in fixed.items())
+            if all(getattr(run, fields[name]) == value for name, value in fixed.items())
         )
         require(bool(runs), f"No run has {fixed}.")
         return dc.replace(self, runs=runs)

@@ -5,6 +5,7 @@ with words that say no more. A name with a word that says something else (`token
 `embedding_params`, `test_samples`) is not taken for it.
 """
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -115,7 +116,7 @@ def meaning(name: str) -> str | None:
         return "parameters"
     if _is_width(words):
         return "width"
-    return _kind_of_loss(said)
+    return None if is_log_of_loss(name) else _kind_of_loss(said)
 
 
 LETTERS = {"D": "dataset_size", "P": "parameters", "W": "width", "w": "width"}
@@ -156,6 +157,14 @@ def is_measured(name: str) -> bool:
 
 def is_test(name: str) -> bool:
     return bool(set(words_of(name)) & TEST)
+
+
+def is_log_of_loss(name: str) -> bool:
+    """Whether it is the logarithm of a loss; `log_loss` is a name of the cross-entropy."""
+    words = words_of(name)
+    log_loss = any(pair == ("log", "loss") for pair in itertools.pairwise(words))
+    logs = set(words) & ({"ln", "log10", "log2"} | (set() if log_loss else {"log"}))
+    return bool(logs) and _kind_of_loss(set(words) - logs) == "loss"
 
 
 def is_index(name: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, stats
 
 from ..core.arrays import Array, Bools, Floats, Ints, as_numpy, as_real
 from ..core.errors import ManifoldScaleError, is_whole, one_of, require
@@ -20,6 +20,7 @@ BLOCK = 1 << 20  # numbers looked at together
 
 CHECKED = 500  # points whose triangles are looked at
 FEWEST = 30  # triangles that can tell
+ALIKE = 0.2  # mean rank correlation with common neighbours: distances have a negative one
 LONGER, BROKEN = 1.01, 0.02  # a side, and the share of triangles: more is no rounding
 
 Lookup = Callable[[Ints, Ints], Floats]
@@ -212,6 +213,7 @@ def from_graph(graph: Any, duplicates: str) -> Table:
     indices, distances = _sparse(graph) if sparse.issparse(graph) else _pair(graph)
     n = len(indices)
     absent = _absent(indices, distances)
+    _refuse_similarities(indices, distances, absent)
     _check_graph(indices, distances, absent)
     equal = ~absent & (distances == 0)
     rows = _first_of_linked((np.nonzero(equal)[0], indices[equal]), n)
@@ -235,6 +237,32 @@ def from_graph(graph: Any, duplicates: str) -> Table:
         n_duplicates=n - len(rows),
         n_merged=0,
         n_rows=n,
+    )
+
+
+def _refuse_similarities(indices: Ints, distances: Floats, absent: Bools) -> None:
+    """Refuse values that fall with the distance, as the memberships of UMAP's fuzzy graph
+    and exp(-d^2) do: the nearer two points are, the more neighbours they have in common, so
+    that the number of these falls with a distance, and rises with a similarity.
+    """
+    if absent.all() or distances[~absent].max() > 1 + EXACT:
+        return  # similarities of these kinds are one at most
+    n = len(indices)
+    ends = np.repeat(np.arange(n), (~absent).sum(1)), indices[~absent]
+    linked = sparse.csr_array((np.ones(len(ends[0])), ends), shape=(n, n))
+    found = []
+    for i in sampled(n):
+        near, apart = indices[i, ~absent[i]], distances[i, ~absent[i]]
+        common = np.asarray(linked[near] @ linked[[i]].toarray()[0])
+        if len(near) >= 4 and np.ptp(common) > 0 and np.ptp(apart) > 0:
+            ranks = stats.rankdata(apart), stats.rankdata(common)
+            found.append(float(np.corrcoef(*ranks)[0, 1]))
+    require(
+        len(found) < FEWEST or float(np.mean(found)) < ALIKE,
+        "`graph` holds similarities, it seems: they are one at most, and the larger they "
+        "are the more neighbours two points have in common. Pass distances: those of the "
+        "search, `(indices, distances)`, and not UMAP's `graph_`; of s = exp(-d^2) they "
+        "are `sqrt(-log(s))`.",
     )
 
 

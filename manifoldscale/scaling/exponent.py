@@ -28,6 +28,8 @@ CONDITIONS = {
 LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
 BOUND_CONDITIONS = ("infinite_resource", "interpolation", "noiseless")
 
+LONGEST = 40  # of what is quoted in an error
+
 
 @dc.dataclass(frozen=True)
 class Law:
@@ -201,7 +203,9 @@ def _dimension(dim: Quantity | float) -> tuple[float, Interval]:
             f"`dim` must be a dimension; {dim.name} = {number(dim.value)} is none.",
         )
     else:
-        require(is_real(dim), f"`dim` must be a Dimension or a number; not {dim!r}.")
+        said = repr(dim)
+        short = said if len(said) <= LONGEST else f"a {type(dim).__name__}"
+        require(is_real(dim), f"`dim` must be a Dimension or a number; not {short}.")
     value = float(dim)
     require(
         value > 0 and math.isfinite(value),

@@ -32,6 +32,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import is_real, require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
+from .diagnosis import MISFIT
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
 from .projection import project
@@ -182,6 +183,7 @@ def fit_joint(
             *grid.remarks,
             *_notes(grid, ratio, power),
             *_misfits(grid, 2 * float(best.cost), unknowns, rival),
+            *_structure(grid, search.residuals(best.x), search.tangent(best)),
         ),
     )
 
@@ -220,6 +222,14 @@ class _Search:
 
     def residuals(self, x: Floats) -> Floats:
         return np.asarray(np.sqrt(self.weights) * (self.grid.loss - self.fitted(x)))
+
+    def tangent(self, best: Any) -> Floats:
+        """(pairs, unknowns) directions in which the weighted fit can move."""
+        linear = [self.basis(best.x)]
+        if self.floor is None:
+            linear.append(np.ones(len(self.grid)))
+        roots = np.sqrt(self.weights)[:, None]
+        return np.column_stack([best.jac, roots * np.column_stack(linear)])
 
     def starts(self) -> list[Floats]:
         """A coarse grid, best first."""
@@ -287,6 +297,39 @@ def _misfits(grid: Grid, cost: float, unknowns: int, rival: SumLaw) -> tuple[Rem
         facts = f"AICc lower by {number(better, 2)}: {rival.facts()}"
         notes.append(Caveat.SUM_FITS_BETTER(facts))
     return tuple(notes)
+
+
+def _structure(grid: Grid, left: Floats, tangent: Floats) -> tuple[Remark, ...]:
+    """Without replicates: whether a quadratic surface in the logarithms of both sizes runs
+    through the residuals, by an F test, where scatter would leave none.
+
+    left : weighted residuals; tangent : what of a surface the fit has taken already.
+    """
+    if grid.freedom > 0 and grid.spread > 0:
+        return ()
+    d, p = (np.log(sizes / sizes.mean()) for sizes in (grid.data, grid.parameters))
+    surface = np.column_stack([np.ones_like(d), d, p, d * d, d * p, p * p])
+    surface = surface / np.linalg.norm(surface, axis=0)
+    surface = surface * (np.sqrt(grid.runs) / np.sqrt(grid.runs.mean()))[:, None]
+    taken = _span(tangent / np.maximum(np.linalg.norm(tangent, axis=0), ROUNDING))
+    new = _span(surface - taken @ (taken.T @ surface))
+    free = len(grid) - taken.shape[1] - new.shape[1]
+    if free < 2 or new.shape[1] == 0:
+        return ()
+    explained = float(((new.T @ left) ** 2).sum())
+    rest = max(float(left @ left) - explained, ROUNDING**2 * float(grid.runs.sum()))
+    explained -= FORM_ERROR**2 * float(grid.runs.sum())
+    ratio = max(explained, 0.0) / new.shape[1] / (rest / free)
+    chance = float(stats.f.sf(ratio, new.shape[1], free))
+    if not chance < MISFIT:
+        return ()
+    return (Caveat.STRUCTURED_RESIDUALS(f"p = {number(chance, 2)}"),)
+
+
+def _span(columns: Floats) -> Floats:
+    """An orthonormal basis of what columns span, but for rounding."""
+    basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(basis[:, sizes > 1e-3])
 
 
 def _aicc(grid: Grid, cost: float, unknowns: int) -> float:

@@ -53,6 +53,7 @@ class RelationTest(Result):
     below : indices of the data sets whose exponent lies below the bound at the level.
     p_universal : that c is the same in all groups; NaN without groups.
     group_ratios : r of each group.
+    n_datasets : number of data sets, of which several entries may share one.
     """
 
     ratio: float
@@ -71,6 +72,7 @@ class RelationTest(Result):
     constant: float
     dims: Logs
     alphas: Logs
+    n_datasets: int
     caveats: tuple[Remark, ...] = ()
 
     __test__ = False  # no test of pytest's
@@ -79,6 +81,13 @@ class RelationTest(Result):
     def value(self) -> float:
         """The ratio, under the name that every result has."""
         return self.ratio
+
+    @property
+    def entries_in_words(self) -> str:
+        """Over what the relation is."""
+        n = len(self.dims)
+        shared = f"{n} entries of " if self.n_datasets < n else ""
+        return f"{shared}{self.n_datasets} data set" + "s" * (self.n_datasets > 1)
 
     @property
     def below_in_words(self) -> str:
@@ -98,7 +107,7 @@ class RelationTest(Result):
         )
         return (
             f"r = alpha d / {self.constant:g} = {number(self.ratio)} "
-            f"{self.ratio_interval.labelled} over {len(self.dims)} data sets, "
+            f"{self.ratio_interval.labelled} over {self.entries_in_words}, "
             f"r = 1: p = {number(self.p_ratio, 2)}; "
             f"power of d {number(self.gamma)} {self.gamma_interval.labelled}, power 1: "
             f"p = {number(self.p_gamma, 2)}; both, alpha = {law}: "
@@ -214,6 +223,7 @@ def test_relation(
         constant=float(constant),
         dims=d,
         alphas=alpha,
+        n_datasets=n if datasets is None else len(set(datasets)),
         caveats=_notes(d, alpha),
     )
 

@@ -327,4 +327,4 @@ class _Sum:
         slopes = -np.exp(x)[:, None] * self.centred * np.stack([by_D, by_P])
         jacobian = np.column_stack([*slopes, columns]) * self.roots[:, None]
         # E comes first of the columns; what is not fitted is a column of zeros.
-        return np.asarray(np.linalg.pinv(jacobian.T @ jacobian)[:3, :3])
+        return np.asarray(np.linalg.pinv(jacobian.T @ jacobian)[:3, :3], dtype=float)

@@ -208,6 +208,18 @@ def test_predict_tests_the_relation(here: Path) -> None:
     assert row["ratio"] == pytest.approx(1) and row["n_below"] == 0
 
 
+def test_predict_counts_data_sets_and_not_rows(here: Path) -> None:
+    names = ["a", "a", "b", "b", "c"]
+    rows = [(n, 4 + i, 1 / (1 + i / 4)) for i, n in enumerate(names)]
+    table = pd.DataFrame(rows, columns=["dataset", "dimension", "alpha"])
+    table.to_csv("shared.csv", index=False)
+    found = call("predict", "--table", "shared.csv")
+    assert "Relation over 5 entries of 3 data sets" in found.output
+    table.rename(columns={"dataset": "name"}).to_csv("named.csv", index=False)
+    found = call("predict", "--table", "named.csv")
+    assert "Relation over 5 rows" in found.output
+
+
 # Which columns are read, and which rows count.
 
 

@@ -307,3 +307,30 @@ def test_text_that_is_no_table(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ms.ManifoldScaleError, match=message):
         ms.fit_power_law(read(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize(
+    "name", ["log_test_loss", "ln_loss", "log10(val loss)", "loss/log2"]
+)
+def test_the_logarithm_of_a_loss_is_none(name: str) -> None:
+    rows = [{"n_train": d, "note": 1, name: -0.5 * np.log(d)} for d in SIZES]
+    with pytest.raises(ms.ManifoldScaleError, match="a logarithm, give the loss itself"):
+        read(rows)
+    both = read([row | {"mse": row["n_train"] ** -0.5} for row in rows])
+    assert both.columns.column("loss") == "mse" and name in both.columns.unread
+    cross_entropy = [{"n_train": d, "test_log_loss": d**-0.5} for d in SIZES]
+    assert read(cross_entropy).columns.column("loss") == "test_log_loss"
+
+
+def test_runs_are_chosen_by_axis_or_field() -> None:
+    curve = read([{"n_train": d, "width": 8, "seed": 1, "loss": d**-0.5} for d in SIZES])
+    for fixed in (
+        {"data": 100},
+        {"dataset_size": 100, "seed": 1},
+        {"width": 8, "data": 100},
+    ):
+        assert len(curve.at(**fixed)) == 1
+    with pytest.raises(
+        ms.ManifoldScaleError, match=r"must be one of 'data'.*not 'n_train'"
+    ):
+        curve.at(n_train=100)

@@ -254,3 +254,35 @@ def test_duplicates_in_a_graph() -> None:
 def test_graphs_that_cannot_be_used(graph: object, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         FROM.from_graph(graph)
+
+
+def _as_graph(values: np.ndarray, indices: np.ndarray) -> sparse.csr_array:
+    n, k = indices.shape
+    ends = np.repeat(np.arange(n), k), indices.ravel()
+    return sparse.csr_array((values.ravel(), ends), shape=(n, n))
+
+
+def _fuzzy(distances: np.ndarray, indices: np.ndarray) -> sparse.csr_array:
+    """As UMAP makes it, but for the width of each row: exp(-(d - nearest) / width), and
+    a + b - a b of the two directions.
+    """
+    beyond = distances - distances[:, :1]
+    one = _as_graph(np.exp(-beyond / beyond.mean(1, keepdims=True)), indices)
+    return one + one.T - one.multiply(one.T)
+
+
+@pytest.mark.parametrize("dim", [1, 3, 10])
+def test_a_graph_of_similarities_is_refused_and_scaled_distances_are_not(dim: int) -> None:
+    points = np.random.default_rng(dim).standard_normal((500, dim))
+    found = NearestNeighbors(n_neighbors=15).fit(points).kneighbors()
+    distances, indices = found
+    scale = np.median(distances)
+    for similar in (
+        _fuzzy(distances, indices),
+        _as_graph(np.exp(-((distances / scale) ** 2)), indices),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match="holds similarities"):
+            ms.Neighbors.from_graph(similar)
+    plain = _as_graph(distances / distances.max(), indices)
+    for apart in (plain, plain.maximum(plain.T)):
+        assert ms.Neighbors.from_graph(apart).distances.max() <= 1

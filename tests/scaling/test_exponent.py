@@ -328,3 +328,10 @@ def test_every_result_says_a_level_that_is_not_the_usual_one() -> None:
     ]
     for one in found:
         assert "(90 %)" in one.headline() and one.row()["level"] == 0.9, one
+
+
+def test_an_error_does_not_print_a_whole_result() -> None:
+    points = np.random.default_rng(0).standard_normal((300, 3))
+    local = ms.estimate(points, ms.dimension.Local(ms.dimension.MLE()))
+    with pytest.raises(ms.ManifoldScaleError, match=r"a number; not a \w+\.$"):
+        ms.predict_exponent(local)

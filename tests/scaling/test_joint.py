@@ -127,6 +127,22 @@ def test_losses_that_follow_the_form_have_no_rival() -> None:
     assert not names & {"LACK_OF_FIT", "SUM_FITS_BETTER"}
 
 
+@pytest.mark.parametrize("sizes", [4, 6])
+def test_losses_of_another_form_are_told_without_replicates(sizes: int) -> None:
+    """10 (P D)^-0.2 has no peak, and is no sum of powers either: 10 % of residuals."""
+    rng = np.random.default_rng(0)
+    runs = [
+        Run(10 * (p * d) ** -0.2 * (1 + 0.01 * rng.standard_normal()), d, parameters=p)
+        for d in np.geomspace(100, 10_000, sizes).astype(int).tolist()
+        for p in np.geomspace(1000, 100_000, sizes).astype(int).tolist()
+    ]
+    fit = fit_joint(LearningCurve(tuple(runs)))
+    assert "STRUCTURED_RESIDUALS" in {note.caveat.name for note in fit.caveats}
+    for seed in range(3):
+        own = fit_joint(noisy(truth(0.6, times=10), seed + 10))
+        assert "STRUCTURED_RESIDUALS" not in {note.caveat.name for note in own.caveats}
+
+
 def test_it_prints_and_plots() -> None:
     fit = fit_joint(truth(0.6))
     assert str(fit).startswith("alpha_D 0.59") and fit.row()["kappa"] == 1

@@ -243,3 +243,10 @@ def test_values_that_happen_to_agree_are_not_known_better() -> None:
     assert found.ratio == pytest.approx(1)
     # Relative errors of 8 % in both of five pairs: 5 % of their mean, times Student's t.
     assert 0.2 < found.interval.width < 0.4
+
+
+def test_entries_that_share_a_data_set_are_no_further_data_sets() -> None:
+    dims, alphas = [(4, 0.4), (4.2, 0.4), (8, 0.8)], [(1, 0.1), (0.9, 0.1), (0.5, 0.05)]
+    shared = ms.test_relation(dims, alphas, datasets=["a", "a", "b"])
+    assert "over 3 entries of 2 data sets, " in shared.headline()
+    assert "over 3 data sets, " in ms.test_relation(dims, alphas).headline()
