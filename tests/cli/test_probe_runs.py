@@ -300,7 +300,8 @@ def test_what_a_point_was_stands_in_the_table(here: Path) -> None:
 
 def test_a_key_of_a_checkpoint_is_chosen(classifier: Path) -> None:
     weights = torch.load("final.pt")
-    torch.save({"model": weights, "ema": weights, "step": 3}, "both.pt")
+    average = {name: 1.5 * value for name, value in weights.items()}
+    torch.save({"model": weights, "ema": average, "step": 3}, "both.pt")
     assert "both.pt::ema" in call(*PLAIN, "--checkpoint", "both.pt").output
     found = call(*PLAIN, "--checkpoint", "both.pt::ema")
     assert found.exit_code == 0 and "weights: both.pt::ema; 100.0%" in found.output
