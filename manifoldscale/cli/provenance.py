@@ -7,8 +7,6 @@ from ..core.errors import ManifoldScaleError
 from ..core.source import source_hash
 from ..networks.stored_weights import files_of
 
-BLOCK = 1 << 20
-
 
 def weights_of(model: str, checkpoint: str | None) -> str:
     """Where the weights of a network are from, in words."""
@@ -50,11 +48,8 @@ def _files(place: Path) -> list[Path]:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ManifoldScaleError(f"{path} cannot be read: {error.strerror}.") from error
-    return digest.hexdigest()

@@ -144,6 +144,18 @@ def _of_column(column: Any, name: str, missing: float | None) -> Array:
     return np.asarray(column, dtype=NUMBERS[kind.kind] if is_number else None)
 
 
+def is_absent(value: Any) -> bool:
+    """None, NaN, NaT, pandas' NA, or a masked entry."""
+    if value is None or value is np.ma.masked:
+        return True
+    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, without importing it
+        return True
+    try:
+        return bool(value != value)  # NaN, of any type, is not itself
+    except (TypeError, ValueError, ArithmeticError):  # an array, say
+        return False
+
+
 def refuse_missing(gone: Array, name: str, how: str) -> None:
     """The error that entries are missing, with the place of the first."""
     place = tuple(int(i) for i in np.argwhere(gone)[0])

@@ -2,7 +2,7 @@
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ManifoldScaleError(ValueError):
@@ -18,6 +18,21 @@ def nearest(word: str, choices: Iterable[str], n: int = 3) -> str:
     choices = list(choices)
     close = difflib.get_close_matches(word, choices, n=n, cutoff=0.3) or choices[:n]
     return ", ".join(repr(choice) for choice in close)
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first names in quotes, and that there are more.
+
+    >>> few(["a", "b", "c"], 2)
+    "'a', 'b' and more"
+    """
+    shown = ", ".join(map(repr, names[:most]))
+    return shown + (" and more" if len(names) > most else "")
+
+
+def first_line(error: BaseException) -> str:
+    """Of what an exception says; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def require(condition: bool, message: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import is_absent
 from .errors import ManifoldScaleError, require
 
 Row = dict[str, Any]
@@ -48,16 +49,9 @@ def read_rows(table: Any) -> list[Row]:
 
 def is_missing(value: Any) -> bool:
     """None, NaN, NaT, pandas' NA, a masked cell, or a text that stands for one of them."""
-    if value is None or value is np.ma.masked:
-        return True
     if isinstance(value, str):
         return value.strip().lower() in BLANK
-    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, without importing it
-        return True
-    try:
-        return bool(value != value)  # NaN, of any type, is not itself
-    except (TypeError, ValueError, ArithmeticError):  # an array, say
-        return False
+    return is_absent(value)
 
 
 def as_number(value: Any) -> float | int | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .errors import require
+from .errors import few, require
 
 
 def check_weights(model: Any, name: str = "model") -> None:
@@ -19,10 +19,9 @@ def check_weights(model: Any, name: str = "model") -> None:
         for one, tensor in named()
         if type(tensor).__name__.startswith("Uninitialized") or tensor.is_meta
     ]
-    shown = ", ".join(map(repr, lacking[:3])) + (" and more" if len(lacking) > 3 else "")
     require(
         not lacking,
-        f"`{name}`: {len(lacking)} weights are uninitialised ({shown}), of lazy layers or "
-        "on the meta device. Load a checkpoint, or run the network once on a batch where "
-        "it is made.",
+        f"`{name}`: {len(lacking)} weights are uninitialised ({few(lacking)}), of lazy "
+        "layers or on the meta device. Load a checkpoint, or run the network once on a "
+        "batch where it is made.",
     )

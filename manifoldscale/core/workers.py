@@ -147,6 +147,6 @@ def _sendable(error: Exception) -> Exception:
     """The error where it survives being sent to another process, else its text."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # whatever pickle or the error's own class raises
         return RuntimeError("".join(traceback.format_exception_only(error)).strip())
     return error

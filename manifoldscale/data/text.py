@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, first_line, require
 from ..core.extras import optional
 
 # Whose lines are rows or records: their quotes, commas and keys are no text.
@@ -67,8 +67,9 @@ def _tokenizer(name: str) -> Any:
             name, local_files_only=Path(name).is_dir(), trust_remote_code=False
         )
     except Exception as error:  # of JSON, of tokenizers, or of a library it lacks
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        raise ManifoldScaleError(f"{name} holds no tokenizer: {said}") from error
+        raise ManifoldScaleError(
+            f"{name} holds no tokenizer: {first_line(error)}"
+        ) from error
 
 
 def _tokens(encode: Any, lines: list[str]) -> tuple[list[dict[str, Any]], int]:

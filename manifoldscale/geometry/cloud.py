@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, as_numpy, as_points, frozen, refuse_missing
+from ..core.arrays import Array, as_numpy, as_points, frozen, is_absent, refuse_missing
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng
 from .duplicates import TOLERANCE
@@ -65,7 +65,7 @@ class Cloud:
         )
         gone = np.zeros(array.shape, bool)
         if array.dtype.kind == "O":
-            flat = [_is_missing(value) for value in array.ravel()]
+            flat = [is_absent(value) for value in array.ravel()]
             gone = np.array(flat).reshape(array.shape)
         elif name != "labels" and array.dtype.kind in "fmM":  # a label may be a quantity
             gone = np.isnan(array) if array.dtype.kind == "f" else np.isnat(array)
@@ -130,16 +130,6 @@ class Cloud:
             executor=executor,
             rng=rng,
         )
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, or NA and NaT of pandas, which are not equal to themselves either."""
-    try:
-        return value is None or value is np.ma.masked or not bool(value == value)
-    except TypeError:  # NA says nothing of itself
-        return True
-    except ValueError:  # an array
-        return False
 
 
 def as_cloud(on: Any) -> Cloud:

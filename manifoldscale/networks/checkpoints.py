@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, few, require
 from .stored_weights import joined, sets_of_weights, shard_advice, which
 from .weight_names import Weights, is_average, is_first, parts_of, readings
 from .wrappers import unwrapped
@@ -179,8 +179,7 @@ def _misfits(own: Mapping[str, Any], weights: Weights) -> Iterator[str]:
         ("one weight of the network under several names is not one in it:", apart),
     ):
         if found:
-            more = " and more" if len(found) > 3 else ""
-            yield f"{what} {', '.join(map(repr, found[:3]))}{more}"
+            yield f"{what} {few(found)}"
 
 
 def _tied(own: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from ..core.arrays import as_numpy
-from ..core.errors import ManifoldScaleError
+from ..core.errors import ManifoldScaleError, first_line
 
 TOKENS = "input_ids"
 MASK = "attention_mask"
@@ -42,7 +42,7 @@ def collate(items: list[Any]) -> Any:
         return _stacked(items)
     except (TypeError, RuntimeError, ValueError) as error:
         raise ManifoldScaleError(
-            f"`data`: its examples do not fit in one batch: {str(error).splitlines()[0]} "
+            f"`data`: its examples do not fit in one batch: {first_line(error)} "
             "Let the Dataset give tensors of one shape."
         ) from error
 
@@ -56,7 +56,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
         try:
             found[name] = _column([row.get(name) for row in rows], lengths, name)
         except (TypeError, ValueError, RuntimeError) as error:
-            left_out[name] = str(error).splitlines()[0]
+            left_out[name] = first_line(error)
     if TOKENS in found and MASK not in names and len(set(lengths)) > 1:
         found[MASK] = _padded([torch.ones(n, dtype=torch.int64) for n in lengths], 0)
     return Columns(found, left_out)

@@ -27,7 +27,7 @@ def of(value: Any) -> str:
 
 def of_weights(network: nn.Module) -> str:
     """Of architecture, weights and buffers."""
-    digest = hashlib.blake2b(_without_addresses(str(network)), digest_size=16)
+    digest = hashlib.blake2b(without_addresses(str(network)).encode(), digest_size=16)
     for name, value in sorted(network.state_dict().items()):
         _add(digest, name)
         _add(digest, value)
@@ -77,9 +77,9 @@ def _add(digest: Any, value: Any) -> None:
         digest.update(f"{value.dtype}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     else:
-        digest.update(_without_addresses(repr(value)))
+        digest.update(without_addresses(repr(value)).encode())
 
 
-def _without_addresses(text: str) -> bytes:
+def without_addresses(text: str) -> str:
     """What a thing prints, but for where it lies in the memory of this process."""
-    return re.sub(r"\bat 0x[0-9a-fA-F]+", "", text).encode()
+    return re.sub(r"\bat 0x[0-9a-fA-F]+", "", text)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, first_line, require
 from ..core.settings import whole
 from ..core.weights import check_weights
 from .draws import DrawsFrom
@@ -62,7 +62,7 @@ def copied(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model, derived)
     except (RuntimeError, TypeError) as error:
         raise ManifoldScaleError(
-            f"{type(model).__name__} cannot be copied: {str(error).splitlines()[0]}"
+            f"{type(model).__name__} cannot be copied: {first_line(error)}"
         ) from error
 
 

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from ..core.errors import ManifoldScaleError, nearest
+from ..core.errors import ManifoldScaleError, few, first_line, nearest
 from ..core.extras import optional
 from ..data import from_python
 from .checkpoints import fill
@@ -120,12 +120,11 @@ def _from_hugging_face(name: str) -> nn.Module:
     if lacking and all("pooler." in weight for weight in lacking):
         with contextlib.suppress(ManifoldScaleError):  # one that always has a pooler
             model, lacking = _loaded_from_folder(name, add_pooling_layer=False)
-    shown = ", ".join(map(repr, lacking[:4])) + (" and more" if len(lacking) > 4 else "")
     if lacking:
         raise ManifoldScaleError(
-            f"hf:{name} lacks {len(lacking)} weights of {type(model).__name__} ({shown}), "
-            "which would be drawn at random. Load it in a function of yours, "
-            "py:module:factory, as the class that it was saved as."
+            f"hf:{name} lacks {len(lacking)} weights of {type(model).__name__} "
+            f"({few(lacking, 4)}), which would be drawn at random. Load it in a function of "
+            "yours, py:module:factory, as the class that it was saved as."
         )
     return model
 
@@ -144,8 +143,9 @@ def _loaded_from_folder(name: str, **more: Any) -> tuple[nn.Module, list[str]]:
             **more,
         )
     except Exception as error:  # of JSON, safetensors, or the model's own
-        said = (str(error) or type(error).__name__).splitlines()[0]
-        raise ManifoldScaleError(f"hf:{name} cannot be loaded: {said}") from error
+        raise ManifoldScaleError(
+            f"hf:{name} cannot be loaded: {first_line(error)}"
+        ) from error
     return model, sorted(info["missing_keys"])
 
 
@@ -159,7 +159,7 @@ def _from_script(path: str) -> nn.Module:
             return Scripted(load(path, map_location="cpu"))
     except (RuntimeError, ValueError) as error:
         raise ManifoldScaleError(
-            f"{path} is not a TorchScript program: {str(error).splitlines()[0]}"
+            f"{path} is not a TorchScript program: {first_line(error)}"
         ) from error
 
 

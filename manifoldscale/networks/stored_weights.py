@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, few, require
 from .weight_names import Weights, under
 
 DEEPEST = 3  # mappings inside one another that are searched for weights
@@ -80,9 +80,7 @@ def _choices(found: Mapping[str, Weights]) -> str:
     """The keys of sets, and what the names in these begin with."""
     names = [name for weights in found.values() for name in weights if "." in name]
     parts = list(dict.fromkeys(name.partition(".")[0] for name in names))
-    more = " and more" if len(parts) > 6 else ""
-    shown = ", ".join(map(repr, parts[:6]))
-    begun = f"names that begin with {shown}{more}" if parts else "names of one part"
+    begun = f"names that begin with {few(parts, 6)}" if parts else "names of one part"
     keys = ", ".join(map(repr, filter(None, found)))
     return f"{keys}, with {begun}" if keys else begun
 
@@ -188,7 +186,6 @@ def _of_index(path: Path) -> dict[str, Any]:
     gone = [name for name, file in places.items() if name not in held[file]]
     require(
         not gone,
-        f"{path} names weights that its files do not hold: "
-        f"{', '.join(map(repr, gone[:3]))}{' and more' * (len(gone) > 3)}.",
+        f"{path} names weights that its files do not hold: {few(gone)}.",
     )
     return {name: held[file][name] for name, file in places.items()}

@@ -5,7 +5,6 @@ import functools
 import hashlib
 import inspect
 import itertools
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..core.settings import check_fields
 from ..core.source import check_unchanged, source_hash
 from ..data import as_users, from_python, python_function
 from ..networks.draws import DrawsFrom
+from ..networks.fingerprint import without_addresses
 from ..networks.mlp import MLP
 
 STUDENTS = ("mlp", "cnn")
@@ -159,7 +159,7 @@ def _made(shape: FromFactory) -> str:
     with DrawsFrom(0):
         module = shape.module()
     weights = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    text = re.sub(r"\bat 0x[0-9a-fA-F]+", "", f"{module}{weights}")
+    text = without_addresses(f"{module}{weights}")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

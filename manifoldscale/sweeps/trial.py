@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, first_line, require
 from ..core.random import keyed
 from ..data import as_users, python_function
 from ..networks.draws import DrawsFrom
@@ -125,7 +125,7 @@ def _alone(
     except ManifoldScaleError:
         raise
     except Exception as error:  # whatever cannot be batched
-        return f"torch.func.vmap cannot run it ({str(error).splitlines()[0]})"
+        return f"torch.func.vmap cannot run it ({first_line(error)})"
     with torch.no_grad():
         right = module(inputs)
     near = torch.isclose(together, right, TOLERANCE, TOLERANCE, equal_nan=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import manifoldscale as ms
+from manifoldscale.core.errors import few, first_line
 from manifoldscale.core.interval import Interval, number
 from manifoldscale.core.random import generator, keyed
 from manifoldscale.core.serialize import dumps, write_text
@@ -80,3 +81,9 @@ def test_streams_depend_on_their_key_alone() -> None:
     for wrong in (-1, 1.5, "seed", True, None):
         with pytest.raises(ms.ManifoldScaleError, match="`rng`"):
             generator(wrong)
+
+
+def test_an_error_without_words_is_told_by_its_kind() -> None:
+    assert first_line(KeyError()) == "KeyError"
+    assert first_line(ValueError("  one\ntwo")) == "one"
+    assert few(["a", "b"]) == "'a', 'b'" and few(list("abcd")) == "'a', 'b', 'c' and more"
