@@ -123,8 +123,8 @@ def _from_hugging_face(name: str) -> nn.Module:
     if lacking:
         raise ManifoldScaleError(
             f"hf:{name} lacks {len(lacking)} weights of {type(model).__name__} "
-            f"({few(lacking, 4)}), which would be drawn at random. Load it in a function of "
-            "yours, py:module:factory, as the class that it was saved as."
+            f"({few(lacking, 4)}), which would be drawn at random. Load it in a function "
+            "of yours, py:module:factory, as the class that it was saved as."
         )
     return model
 
