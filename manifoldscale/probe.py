@@ -30,13 +30,9 @@ TOP_DIM = 10  # above, the fewest points that determine a fit reach across any c
 
 
 @dc.dataclass(frozen=True)
-class Probing(Method["SiteGeometry"]):
-    """What is measured at a site.
-
-    The dimension comes first; the curvature is fitted at that dimension, in the same
-    neighbour table. Above five dimensions a fit needs more neighbours than that holds: a
-    few of the points are searched again, for no more than it needs: a table as wide at all
-    points costs five times the search.
+class Probing:
+    """What is measured at a site: the dimension first, then, at that dimension, the
+    curvature.
 
     Parameters
     ----------
@@ -49,25 +45,55 @@ class Probing(Method["SiteGeometry"]):
     curvature: bool = False
     curved_at: int = CURVED_AT
 
-    @property
-    def n_neighbors(self) -> int:
-        return self.dimension.n_neighbors
+    def look(self, clouds: Mapping[str, Cloud], site: str, seed: int) -> "Look":
+        """The dimension of a site for itself; where it cannot be made, NaN and why."""
+        features, n = None, 0
+        try:
+            cloud = clouds[site]
+            features, n = cloud.ambient_dim, len(cloud)
+            near = neighbors_for(cloud, [self.dimension], seed)
+            return Look(estimate(near, self.dimension), features, near)
+        except ManifoldScaleError as error:
+            reason = Caveat.NOT_ESTIMATED(str(error))
+            dim = Dimension(NAN, Interval(NAN, NAN), self.dimension, n, (reason,))
+            return Look(dim, features)
 
-    def __call__(self, cloud: Cloud, rng: Rng = 0) -> "SiteGeometry":
-        near = neighbors_for(cloud, [self.dimension], rng)
-        dim = estimate(near, self.dimension)
+    def together(
+        self, looks: Mapping[str, "Look"], bounded_by: Mapping[str, Sequence[str]]
+    ) -> dict[str, Dimension]:
+        """The dimensions of the sites of one network, given each other."""
+        alone = {site: look.dimension for site, look in looks.items()}
+        return dict(self.dimension.along(alone, bounded_by))
+
+    def bend(
+        self,
+        clouds: Mapping[str, Cloud],
+        site: str,
+        dim: Dimension,
+        seed: int,
+        near: Neighbors | None = None,
+    ) -> "SiteGeometry":
+        """The curvature of a site at its dimension, in the table of `look` or a new one."""
         if not self.curvature:
             return SiteGeometry(dim)
         if not math.isfinite(dim.value):
-            return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED("no dimension to fit at"))
+            failed = [note for note in dim.caveats if note.caveat is Caveat.NOT_ESTIMATED]
+            unfit = Caveat.NOT_ESTIMATED("no dimension to fit at")
+            return SiteGeometry(dim, reason=next(iter(failed), unfit))
         try:
-            return SiteGeometry(dim, self._curvature(cloud, near, dim, rng))
+            cloud = clouds[site]
+            near = near or neighbors_for(cloud, [self.dimension], seed)
+            return SiteGeometry(dim, self._curvature(cloud, near, dim, seed))
         except ManifoldScaleError as error:
             return SiteGeometry(dim, reason=Caveat.NOT_ESTIMATED(str(error)))
 
     def _curvature(
-        self, cloud: Cloud, near: Neighbors, dim: Dimension, rng: Rng
+        self, cloud: Cloud, near: Neighbors, dim: Dimension, seed: int
     ) -> Curvature:
+        """Above five dimensions a fit needs more neighbours than the table of the dimension
+        holds: a few of the points are searched again, for no more than it needs: a table as
+        wide at all points costs five times the search.
+        """
         least = Quadric(dim).min_neighbors
         require(
             whole_dim(dim) <= TOP_DIM,
@@ -75,8 +101,19 @@ class Probing(Method["SiteGeometry"]):
             "across the cloud",
         )
         if least > near.k:
-            near = cloud.neighbors(least, anchors=self.curved_at, rng=rng)
+            near = cloud.neighbors(least, anchors=self.curved_at, rng=seed)
         return estimate(near.thinned(self.curved_at), Quadric(dim, k=near.k))
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Look:
+    """The dimension of a site for itself, its number of features, None where the cloud
+    itself cannot be made, and the table that it was made from.
+    """
+
+    dimension: Dimension
+    features: int | None = None
+    near: Neighbors | None = None
 
 
 @dc.dataclass(frozen=True)
@@ -136,11 +173,7 @@ class SiteGeometry(Result):
     def readings(self) -> tuple[Reading, ...]:
         """The dimension, and the curvature where it was asked for."""
         dim = self.dimension
-        more = {
-            name: getattr(dim, name)
-            for name in ("stderr", "systematic", "raw", "scale", "gof_p", "basis")
-        }
-        first = Reading.of(dim, **more)
+        first = Reading.of(dim, **beside(dim))
         if self.curvature is None and self.reason is None:
             return (first,)
         told = {}
@@ -155,6 +188,17 @@ class SiteGeometry(Result):
             Reading.of(self.kappa_rms, "kappa_rms", **told),
             Reading.of(self.kappa_extent, "kappa_extent", **told),
         )
+
+
+def beside(dim: Dimension) -> dict[str, Any]:
+    """What stands beside a dimension in a reading."""
+    names = ("stderr", "systematic", "raw", "scale", "gof_p", "basis")
+    more = {name: getattr(dim, name) for name in names}
+    for name, other in (("resolved", dim.resolved), ("alone", dim.alone)):
+        if other is not None:
+            low, high = other.interval
+            more |= {name: other.value, f"{name}_low": low, f"{name}_high": high}
+    return more
 
 
 def _shortened(curvature: Curvature) -> tuple[Remark, ...]:
@@ -205,13 +249,18 @@ def probe_clouds(
     rng: Rng = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Table:
-    """The geometry of each cloud, one row each. Every site has the same anchors."""
+    """The geometry of each cloud, one row each. Every site has the same anchors.
+
+    Where `clouds` know which site is a function of which (`Representations.bounded_by`),
+    the dimensions are joint.
+    """
     seed = site_seed(rng)
+    looks = {site: probing.look(clouds, site, seed) for site in clouds}
+    together = probing.together(looks, getattr(clouds, "bounded_by", {}))
     results, labels = [], []
-    for site in clouds:
-        found, features = probe_site(clouds, site, probing, seed)
-        results.append(found)
-        labels.append({"site": site, "features": features})
+    for site, look in looks.items():
+        results.append(probing.bend(clouds, site, together[site], seed, look.near))
+        labels.append({"site": site, "features": look.features})
         if progress is not None:
             progress(site)
     return Table(tuple(results), tuple(labels))
@@ -220,23 +269,6 @@ def probe_clouds(
 def site_seed(rng: Rng) -> int:
     """The seed of the anchors, the same at all sites."""
     return int(generator(rng).integers(2**31))
-
-
-def probe_site(
-    clouds: Mapping[str, Cloud], site: str, probing: Probing, seed: int
-) -> tuple[SiteGeometry, int | None]:
-    """The geometry at a site and its number of features, None where the cloud itself
-    cannot be made.
-    """
-    features, n = None, 0
-    try:
-        cloud = clouds[site]
-        features, n = cloud.ambient_dim, len(cloud)
-        return probing(cloud, seed), features
-    except ManifoldScaleError as error:
-        reason = Caveat.NOT_ESTIMATED(str(error))
-        dim = Dimension(NAN, Interval(NAN, NAN), probing.dimension, n, (reason,))
-        return SiteGeometry(dim, reason=reason if probing.curvature else None), features
 
 
 def dimensions(table: Table) -> Iterable[tuple[str, Dimension]]:

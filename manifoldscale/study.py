@@ -1,5 +1,6 @@
 """The whole chain on one task: sweep, fit, probe, prediction, comparison."""
 
+import contextlib
 import dataclasses as dc
 import json
 import math
@@ -20,8 +21,8 @@ from .core.errors import ManifoldScaleError
 from .core.learning_curve import LearningCurve
 from .core.result import Table, write_csv
 from .core.serialize import dumps, plain, write_text
-from .dimension import Dimension
-from .networks.extract import extract
+from .dimension import Dimension, resolved_by_sizes
+from .networks.extract import Representations, extract
 from .networks.mlp import MLP
 from .networks.models import save_mlp
 from .probe import Probing, dimensions, probe_clouds, readings
@@ -71,7 +72,9 @@ class StudyResult:
     dimensions : one row a site of a network that is not among those of the curve.
     headline_site : the last hidden layer before its activation, as in Sharma and Kaplan.
     predictions : the laws at the headline site.
-    comparisons : site by site, r = alpha_D d / 4.
+    comparisons : site by site, r = alpha_D d / 4, d that of the manifold.
+    at_scale : the same at the scale of the sweep: d that which the dataset sizes of the
+        fit resolve, see `dimension.resolved_by_sizes`.
     """
 
     study: Study
@@ -82,6 +85,7 @@ class StudyResult:
     headline_site: str
     predictions: tuple[ExponentPrediction, ...]
     comparisons: dict[str, Comparison]
+    at_scale: dict[str, Comparison]
     provenance: dict[str, Any]
     timings: dict[str, float]
 
@@ -108,6 +112,7 @@ class StudyResult:
             "headline_site": self.headline_site,
             "predictions": plain(self.predictions),
             "comparisons": {site: plain(c) for site, c in self.comparisons.items()},
+            "at_scale": {site: plain(c) for site, c in self.at_scale.items()},
             "learning_curve": plain(self.curve),
             "provenance": self.provenance,
             "timings": self.timings,
@@ -171,7 +176,9 @@ def run_study(
     clock.lap("sweep")
     fit, alternative = _fits(curve)
     clock.lap("fit")
-    table = _probe(study, folder, report)
+    clouds = _representations(study, folder)
+    table = _probe(study, clouds, report)
+    scaled = _at_scale(study, clouds, fit)
     clock.lap("probe")
     site = f"hidden{study.plan.depth}"
     known = dict(dimensions(table))
@@ -187,6 +194,7 @@ def run_study(
         comparisons={
             name: compare(_prediction(study, dim), fit) for name, dim in usable.items()
         },
+        at_scale={name: compare(_prediction(study, d), fit) for name, d in scaled.items()},
         provenance=_provenance(study),
         timings=clock.laps,
     )
@@ -269,8 +277,8 @@ def _fits(curve: LearningCurve) -> tuple[PowerLaw, PowerLaw | None]:
     return fit_power_law(curve, floor=curve.floor), fit_power_law(curve, floor="free")
 
 
-def _probe(study: Study, folder: Path, report: Progress) -> Table:
-    """Train a network of its own at the largest size, keep it, and probe every layer.
+def _representations(study: Study, folder: Path) -> Representations:
+    """Train a network of its own at the largest size, keep it, and read every layer.
 
     Its seed is none of the sweep's, so the error of the dimension is independent of that
     of the exponent but for shared examples.
@@ -281,7 +289,11 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
     assert isinstance(shape, MLP)
     save_mlp(model, shape, folder / "probe.safetensors")
     inputs, labels = plan.task.points(study.n_points, plan.root_seed)
-    clouds = extract(model, (inputs, labels) if labels is not None else inputs)
+    return extract(model, (inputs, labels) if labels is not None else inputs)
+
+
+def _probe(study: Study, clouds: Representations, report: Progress) -> Table:
+    """The dimension of every layer."""
     done = 0
 
     def advance(site: str) -> None:
@@ -289,7 +301,19 @@ def _probe(study: Study, folder: Path, report: Progress) -> Table:
         done += 1
         report("probe", done, len(clouds))
 
-    return probe_clouds(clouds, Probing(), rng=plan.root_seed, progress=advance)
+    return probe_clouds(clouds, Probing(), rng=study.plan.root_seed, progress=advance)
+
+
+def _at_scale(
+    study: Study, clouds: Representations, fit: PowerLaw
+) -> dict[str, Dimension]:
+    """What the dataset sizes of the fit resolve, site by site, where there are points."""
+    sizes = [int(size) for size in fit.losses.x]
+    found = {}
+    for site in clouds:
+        with contextlib.suppress(ManifoldScaleError):  # the probe's table says why
+            found[site] = resolved_by_sizes(clouds[site], sizes, study.plan.root_seed)
+    return found
 
 
 def _met(task: Task) -> tuple[str, ...]:

@@ -303,7 +303,7 @@ def _cloud() -> Cloud:
 
 def _estimate(on: Any, method: DimensionMethod) -> Dimension:
     """The result, which may be NaN with a reason only."""
-    dim = estimate(on, method)
+    dim: Dimension = estimate(on, method)
     if not math.isfinite(dim.value) and not dim.caveats:
         raise AssertionError(f"the value is {dim.value}, without a caveat that says why")
     return dim

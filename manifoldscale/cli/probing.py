@@ -1,5 +1,6 @@
 """What `manifoldscale probe` does: networks, their clouds, estimates that are kept."""
 
+import contextlib
 import dataclasses as dc
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..core.errors import ManifoldScaleError
+from ..core.interval import with_interval
 from ..core.reading import SiteReadings, difference
 from ..core.result import write_csv
 from ..core.serialize import dumps, plain, write_text
@@ -204,42 +206,73 @@ def _probe_one(
         if request.shard is not None:
             return None
         bar = progress.add_task("probe", total=len(clouds))
-        probing = Probing(curvature=request.curvature)
-        kept = Kept(None if place is None else place / "sites" / name)
-        found = []
+        kept = Kept(
+            None if place is None else place / "sites" / name,
+            Probing(curvature=request.curvature),
+            site_seed(request.seed),
+        )
+        looks = {}
         for site in clouds:
-            found.append(kept.readings(clouds, site, probing, site_seed(request.seed)))
+            looks[site] = kept.look(clouds, site)
             progress.advance(bar)
             if talk and err.is_terminal:
-                progress.console.print(f"  {site}: {found[-1]['dimension']}")
-    return tuple(found)
+                dim = looks[site].dimension
+                told = with_interval(dim.value, dim.interval)
+                progress.console.print(f"  {site}: {told}")
+        together = kept.probing.together(looks, clouds.bounded_by)
+        return tuple(
+            kept.readings(clouds, site, looks[site], together[site]) for site in looks
+        )
 
 
 @dc.dataclass(frozen=True)
 class Kept:
     """Estimates by site, a file each, so that a run that was stopped goes on with the next.
 
-    A file counts for the same representation, methods, seed and version only.
+    A file counts for the same representation, methods, seed and version only. The dimension
+    of a site for itself is a file, and its curvature, at the dimension that all sites give
+    together, another.
     """
 
     folder: Path | None
+    probing: Any
+    seed: int
 
-    def readings(self, clouds: Any, site: str, probing: Any, seed: int) -> SiteReadings:
-        """Those of the file where it counts; else they are made and written."""
-        from ..probe import probe_site
+    def look(self, clouds: Any, site: str) -> Any:
+        """The dimension of a site: that of the file where it counts, else made and written."""
+        from ..dimension import Dimension
+        from ..probe import Look
 
-        key = self.key(clouds, site, probing, seed)
+        key = self.key(clouds, site)
         found = self.read(site, key)
-        if found is None:
-            geometry, features = probe_site(clouds, site, probing, seed)
-            found = SiteReadings(site, features, geometry.readings())
-            found = _pointed(found, clouds.policies.get(site))
-            if self.folder is not None:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_text(self.file(site), dumps({"key": key, "found": found}))
-        return found
+        if found is not None:
+            with contextlib.suppress(ValueError, KeyError, TypeError, ManifoldScaleError):
+                dim = Dimension.from_dict(found["dimension"], self.probing.dimension)
+                return Look(dim, found["features"])
+        look = self.probing.look(clouds, site, self.seed)
+        self.write(site, key, {"dimension": look.dimension, "features": look.features})
+        # The tables of all sites are small; their points are not.
+        near = look.near and dc.replace(look.near, cloud=None)
+        return dc.replace(look, near=near)
 
-    def key(self, clouds: Any, site: str, probing: Any, seed: int) -> dict[str, Any]:
+    def readings(self, clouds: Any, site: str, look: Any, dim: Any) -> SiteReadings:
+        """All that is measured at a site, at its dimension given the other sites."""
+        policy = clouds.policies.get(site)
+        if not self.probing.curvature:
+            geometry = self.probing.bend(clouds, site, dim, self.seed)
+            return _pointed(SiteReadings(site, look.features, geometry.readings()), policy)
+        key = {**self.key(clouds, site), "at": plain([dim.value, *dim.interval])}
+        found = self.read(f"{site}.curvature", key)
+        if found is not None:
+            with contextlib.suppress(ValueError, KeyError, TypeError, ManifoldScaleError):
+                return SiteReadings.from_dict(found)
+        near = look.near and dc.replace(look.near, cloud=clouds[site])
+        geometry = self.probing.bend(clouds, site, dim, self.seed, near)
+        made = _pointed(SiteReadings(site, look.features, geometry.readings()), policy)
+        self.write(f"{site}.curvature", key, made)
+        return made
+
+    def key(self, clouds: Any, site: str) -> dict[str, Any]:
         from .. import __version__
         from ..networks import fingerprint
 
@@ -249,27 +282,32 @@ class Kept:
 
         array = np.asarray(clouds.arrays[site])
         groups = () if clouds.groups is None else (np.asarray(clouds.groups),)
-        settings: dict[str, Any] = plain(probing)
+        settings: dict[str, Any] = plain(self.probing)
         return {
             "representation": fingerprint.of((array, *groups)),
             "method": settings,
-            "seed": seed,
+            "seed": self.seed,
             "version": __version__,
         }
 
-    def read(self, site: str, key: Mapping[str, Any]) -> SiteReadings | None:
-        if self.folder is None or not self.file(site).is_file():
+    def read(self, name: str, key: Mapping[str, Any]) -> Any:
+        """What is in a file that counts, else None; what is damaged is made again."""
+        if self.folder is None or not self.file(name).is_file():
             return None
         try:
-            stored = json.loads(self.file(site).read_text(encoding="utf-8"))
-            same = stored["key"] == key
-            return SiteReadings.from_dict(stored["found"]) if same else None
-        except (ValueError, KeyError, TypeError, ManifoldScaleError):
-            return None  # damaged: it is made again
+            stored = json.loads(self.file(name).read_text(encoding="utf-8"))
+            return stored["found"] if stored["key"] == key else None
+        except (ValueError, KeyError, TypeError):
+            return None
 
-    def file(self, site: str) -> Path:
+    def write(self, name: str, key: Mapping[str, Any], found: Any) -> None:
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.file(name), dumps({"key": key, "found": found}))
+
+    def file(self, name: str) -> Path:
         assert self.folder is not None
-        return self.folder / f"{quote(site, safe='')}.json"
+        return self.folder / f"{quote(name, safe='')}.json"
 
 
 def _pointed(found: SiteReadings, policy: Any) -> SiteReadings:
@@ -301,7 +339,10 @@ def _less(
 
 def _row(one: SiteReadings) -> dict[str, Any]:
     dim, *rest = one.readings
-    kept = ("stderr", "systematic", "raw", "scale", "point")
+    kept = (
+        *("stderr", "systematic", "resolved", "resolved_low", "resolved_high"),
+        *("alone", "alone_low", "alone_high", "scale", "point"),
+    )
     more = {key: dim.more.get(key) for key in kept}
     low, high = dim.interval
     columns: dict[str, Any] = {"site": one.site, "features": one.features}

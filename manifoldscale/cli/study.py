@@ -116,6 +116,13 @@ def _show(result: "StudyResult", place: Path) -> None:
             f"95 % interval {result.headline.interval}  ({result.headline_site})",
             markup=True,
         )
+        scaled = result.at_scale.get(result.headline_site)
+        if scaled is not None:
+            out.print(
+                f"  at the scale of the sweep {number(scaled.ratio)} {scaled.interval}: d "
+                f"resolved by its dataset sizes, {number(scaled.prediction.dim)} "
+                f"{scaled.prediction.dim_interval}"
+            )
         for note in result.own_caveats:
             out.print(f"  ! {note}", style="yellow")
     out.print(f"\nPage: {place / 'report.html'}")

@@ -111,8 +111,18 @@ class Caveat(enum.Enum):
         "`at_scale=n` asks for one"
     )
     UNLIKE_REFERENCES = (
-        "distances and angles read as on none of the reference clouds: the correction for "
-        "a finite sample is that of simple shapes, and its interval may be too narrow"
+        "distances and angles read as on none of the reference clouds: the correction is "
+        "little more than a guess, and the interval as wide as any; `.resolved` needs none"
+    )
+    BOUNDED = (
+        "the site is a function of one whose dimension is known better, and a smooth map "
+        "cannot raise it: the interval is that of all sites together, `.alone` that of this "
+        "one"
+    )
+    RISES = (
+        "at the scale of these points the site has more dimensions than one that it is a "
+        "function of, which a smooth map cannot add: the map is rough at this scale, or "
+        "noise or low precision has been added"
     )
     CURVATURE_UNSURE = (
         "read `status` beside the arrays: there is no value, or a wide interval, at these "

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses as dc
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from .settings import check_fields
@@ -38,6 +39,18 @@ class Method(abc.ABC, Generic[R]):
     @abc.abstractmethod
     def __call__(self, near: Any, /) -> R:
         """The result on a neighbour table."""
+
+    def along(
+        self, results: Mapping[str, Any], bounded_by: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Any]:
+        """The results at the sites of one network, given each other.
+
+        Parameters
+        ----------
+        results : site to what the method gave there for itself.
+        bounded_by : site to the sites of which it is a function.
+        """
+        return results
 
     def __str__(self) -> str:
         changed = [

@@ -103,17 +103,33 @@ def is_dimension(quantity: Quantity) -> bool:
 
 @dc.dataclass(frozen=True)
 class Table(Sequence[Result]):
-    """Results side by side: a sequence, with a row each."""
+    """Results side by side: a sequence, with a row each; what is labelled is found by its
+    first label too, as `table["fc1"]`.
+    """
 
     results: tuple[Result, ...]
     labels: tuple[Mapping[str, Any], ...] | None = None
 
+    # Any, as in a table of one kind: `table["fc1"].value`.
     @overload
-    def __getitem__(self, index: int) -> Result: ...
+    def __getitem__(self, index: int | str) -> Any: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Result]: ...
-    def __getitem__(self, index: int | slice) -> Result | Sequence[Result]:
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+    def __getitem__(self, index: int | str | slice) -> Any:
+        if isinstance(index, str):
+            names = self.keys()
+            if index not in names:
+                raise KeyError(f"{index!r}; there are {', '.join(names) or 'no labels'}")
+            return self.results[names.index(index)]
         return self.results[index]
+
+    def keys(self) -> list[str]:
+        """The first label of each row."""
+        return [str(next(iter(label.values()), "")) for label in self.labels or ()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """(first label, result) of each row."""
+        return list(zip(self.keys(), self.results, strict=True))
 
     def __len__(self) -> int:
         return len(self.results)

@@ -2,7 +2,11 @@
 
 from ..core.lazy import listed
 from .abide import ABIDE as ABIDE
-from .across_scales import AcrossScales as AcrossScales, ScaleCurve as ScaleCurve
+from .across_scales import (
+    AcrossScales as AcrossScales,
+    ScaleCurve as ScaleCurve,
+    resolved_by_sizes as resolved_by_sizes,
+)
 from .auto import Auto as Auto
 from .bide import BIDE as BIDE
 from .calibrated import Calibrated as Calibrated

@@ -21,6 +21,7 @@ from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .exponential import rate_interval
 from .gride import Gride, with_fit
+from .two_nn import TwoNN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,6 +199,15 @@ def pooled_over_parts(
     order = generator(seed).permutation(near.rows)
     parts = [order[i * n : (i + 1) * n] for i in range(min(len(order) // n, MAX_BLOCKS))]
     found = [_on_part(method, near.cloud.take(part)) for part in parts]
+    pooled = over_samples(found)
+    if found[0].uncorrected is not None:
+        before = over_samples([dim.resolved for dim in found])
+        pooled = dc.replace(pooled, uncorrected=before)
+    return with_fit(pooled, math.nan)
+
+
+def over_samples(found: Sequence[Dimension]) -> Dimension:
+    """The mean of 1 / d over independent samples of one size."""
     value = 1 / float(np.mean([1 / dim.value for dim in found]))
     relative = math.sqrt(sum((dim.stderr / dim.value) ** 2 for dim in found)) / len(found)
     first = found[0]
@@ -207,7 +217,7 @@ def pooled_over_parts(
         beyond = [_beyond(dim) for dim in found]
         low, high = (float(np.median([ends[side] for ends in beyond])) for side in (0, 1))
         interval = Interval(spread.low * low, spread.high * high)
-    pooled = dc.replace(
+    return dc.replace(
         first,
         value=value,
         interval=interval,
@@ -216,7 +226,6 @@ def pooled_over_parts(
         scale=float(np.mean([dim.scale for dim in found])),
         n_queries=sum(dim.n_queries for dim in found),
     )
-    return with_fit(pooled, math.nan)
 
 
 def _on_part(method: Method[Dimension], cloud: Cloud) -> Dimension:
@@ -230,6 +239,46 @@ def _beyond(dim: Dimension) -> tuple[float, float]:
     return (
         min(dim.interval.low / statistical.low, 1.0),
         max(dim.interval.high / statistical.high, 1.0),
+    )
+
+
+def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dimension:
+    """The dimension that a sweep over these dataset sizes resolves: TwoNN among as many
+    points, on disjoint parts of the cloud, the mean of 1 / d over the sizes.
+
+    A power law fitted over the sizes has an exponent that is a mean of its slopes, and the
+    slope at D is s / d(D) for the dimension d(D) at the scale of D examples. The sizes rest
+    on the same points: the relative error is the mean of theirs, as if they moved alike.
+
+    Parameters
+    ----------
+    sizes : numbers of examples; those above the number of distinct points count as that.
+
+    Raises
+    ------
+    ManifoldScaleError : a size is below four.
+    """
+    method = TwoNN()
+    near = cloud.neighbors(2)
+    each = [
+        pooled_over_parts(method, near, min(size, near.n_points), seed) for size in sizes
+    ]
+    value = 1 / float(np.mean([1 / dim.value for dim in each]))
+    relative = float(np.mean([dim.stderr / dim.value for dim in each]))
+    return dc.replace(
+        each[-1],
+        value=value,
+        interval=rate_interval(value, relative),
+        stderr=value * relative,
+        raw=value,
+        basis=f"TwoNN, {number(each[0].value)} by {sizes[0]:,} examples to "
+        f"{number(each[-1].value)} by {sizes[-1]:,}",
+        # That a few points read low is what is wanted here.
+        caveats=tuple(
+            note
+            for note in each[-1].caveats
+            if note.caveat is not Caveat.FINITE_SAMPLE_BIAS
+        ),
     )
 
 

@@ -145,6 +145,7 @@ def calibrate(raw: Dimension, table: CalibrationTable, method: object) -> Dimens
         method=method,
         stderr=raw.stderr * _slope(table, raw) if is_known else math.nan,
         systematic=float(np.ptp(candidates)) / 2 if math.isfinite(high) else math.inf,
+        uncorrected=raw,
         caveats=tuple(caveats),
     )
 

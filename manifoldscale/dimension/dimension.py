@@ -2,13 +2,14 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval
+from ..core.reading import Reading
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
 from . import near_copies
@@ -38,6 +39,10 @@ class Dimension(Quantity):
     gof_p : p-value of the fit of the distances to one uniform dimension; NaN where the
         method has no such test.
     basis : what a method that chooses has chosen, in words.
+    uncorrected : the estimate before the correction, with its statistical interval; None
+        where there is no correction.
+    alone : the estimate of this site for itself, where `value` and `interval` are those
+        given the other sites of its network; else None.
     n_points : distinct points; n_queries : those at which the estimate was made.
     """
 
@@ -48,8 +53,42 @@ class Dimension(Quantity):
     n_queries: int = 0
     gof_p: float = float("nan")
     basis: str = ""
+    uncorrected: "Dimension | None" = None
+    alone: "Dimension | None" = None
 
     name = "dimension"
+
+    @property
+    def resolved(self) -> "Dimension":
+        """The dimension at the scale of these points: what the nearest neighbours say,
+        without a correction, and with the statistical error only.
+
+        It depends on the number of points: a rough or noisy cloud has more dimensions at a
+        small scale than at a large one, and in high dimension a few thousand points resolve
+        fewer than there are. It is what `n_points` training examples see.
+        """
+        return self.uncorrected or self
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any], method: Any) -> "Dimension":
+        """What `core.serialize.plain` made of a dimension by this method."""
+        known = {field.name for field in dc.fields(cls)}
+        values = {name: value for name, value in stored.items() if name in known}
+        reading = Reading.from_dict(
+            {"name": cls.name, "method_text": "", **values, "method": {}, "caveats": []}
+        )
+        for name, value in values.items():
+            if value is None and name not in ("uncorrected", "alone"):
+                values[name] = math.nan
+        for name in ("uncorrected", "alone"):
+            if values.get(name) is not None:
+                values[name] = cls.from_dict(values[name], method)
+        values |= {"value": reading.value, "interval": reading.interval, "method": method}
+        values["caveats"] = tuple(
+            Remark(Caveat[note["caveat"].upper()], note["detail"])
+            for note in stored["caveats"]
+        )
+        return cls(**values)
 
     def __str__(self) -> str:
         head, *notes = super().__str__().split("\n")
@@ -63,6 +102,9 @@ class Dimension(Quantity):
             "stderr": self.stderr,
             "systematic": self.systematic,
             "raw": self.raw,
+            "resolved": self.resolved.value,
+            "resolved_low": self.resolved.interval.low,
+            "resolved_high": self.resolved.interval.high,
             "scale": self.scale,
             "gof_p": self.gof_p,
             "caveats": notes,

@@ -1,43 +1,60 @@
 """The signature of a cloud: what distances and angles between neighbours read.
 
 Each reading measures dimension in its own way and errs in its own way, so that together
-they tell a flat cloud with edges from a folded one of lower dimension, and a steep density
-from a small dimension. From distances to neighbours:
+they tell a flat cloud with edges from a folded one of lower dimension, a steep density
+from a small dimension, and a rough map, whose dimension falls slowly as points are added,
+from a smooth one. From distances to neighbours:
 
     nearest : log of TwoNN, the smallest scale
-    middle  : log of Gride(8, 16), a scale eight times as coarse
-    far     : log of Gride(32, 64)
+    rank 2, 4, 8, 16, 32 : log of the dimension between neighbours k and 2k
     scatter : standard deviation of the log of the local dimensions, MLE(32)
     tilt    : correlation of these logs with log r_32: do sparse regions read lower?
+    unlike  : log of std / mean of log(r2 / r1), 0 where the ratios follow one dimension
 
 and from coordinates:
 
     angle   : log of 1 / mean(cos^2) of the angles between directions to the 8 nearest
               neighbours; d for isotropic directions in dimension d
-    lean    : mean(cos) of the same angles; 0 inside a cloud, positive at its edge
+    wide    : the same for the neighbours 25 to 32
+    lean    : mean(cos) of the angles to the 8 nearest; 0 inside a cloud, positive at its
+              edge
     spread  : log of the participation ratio of the 32 nearest neighbours
+    narrow  : the same for the 16 nearest
     extent  : log of mean^2 / (2 variance) of the distances between any two points
+    linear  : log of the participation ratio of all points
+    coarse 1, 2, 3 : log of the dimension between neighbours k and 2k among a few hundred of
+              the points: the scales above those of the table
 """
 
 import dataclasses as dc
 import math
 
 import numpy as np
+from scipy.special import digamma
 
 from ..core.arrays import Array, Floats, Ints
 from ..geometry.neighbors import Neighbors
 from .exponential import censored, pool
-from .gride import fit_beta, log_ratios
+from .gride import log_ratios
 
-READINGS = (
-    *("nearest", "middle", "far", "scatter", "tilt"),
-    *("angle", "lean", "spread", "extent"),
+RANKS = (2, 4, 8, 16, 32)
+COARSE = (150, 38, 10)  # points a neighbour, of the few hundred
+BY_DISTANCE = (
+    *("nearest", *(f"rank {rank}" for rank in RANKS)),
+    *("scatter", "tilt", "unlike"),
 )
+BY_POSITION = (
+    *("angle", "wide", "lean", "spread", "narrow"),
+    *("extent", "linear", *(f"coarse {i + 1}" for i in range(len(COARSE)))),
+)
+READINGS = (*BY_DISTANCE, *BY_POSITION)
 N_NEIGHBORS = 64
 LOCAL = 32
+NARROW = 16
 DIRECTIONS = 8
 ANGLE_QUERIES = 1000
 EXTENT_QUERIES = 600
+FEWEST = 50  # queries that make a signature
 BLOCK_BYTES = 1 << 25
 
 
@@ -54,9 +71,10 @@ class Signature:
 
 def signature(near: Neighbors) -> Signature:
     """The readings of a cloud; those of distances only, where there are no points."""
-    columns = [_nearest(near), _rank(near, 8), _rank(near, 32), *_unevenness(near)]
+    columns = [_nearest(near), *(_rank(near, rank) for rank in RANKS)]
+    columns += [*_unevenness(near), _unlike(near)]
     if near.cloud is not None:
-        columns += [*_angles(near), _extent(near)]
+        columns += [*_angles(near), *_whole(near)]
     values, influence = zip(*columns, strict=True)
     names = READINGS[: len(columns)]
     return Signature(names, np.array(values), np.stack(influence, axis=1))
@@ -67,9 +85,25 @@ def _nearest(near: Neighbors) -> tuple[float, Floats]:
     return math.log(rate.value), rate.influence
 
 
-def _rank(near: Neighbors, n1: int) -> tuple[float, Floats]:
-    fit = fit_beta(log_ratios(near, n1, 2 * n1), n1, 2 * n1)
-    return math.log(fit.value), fit.influence
+def _rank(near: Neighbors, rank: int) -> tuple[float, Floats]:
+    return _between(log_ratios(near, rank, 2 * rank), rank)
+
+
+def _between(logs: Floats, rank: int) -> tuple[float, Floats]:
+    """Log of the dimension d at which log(r_2k / r_k) has its mean, that of
+    -log Beta(k, k) / d.
+    """
+    mean = float(logs.mean())
+    expected = float(digamma(2 * rank) - digamma(rank))
+    return math.log(expected / mean), (1 - logs / mean) / len(logs)
+
+
+def _unlike(near: Neighbors) -> tuple[float, Floats]:
+    logs = log_ratios(near, 1, 2)
+    mean, deviation = logs.mean(), logs.std()
+    z = (logs - mean) / deviation
+    influence = ((np.square(z) - 1) / 2 - (logs / mean - 1)) / len(logs)
+    return math.log(deviation / mean), influence
 
 
 def _unevenness(near: Neighbors) -> list[tuple[float, Floats]]:
@@ -100,32 +134,60 @@ def _some(near: Neighbors, count: int) -> Ints:
     return np.unique(np.linspace(0, m - 1, min(m, count)).astype(np.int64))
 
 
-def _extent(near: Neighbors) -> tuple[float, Floats]:
-    """How concentrated the distances between some of the queries are.
-
-    The influence of a point is that of its own mean distances (Hajek's projection).
-    """
+def _whole(near: Neighbors) -> list[tuple[float, Floats]]:
+    """The readings of all distances between some of the queries."""
     assert near.cloud is not None
     chosen = _some(near, EXTENT_QUERIES)
     points = near.cloud.points[near.queries[chosen]].astype(np.float64)
     points -= points.mean(axis=0)
     points /= np.abs(points).max()
-    squares = np.square(points).sum(axis=1)
-    squared = squares[:, None] + squares - 2 * points @ points.T
-    np.fill_diagonal(squared, 0.0)
-    others = len(chosen) - 1
+    gram = points @ points.T
+    squares = np.diag(gram)
+    squared = squares[:, None] + squares - 2 * gram
     distances = np.sqrt(np.maximum(squared, 0.0))
-    first, second = distances.sum(axis=1) / others, squared.sum(axis=1) / others
+    np.fill_diagonal(distances, 0.0)
+    columns = [_extent(distances), _linear(gram), *_coarse(distances)]
+    found = []
+    for value, own in columns:
+        influence = np.zeros(near.n_queries)
+        influence[chosen] = own
+        found.append((value, influence))
+    return found
+
+
+def _extent(distances: Floats) -> tuple[float, Floats]:
+    """How concentrated the distances are.
+
+    The influence of a point is that of its own mean distances (Hajek's projection).
+    """
+    m = len(distances)
+    first = distances.sum(axis=1) / (m - 1)
+    second = np.square(distances).sum(axis=1) / (m - 1)
     mean = first.mean()
     variance = second.mean() - mean**2
     shift = second - second.mean() - 2 * mean * (first - mean)
-    influence = np.zeros(near.n_queries)
-    influence[chosen] = 2 * (2 * (first / mean - 1) - shift / variance) / len(chosen)
+    influence = 2 * (2 * (first / mean - 1) - shift / variance) / m
     return math.log(mean**2 / (2 * variance)), influence
 
 
+def _linear(gram: Floats) -> tuple[float, Floats]:
+    """The participation ratio, from the inner products of centred points."""
+    lengths, shared = np.diag(gram), np.square(gram).mean(axis=1)
+    trace, square = lengths.mean(), shared.mean()
+    influence = 2 * ((lengths / trace - 1) - (shared / square - 1)) / len(gram)
+    return math.log(trace**2 / square), influence
+
+
+def _coarse(distances: Floats) -> list[tuple[float, Floats]]:
+    """The dimension between neighbours k and 2k, for k a fixed share of the points."""
+    m = len(distances)
+    ranks = [max(1, m // share) for share in COARSE]
+    order = np.sort(distances, axis=1)  # the first is the point itself
+    return [_between(np.log(order[:, 2 * k] / order[:, k]), k) for k in ranks]
+
+
 def _angles(near: Neighbors) -> list[tuple[float, Floats]]:
-    """The three readings of angles, at some of the queries."""
+    """The readings of angles and spreads, at some of the queries."""
     assert near.cloud is not None
     chosen = _some(near, ANGLE_QUERIES)
     points = near.cloud.points
@@ -136,33 +198,52 @@ def _angles(near: Neighbors) -> list[tuple[float, Floats]]:
             for start in range(0, len(chosen), step)
         ]
     )
-    square, lean, spread = local.mean(axis=0)
-    influence = np.zeros((near.n_queries, 3))
-    influence[chosen] = (local - local.mean(axis=0)) / len(chosen)
+    means = local.mean(axis=0)
+    influence = np.zeros((near.n_queries, len(means)))
+    influence[chosen] = (local - means) / len(chosen)
+    square, wide, lean, spread, narrow = means
     return [
         (-math.log(square), -influence[:, 0] / square),
-        (lean, influence[:, 1]),
-        (math.log(spread), influence[:, 2] / spread),
+        (-math.log(wide), -influence[:, 1] / wide),
+        (lean, influence[:, 2]),
+        (math.log(spread), influence[:, 3] / spread),
+        (math.log(narrow), influence[:, 4] / narrow),
     ]
 
 
 def _local_angles(points: Array, near: Neighbors, at: Ints) -> Floats:
-    """mean cos^2, mean cos, and participation ratio at each query, (queries x 3)."""
+    """mean cos^2 near and far, mean cos, and participation ratio at two sizes, at each
+    query, (queries x 5).
+    """
     around = points[near.indices[at, :LOCAL]].astype(np.float64)
     around -= points[near.queries[at], None].astype(np.float64)
     around /= near.distances[at, LOCAL - 1][:, None, None]  # any unit will do
     gram = around @ around.transpose(0, 2, 1)
-    lengths = np.sqrt(np.einsum("nii->ni", gram[:, :DIRECTIONS, :DIRECTIONS]))
-    first, second = np.triu_indices(DIRECTIONS, 1)
-    cosines = gram[:, first, second] / (lengths[:, first] * lengths[:, second])
-    centred = gram - gram.mean(axis=1, keepdims=True)
-    centred -= centred.mean(axis=2, keepdims=True)
-    trace = np.einsum("nii->n", centred)
+    nearest, outer = (
+        _cosines(gram[:, own, own]) for own in (slice(DIRECTIONS), slice(-DIRECTIONS, None))
+    )
     return np.stack(
         [
-            np.square(cosines).mean(axis=1),
-            cosines.mean(axis=1),
-            trace**2 / np.square(centred).sum(axis=(1, 2)),
+            np.square(nearest).mean(axis=1),
+            np.square(outer).mean(axis=1),
+            nearest.mean(axis=1),
+            _participation(gram),
+            _participation(gram[:, :NARROW, :NARROW]),
         ],
         axis=1,
     )
+
+
+def _cosines(gram: Floats) -> Floats:
+    """Those of all pairs of directions, (queries x pairs)."""
+    lengths = np.sqrt(np.einsum("nii->ni", gram))
+    first, second = np.triu_indices(gram.shape[1], 1)
+    return np.asarray(gram[:, first, second] / (lengths[:, first] * lengths[:, second]))
+
+
+def _participation(gram: Floats) -> Floats:
+    """That of the points of each neighbourhood about their mean, (queries,)."""
+    centred = gram - gram.mean(axis=1, keepdims=True)
+    centred -= centred.mean(axis=2, keepdims=True)
+    trace = np.einsum("nii->n", centred)
+    return np.asarray(trace**2 / np.square(centred).sum(axis=(1, 2)))

@@ -1,18 +1,22 @@
 """The verb: `estimate(on, method)`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+from ..core.caveat import Caveat
 from ..core.errors import ManifoldScaleError, require
+from ..core.interval import Interval
 from ..core.method import Method
-from ..core.random import Rng
-from ..core.result import Result, Table
+from ..core.random import Rng, generator
+from ..core.result import Quantity, Result, Table
 from .cloud import as_cloud
 from .neighbors import Neighbors
 
 R = TypeVar("R", bound=Result)
 
 
+@overload
+def estimate(on: Mapping[str, Any], method: Method[Any], *, rng: Rng = 0) -> Table: ...
 @overload
 def estimate(on: Any, method: Method[R], *, rng: Rng = 0) -> R: ...
 @overload
@@ -28,13 +32,17 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
     Parameters
     ----------
     on : `Neighbors`, `Cloud` or an array of points. One `Neighbors` serves any number of
-        methods; a cloud is searched once a call.
+        methods; a cloud is searched once a call. Or the representations of a network, a
+        mapping of sites to clouds: the sites are then estimated together, where the method
+        knows how (`dimension.Auto`).
     method : a method value, or several.
     rng : int or Generator, for the anchors where the method draws some.
 
     Returns
     -------
-    The result of the method; a `Table` of them where several were given.
+    The result of the method; a `Table` of them where several were given. On a mapping, a
+    `Table` with a row a site (and method), found by the site's name too; a site at which
+    there is no estimate has NaN and the reason.
 
     Raises
     ------
@@ -47,9 +55,50 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
             isinstance(one, Method),
             f"`method` must be a method value such as `ms.dimension.TwoNN()`; not {one!r}.",
         )
+    if isinstance(on, Mapping):
+        return _along(on, methods, rng)
     near = on if isinstance(on, Neighbors) else neighbors_for(on, methods, rng)
     results = tuple(one(_share(near, one)) for one in methods)
     return results[0] if isinstance(method, Method) else Table(results)
+
+
+def _along(clouds: Mapping[str, Any], methods: Sequence[Method[Any]], rng: Rng) -> Table:
+    """Each site of a network by itself, then together."""
+    seed = int(generator(rng).integers(2**31))  # the same anchors at all sites
+    alone: list[dict[str, Result]] = [{} for _ in methods]
+    for site in clouds:
+        for place, result in enumerate(_at_site(clouds, site, methods, seed)):
+            alone[place][site] = result
+    order = getattr(clouds, "bounded_by", {})
+    found = [m.along(own, order) for m, own in zip(methods, alone, strict=True)]
+    several = [{} if len(methods) == 1 else {"method": str(one)} for one in methods]
+    rows = [(site, place) for site in clouds for place in range(len(methods))]
+    return Table(
+        tuple(found[place][site] for site, place in rows),
+        tuple({"site": site, **several[place]} for site, place in rows),
+    )
+
+
+def _at_site(
+    clouds: Mapping[str, Any], site: str, methods: Sequence[Method[Any]], seed: int
+) -> list[Result]:
+    """What the methods give there; a failure is told in its place, and loses no other."""
+    try:
+        near = neighbors_for(clouds[site], methods, seed)
+    except ManifoldScaleError as error:
+        return [_no_estimate(one, 0, error) for one in methods]
+    results = []
+    for one in methods:
+        try:
+            results.append(one(_share(near, one)))
+        except ManifoldScaleError as error:
+            results.append(_no_estimate(one, near.n_points, error))
+    return results
+
+
+def _no_estimate(method: Method[Any], n: int, error: ManifoldScaleError) -> Result:
+    nan = float("nan")
+    return Quantity(nan, Interval(nan, nan), method, n, (Caveat.NOT_ESTIMATED(str(error)),))
 
 
 def neighbors_for(on: Any, methods: Sequence[Method[Any]], rng: Rng = 0) -> Neighbors:

@@ -57,7 +57,7 @@ def _study(record: Record, name: str) -> Section:
         facts,
         known_dim=known,
         headline=site,
-        extra=_comparison_columns(content["comparisons"]),
+        extra=_comparison_columns(content["comparisons"], content.get("at_scale", {})),
         title="Dimension layer by layer",
     )
     if content["predictions"]:
@@ -96,6 +96,7 @@ def _ratio(compared: Mapping[str, Any]) -> tuple[str, str]:
 
 def _comparison_columns(
     comparisons: Mapping[str, Mapping[str, Any]],
+    at_scale: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Callable[[str], str]]:
     def predicted(site: str) -> str:
         return _number(comparisons[site]["predicted"]) if site in comparisons else ""
@@ -103,7 +104,13 @@ def _comparison_columns(
     def ratio(site: str) -> str:
         return " ".join(_ratio(comparisons[site])) if site in comparisons else ""
 
-    return {"4/d": predicted, "r": ratio}
+    def scaled(site: str) -> str:
+        return " ".join(_ratio(at_scale[site])) if site in at_scale else ""
+
+    columns: dict[str, Callable[[str], str]] = {"4/d": predicted, "r": ratio}
+    if at_scale:
+        columns["r at the scale of the sweep"] = scaled
+    return columns
 
 
 def _other_floor(content: Mapping[str, Any]) -> str:

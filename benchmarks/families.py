@@ -1,0 +1,288 @@
+"""Fit the model that corrects `dimension.Auto`, and check it by leaving families out.
+
+    python benchmarks/families.py            # leave every family out: a table, families.json
+    python benchmarks/families.py --ship     # fit to all families, write correction.npz
+
+`reference_clouds.py` makes the clouds. A family is left out with all clouds that rest on it.
+Every choice sees the other families only: the weights of the correction, its errors (those
+on families that are left out in turn among the others), and their scale. Shown for each
+family, over its clouds of d <= 40 and N >= 500: the error of the estimate and of TwoNN, the
+share of 95 % intervals that hold the dimension, and the median of high / low.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import click
+import numpy as np
+from cloud_families import FLAT
+from output import keep, show
+from reference_clouds import load
+from scipy.linalg import cho_factor, cho_solve
+from sklearn.cluster import KMeans
+
+from manifoldscale.dimension.correction import (
+    FILE,
+    LEAST,
+    Basis,
+    Correction,
+    coordinates,
+    error,
+)
+from manifoldscale.dimension.signature import BY_DISTANCE, READINGS
+
+Array = np.ndarray
+CENTRES = 500
+LENGTH = 5.0
+PRIOR, ERROR_PRIOR = 0.03, 0.03  # variances of the weights, in units of log d squared
+MEDIAN = 0.635  # -E log|z| of a standard normal z
+LEVEL, WORST = 0.95, 0.88  # share of intervals that hold: over all, and of any family
+HIGHEST, FEWEST = 40, 500  # the clouds that are judged
+
+
+class Table:
+    """The reference clouds as the model takes them."""
+
+    def __init__(self, names: Sequence[str] = READINGS) -> None:
+        stored = load()
+        columns = [READINGS.index(name) for name in names]
+        self.names = tuple(names)
+        self.readings = stored["readings"][:, columns].astype(float)
+        self.sizes = stored["sizes"].astype(float)
+        self.dims = stored["dims"].astype(float)
+        self.families, self.bases = stored["families"], stored["bases"]
+        shift = between_whole_numbers(self.dims)
+        self.at = coordinates(self.names, self.readings, self.sizes)
+        self.at[:, 0] += shift
+        self.targets = np.log(self.dims) - self.readings[:, 0]
+        self.judged = (self.dims <= HIGHEST) & (self.sizes >= FEWEST)
+
+    def touches(self, family: str) -> Array:
+        return (self.families == family) | (self.bases == family)
+
+
+def between_whole_numbers(dims: Array) -> Array:
+    """Shifts of log d, and of the readings with it, that fill the gaps between the whole
+    dimensions of the clouds, evenly in d.
+
+    The dimension of a manifold is a whole number; that of noise, of a mixture, or at a
+    scale is not. Without the shifts, everything near 2 would be called 2.00 +- 0.01.
+    """
+    steps = np.mod(np.arange(len(dims)) * (np.sqrt(5) - 1) / 2, 1) - 0.5
+    return np.log1p(steps / dims)
+
+
+def basis_of(table: Table) -> Basis:
+    """Centres that are spread as the clouds are; dimensions have no part in it."""
+    middle, spread = np.median(table.at, axis=0), table.at.std(axis=0)
+    plain = Basis(middle, spread, np.zeros((1, len(middle))), LENGTH)
+    x = plain.scaled(table.at)
+    groups = KMeans(min(CENTRES, len(x) // 4), n_init=1, max_iter=10, random_state=0)
+    return Basis(middle, spread, groups.fit(x).cluster_centers_, LENGTH)
+
+
+class Moments:
+    """Weighted normal equations, from which families can be taken out."""
+
+    def __init__(self, functions: Array, weights: Array, prior: float) -> None:
+        self.functions, self.weights = functions, weights
+        self.square = self._square(slice(None)) + np.eye(functions.shape[1]) / prior
+
+    def _square(self, rows: object) -> Array:
+        own = self.functions[rows]
+        return (own * self.weights[rows, None]).T @ own
+
+    def solve(self, targets: Sequence[Array], out: Array) -> tuple[list[Array], object]:
+        """Weights without the rows `out`, for each of the targets, and the factor."""
+        factor = cho_factor(self.square - self._square(out))
+        kept = ~out
+        found = [
+            cho_solve(factor, self.functions[kept].T @ (self.weights * t)[kept])
+            for t in targets
+        ]
+        return found, factor
+
+
+def unseen(
+    table: Table, moments: Moments, targets: Array, out: Array
+) -> tuple[Array, Array]:
+    """Residuals, and variances of the prediction, of every family by the others; `out` is
+    left out of all.
+    """
+    residuals = np.full(len(targets), np.nan)
+    doubts = np.full(len(targets), np.nan)
+    for family in np.unique(table.families[~out]):
+        own = (table.families == family) & ~out
+        (weights,), factor = moments.solve([targets], out | table.touches(family))
+        rows = moments.functions[own]
+        residuals[own] = targets[own] - rows @ weights
+        doubts[own] = np.einsum("ij,ji->i", rows, cho_solve(factor, rows.T))
+    return residuals, doubts
+
+
+def fit(table: Table, basis: Basis, functions: Array, out: Array) -> Correction:
+    """The model without the clouds `out`: twice, as its errors weigh the clouds."""
+    errors = np.full(len(out), 0.1)
+    for _ in range(2):
+        moments = Moments(functions, 1 / (np.square(errors) + LEAST**2), PRIOR)
+        residuals, doubts = unseen(table, moments, table.targets, out)
+        sides = error_models(table, functions, residuals, out)
+        errors = np.max([error(functions @ side) for side in sides], axis=0)
+    (weights,), factor = moments.solve([table.targets], out)
+    used = ~out & np.isfinite(residuals)
+    reaches = []
+    for sign, side in zip((-1, 1), sides, strict=True):
+        size = np.sqrt(np.square(error(functions @ side)) + doubts)
+        reaches.append(scale(table, sign * residuals / size, used & table.judged))
+    return Correction(
+        names=table.names,
+        basis=basis,
+        weights=weights,
+        below=sides[0],
+        above=sides[1],
+        doubt=cho_solve(factor, np.eye(functions.shape[1])),
+        wider=np.array(reaches),
+        usual=float(np.quantile(doubts[used], 0.995)),
+        sizes=np.array([table.sizes.min(), table.sizes.max()]),
+    )
+
+
+def error_models(
+    table: Table, functions: Array, residuals: Array, out: Array
+) -> tuple[Array, Array]:
+    """Models of the logarithm of the error where log d lies below its prediction, and where
+    it lies above.
+    """
+    found = []
+    for sign in (-1, 1):
+        used = ~out & np.isfinite(residuals) & (sign * residuals > 0)
+        logs = np.where(used, np.log(np.abs(np.nan_to_num(residuals)) + LEAST) + MEDIAN, 0)
+        moments = Moments(functions, np.ones(len(out)), ERROR_PRIOR)
+        found.append(moments.solve([logs], ~used)[0][0])
+    return found[0], found[1]
+
+
+def scale(table: Table, z: Array, used: Array) -> float:
+    """How many errors an interval reaches on one side: so far that of all families
+    together, and of the worst, the share that lies beyond is small enough.
+    """
+    families = np.unique(table.families[used])
+    pooled = np.quantile(z[used], 1 - (1 - LEVEL) / 2)
+    each = [
+        np.quantile(z[used & (table.families == f)], 1 - (1 - WORST) / 2) for f in families
+    ]
+    return float(max(pooled, np.quantile(each, 0.95)))
+
+
+def check(table: Table) -> list[dict[str, object]]:
+    """Every family by a model that never saw it."""
+    basis = basis_of(table)
+    functions = basis(table.at)
+    rows = []
+    for family in np.unique(table.families):
+        model = fit(table, basis, functions, table.touches(family))
+        own = (table.families == family) & table.judged
+        readings = table.readings[own].copy()
+        middle, reach, doubt = model.predict(readings, table.sizes[own])
+        rows += [
+            {
+                "family": str(family),
+                "dim": int(dim),
+                "n": int(n),
+                "value": float(np.exp(m)),
+                "low": float(np.exp(m - below)),
+                "high": float(np.exp(m + above)),
+                "raw": float(np.exp(raw)),
+                "unlike": bool(d > model.usual),
+            }
+            for dim, n, m, below, above, raw, d in zip(
+                table.dims[own],
+                table.sizes[own],
+                middle,
+                *reach,
+                readings[:, 0],
+                doubt,
+                strict=True,
+            )
+        ]
+    return rows
+
+
+def summary(rows: list[dict[str, object]], name: str) -> dict[str, object]:
+    dim, value, low, high, raw, unlike = (
+        np.array([row[key] for row in rows], dtype=float)
+        for key in ("dim", "value", "low", "high", "raw", "unlike")
+    )
+    return {
+        "family": name,
+        "clouds": len(rows),
+        "error": float(np.mean(np.abs(value / dim - 1))),
+        "TwoNN": float(np.mean(np.abs(raw / dim - 1))),
+        "covered": float(np.mean((low <= dim) & (dim <= high))),
+        "too high": float(np.mean(low > dim)),
+        "high / low": float(np.median(high / low)),
+        "unlike": float(np.mean(unlike)),
+    }
+
+
+def report(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A line a family, and over ranges of dimension and size."""
+    names = sorted({str(row["family"]) for row in rows})
+    lines = [summary([r for r in rows if r["family"] == name], name) for name in names]
+    lines.append({"family": "mean over families"} | _mean(lines))
+    for first, last in ((1, 6), (7, 15), (16, 40)):
+        own = [r for r in rows if first <= int(str(r["dim"])) <= last]
+        lines.append(summary(own, f"d {first}-{last}"))
+    for least, most in ((500, 1500), (1500, 5000), (5000, 20_000)):
+        own = [r for r in rows if least <= int(str(r["n"])) < most]
+        lines.append(summary(own, f"N {least:,}-{most:,}"))
+    flat = [r for r in rows if r["family"] in FLAT and int(str(r["dim"])) <= 6]
+    return [*lines, summary(flat, "flat, d <= 6")]
+
+
+def _mean(lines: list[dict[str, object]]) -> dict[str, object]:
+    keys = [key for key in lines[0] if key not in ("family", "clouds")]
+    return {key: float(np.mean([float(str(line[key])) for line in lines])) for key in keys}
+
+
+def ship() -> None:
+    """Fit the two models, of all readings and of those of distances, and write them."""
+    columns: dict[str, Array] = {}
+    for prefix, names in (("positions", READINGS), ("distances", BY_DISTANCE)):
+        table = Table(names)
+        basis = basis_of(table)
+        model = fit(table, basis, basis(table.at), np.zeros(len(table.dims), dtype=bool))
+        parts = {
+            "middle": basis.middle,
+            "spread": basis.spread,
+            "centres": basis.centres,
+            "length": basis.length,
+            "usual": model.usual,
+            "sizes": model.sizes,
+            **{k: getattr(model, k) for k in ("weights", "below", "above", "wider")},
+            "doubt": model.doubt.astype(np.float32),
+        }
+        columns |= {f"{prefix}/{name}": np.asarray(value) for name, value in parts.items()}
+    np.savez_compressed(FILE, **columns)
+    print(f"{FILE.name}: {FILE.stat().st_size / 2**20:.1f} MiB")
+
+
+@click.command()
+@click.option("--ship", "is_final", is_flag=True, help="Fit to all families and write.")
+@click.option("--output", default=str(Path(__file__).with_name("families.json")))
+def main(is_final: bool, output: str) -> None:
+    """The model that corrects the default dimension."""
+    if is_final:
+        ship()
+        return
+    rows = check(Table())
+    lines = report(rows)
+    show(lines, "leaving the family out", form=".3f", width=110)
+    keep({"summary": lines, "estimates": rows}, Path(output))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What one cloud says of its dimension: a distribution of log d."""
+
+import dataclasses as dc
+import math
+
+import numpy as np
+from scipy import stats
+
+from ..core.arrays import Floats
+from ..core.interval import Interval
+
+FREEDOM = 4.0  # of the Student tails: errors between families of clouds are heavy-tailed
+NARROWEST, WIDEST = 0.005, 1.0
+
+
+@dc.dataclass(frozen=True)
+class Belief:
+    """Student's t about log d, with a scale of its own on either side; half of it on each.
+
+    Attributes
+    ----------
+    log_dim : the median of log d.
+    below, above : scales of the lower and of the upper half.
+    """
+
+    log_dim: float
+    below: float
+    above: float
+
+    @classmethod
+    def of(cls, value: float, interval: Interval) -> "Belief":
+        """That of an estimate: its interval reaches as far as that of the belief. An end
+        that is open is far, one that the number of features closes is near.
+        """
+        reach = float(stats.t.ppf((1 + interval.level) / 2, FREEDOM))
+        low, high = interval
+        below = math.log(value / low) / reach if low > 0 else WIDEST
+        above = math.log(high / value) / reach if math.isfinite(high) else WIDEST
+        return cls(math.log(value), max(below, NARROWEST), max(above, NARROWEST))
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Where the dimension lies, as much of it below as above."""
+        reach = float(stats.t.ppf((1 + level) / 2, FREEDOM))
+        low, high = self.log_dim - reach * self.below, self.log_dim + reach * self.above
+        return Interval(float(np.exp(low)), float(np.exp(high)), level)
+
+    def log_density(self, log_dims: Floats, shift: Floats, share: float) -> Floats:
+        """Of log d, up to a constant, where a part of the error is known: `shift` (U x 1)
+        in units of the scale, and `share` of the variance is left. (U x G)
+        """
+        sides = np.where(shift < 0, self.below, self.above)
+        off = log_dims - (self.log_dim + shift * sides)
+        scale = np.sqrt(share) * np.where(off < 0, self.below, self.above)
+        tails = np.log1p(np.square(off / scale) / FREEDOM)
+        return np.asarray(-np.log(scale) - (FREEDOM + 1) / 2 * tails)

@@ -1,0 +1,227 @@
+"""The sites of a network together: a dimension cannot rise along it.
+
+A site of a deterministic network is a function of the sites that it is computed from, and a
+Lipschitz map cannot raise the dimension of its argument: d_b <= d_a wherever b is a function
+of a alone. So the sites are estimated together, from what each says for itself (a `Belief`)
+and a prior that knows the order: along each step the dimension stays, with probability
+1 - `FALLS`, because a generic layer that is wide enough is an embedding, or it falls to
+anything below, evenly in log d. Sites are a forest: the nearest site that bounds another is
+its parent. Messages up and down the trees give the exact posterior on a grid of log d.
+
+The errors of the sites are not independent, as they rest on one draw of examples and on one
+kind of manifold: a part `SHARED` of the variance of each is common to all sites of a tree.
+It is integrated over (Gauss-Hermite nodes); with independent errors the intervals would
+shrink with the number of sites, which they must not.
+"""
+
+import dataclasses as dc
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Floats
+from ..core.caveat import Caveat, Remark
+from ..core.interval import Interval, number, with_interval
+from .belief import Belief
+from .dimension import Dimension
+
+FALLS = 0.1  # prior probability that a step lowers the dimension
+SHARED = 0.6  # of the variance of the errors of the sites, common to them
+NODES = 15
+STEP = 0.005  # of the grid of log d
+ENDS = (np.log(0.3), np.log(500.0))
+GRID: Floats = np.arange(ENDS[0], ENDS[1], STEP)
+REACH = GRID - ENDS[0] + STEP
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Posterior:
+    """The dimension of one site given all, on the grid."""
+
+    weights: Floats
+
+    def quantile(self, share: float) -> float:
+        total = np.cumsum(self.weights)
+        return float(np.exp(np.interp(share, total / total[-1], GRID)))
+
+    @property
+    def median(self) -> float:
+        return self.quantile(0.5)
+
+    def interval(self, level: float = 0.95) -> Interval:
+        return Interval(
+            self.quantile((1 - level) / 2), self.quantile((1 + level) / 2), level
+        )
+
+
+def along_network(
+    results: Mapping[str, Any], bounded_by: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The dimensions of the sites of a network, given each other.
+
+    Parameters
+    ----------
+    results : site to its own `Dimension`; what has no value is left as it is.
+    bounded_by : site to the sites, in the order of the network, that it is a function of.
+
+    Returns
+    -------
+    The same, where a site bounds another with the joint value and interval, a caveat that
+    names the site that bounds most, and the estimate of the site alone as `.alone`.
+    """
+    known = {
+        site: dim
+        for site, dim in results.items()
+        if isinstance(dim, Dimension) and math.isfinite(dim.value)
+    }
+    above = parents(bounded_by, list(known))
+    related = {*above, *above.values()}
+    beliefs = {s: Belief.of(d.value, d.interval) for s, d in known.items() if s in related}
+    equal = frozenset(b for b, a in above.items() if b in bounded_by.get(a, ()))
+    found = joint(beliefs, above, equal)
+    return {
+        site: _given_others(known, site, found[site], above) if site in found else dim
+        for site, dim in results.items()
+    }
+
+
+def _given_others(
+    alone: Mapping[str, Dimension],
+    site: str,
+    posterior: "Posterior",
+    above: Mapping[str, str],
+) -> Dimension:
+    own = alone[site]
+    told = with_interval(own.value, own.interval)
+    higher = {one: alone[one] for one in ancestors(site, above)}
+    return dc.replace(
+        own,
+        value=posterior.median,
+        interval=posterior.interval(own.interval.level),
+        alone=own,
+        basis=f"{own.basis}; {told} alone, here given the other sites",
+        caveats=(*own.caveats, *_bounds(own, higher)),
+    )
+
+
+def _bounds(own: Dimension, higher: Mapping[str, Dimension]) -> list[Remark]:
+    """What bounds a site, and whether it contradicts one that bounds it."""
+    remarks = []
+    tightest = min(higher, key=lambda site: higher[site].interval.high, default=None)
+    if tightest and higher[tightest].interval.high < own.interval.high:
+        bound = higher[tightest]
+        told = with_interval(bound.value, bound.interval)
+        remarks.append(Caveat.BOUNDED(f"by {tightest!r}, {told}"))
+    low = own.resolved.interval.low
+    below = [site for site, dim in higher.items() if dim.resolved.interval.high < low]
+    if below:
+        there = number(higher[below[0]].resolved.value)
+        here = number(own.resolved.value)
+        remarks.append(Caveat.RISES(f"{here} here, {there} at {below[0]!r}"))
+    return remarks
+
+
+def ancestors(site: str, above: Mapping[str, str]) -> Iterator[str]:
+    """The sites that bound one, the nearest first."""
+    while site in above:
+        site = above[site]
+        yield site
+
+
+def parents(order: Mapping[str, Sequence[str]], sites: Sequence[str]) -> dict[str, str]:
+    """The nearest earlier site that bounds each, where there is one."""
+    place = {site: i for i, site in enumerate(sites)}
+    found = {}
+    for site in sites:
+        earlier = [a for a in order.get(site, ()) if a in place and place[a] < place[site]]
+        if earlier:
+            found[site] = max(earlier, key=place.__getitem__)
+    return found
+
+
+def joint(
+    beliefs: Mapping[str, Belief], above: Mapping[str, str], equal: frozenset[str]
+) -> dict[str, Posterior]:
+    """The posterior of every site.
+
+    Parameters
+    ----------
+    beliefs : by site, in the order of the network.
+    above : site to the site that bounds it, an earlier one.
+    equal : sites that bound their parent too, so that the dimensions are the same.
+    """
+    trees: dict[str, list[str]] = {}
+    root: dict[str, str] = {}
+    for site in beliefs:
+        root[site] = root[above[site]] if site in above else site
+        trees.setdefault(root[site], []).append(site)
+    found = {}
+    for tree in trees.values():
+        found.update(_tree({site: beliefs[site] for site in tree}, above, equal))
+    return {site: found[site] for site in beliefs}
+
+
+def _tree(
+    beliefs: Mapping[str, Belief], above: Mapping[str, str], equal: frozenset[str]
+) -> dict[str, Posterior]:
+    """Messages to the root and back, for each value of the common error at once."""
+    nodes, chances = np.polynomial.hermite_e.hermegauss(NODES)
+    shift = np.sqrt(SHARED) * nodes[:, None]
+    own = {
+        site: _scaled(belief.log_density(GRID, shift, 1 - SHARED))
+        for site, belief in beliefs.items()
+    }
+    log_total = np.zeros(NODES)
+    inward = {site: density for site, (density, _) in own.items()}
+    for _, log_size in own.values():
+        log_total += log_size
+    sent: dict[str, Floats] = {}
+    for site in reversed(list(beliefs)):
+        if site in above:
+            sent[site] = _upward(inward[site], site in equal)
+            inward[above[site]] = inward[above[site]] * sent[site]
+            size = inward[above[site]].max(axis=1)
+            inward[above[site]] /= size[:, None]
+            log_total += np.log(size)
+    whole = {}
+    for site, density in inward.items():
+        if site not in above:
+            whole[site] = density
+            continue
+        parent = whole[above[site]]
+        without = np.divide(parent, sent[site], out=np.zeros_like(parent), where=parent > 0)
+        whole[site] = density * _downward(without, site in equal)
+        whole[site] /= whole[site].max(axis=1, keepdims=True)
+    first = next(iter(beliefs))
+    evidence = log_total + np.log(whole[first].sum(axis=1))
+    weights = chances * np.exp(evidence - evidence.max())
+    return {
+        site: Posterior(weights @ (density / density.sum(axis=1, keepdims=True)))
+        for site, density in whole.items()
+    }
+
+
+def _scaled(log_density: Floats) -> tuple[Floats, Floats]:
+    """A density with a largest value of one, and the logarithm of what it was."""
+    top = log_density.max(axis=1)
+    return np.exp(log_density - top[:, None]), top
+
+
+def _upward(density: Floats, equal: bool) -> Floats:
+    """What a site says of the site that bounds it: the dimension is the same, or anything
+    below, evenly in log d.
+    """
+    if equal:
+        return density
+    below = np.cumsum(density, axis=1) * STEP / REACH
+    return np.asarray((1 - FALLS) * density + FALLS * below)
+
+
+def _downward(density: Floats, equal: bool) -> Floats:
+    """The same step from the bounding site to the bounded one."""
+    if equal:
+        return density
+    higher = np.cumsum((density / REACH)[:, ::-1], axis=1)[:, ::-1] * STEP
+    return np.asarray((1 - FALLS) * density + FALLS * higher)

@@ -1,0 +1,168 @@
+"""What a signature says of the dimension: a model fitted once to clouds that are known.
+
+In dimension d, N points are about N^(-1/d) apart, so that in high dimension every
+neighbourhood feels edges, density and curvature, and nearest-neighbour estimators read
+low; folds and rough maps make them read high. The size of the error depends on the shape,
+and the signature tells shapes apart.
+
+The model is a Gaussian process in the readings: the correction log d - log d_TwoNN is a
+linear function of them plus a smooth one (Matern 3/2, projected on some hundred centres;
+Rasmussen & Williams 2006, sections 2.2 and 8.3.2), so that it changes no faster than they
+do. Two more of the same kind give the size of its error above and below, which are those
+of families of clouds that the model had not seen: `benchmarks/families.py` fits it, leaving
+out every family of `benchmarks/cloud_families.py` in turn, and scales the errors so that
+they hold across families.
+"""
+
+import dataclasses as dc
+import functools
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from ..core.arrays import Floats
+from .belief import FREEDOM, Belief
+from .signature import BY_POSITION, RANKS, READINGS
+
+FILE = Path(__file__).with_name("correction.npz")
+RELATIVE = {  # log dimensions, which are read against `nearest`
+    *(f"rank {rank}" for rank in RANKS),
+    *(set(BY_POSITION) - {"lean"}),
+}
+LONGEST = 3.5  # units of spread, beyond which a reading is drawn in
+LINEAR, CONSTANT = 0.1, 10.0  # prior weights beside the smooth part
+LEAST, MOST = 0.01, 1.5  # of the errors of log d
+REACH = 2.7764451051977987  # Student's t with FREEDOM = 4 at 97.5 %
+assert FREEDOM == 4.0
+
+
+def coordinates(names: tuple[str, ...], readings: Floats, sizes: Floats) -> Floats:
+    """(clouds x coordinates) from readings (clouds x F): `nearest`, log N, and the other
+    readings, those that measure dimension relative to the first.
+    """
+    nearest = readings[:, 0]
+    others = [
+        column - nearest if name in RELATIVE else column
+        for name, column in zip(names[1:], readings.T[1:], strict=True)
+    ]
+    return np.stack([nearest, np.log(sizes), *others], axis=1)
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Basis:
+    """The functions of the coordinates that the models are linear in.
+
+    Attributes
+    ----------
+    middle, spread : of each coordinate over the reference clouds.
+    centres : (m x coordinates) of the smooth part, in units of the spread.
+    length : over which the smooth part changes, in the same units.
+    """
+
+    middle: Floats
+    spread: Floats
+    centres: Floats
+    length: float
+
+    def scaled(self, at: Floats) -> Floats:
+        """In units of the spread; what is far out is drawn in, smoothly."""
+        units = (at - self.middle) / self.spread
+        return np.asarray(LONGEST * np.tanh(units / LONGEST))
+
+    @functools.cached_property
+    def root(self) -> Floats:
+        kernel = matern(self.centres, self.centres, self.length)
+        return np.asarray(np.linalg.cholesky(kernel + 1e-6 * np.eye(len(kernel))))
+
+    def __call__(self, at: Floats) -> Floats:
+        """(clouds x functions); their prior weights are independent, of variance one."""
+        x = self.scaled(at)
+        kernel = matern(self.centres, x, self.length)
+        smooth = solve_triangular(self.root, kernel, lower=True).T
+        return np.hstack([np.full((len(x), 1), CONSTANT), LINEAR * x, smooth])
+
+
+def matern(a: Floats, b: Floats, length: float) -> Floats:
+    """The Matern 3/2 kernel between rows."""
+    squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
+    r = np.sqrt(3 * np.maximum(squared, 0)) / length
+    return np.asarray((1 + r) * np.exp(-r))
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Correction:
+    """The fitted model.
+
+    Attributes
+    ----------
+    names : the readings that it takes.
+    weights : (functions,) of the correction.
+    below, above : (functions,) of the logarithms of its errors on either side.
+    doubt : (functions x functions) covariance of `weights`.
+    wider : (2,) by how much the errors are scaled, below and above.
+    usual : the doubt that reference clouds of a family that was left out stay below.
+    sizes : smallest and largest number of points of the reference clouds.
+    """
+
+    names: tuple[str, ...]
+    basis: Basis
+    weights: Floats
+    below: Floats
+    above: Floats
+    doubt: Floats
+    wider: Floats
+    usual: float
+    sizes: Floats
+
+    def __call__(self, readings: Floats, n_points: float) -> tuple[Belief, bool]:
+        """The belief about the dimension of a cloud with readings (F,), and whether the
+        cloud is like any of those that the model knows.
+        """
+        middle, (below, above), doubt = self.predict(readings[None], np.array([n_points]))
+        belief = Belief(float(middle[0]), float(below[0]) / REACH, float(above[0]) / REACH)
+        return belief, bool(doubt[0] <= self.usual)
+
+    def predict(self, readings: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
+        """log d (clouds,), how far its 95 % interval reaches below and above (2 x clouds),
+        and the variance that the distance to all reference clouds adds (clouds,).
+        """
+        at = coordinates(self.names, readings, np.clip(sizes, *self.sizes))
+        functions = self.basis(at)
+        doubt = np.einsum("ni,ij,nj->n", functions, self.doubt, functions)
+        reach = np.stack(
+            [
+                wider * np.sqrt(np.square(error(functions @ weights)) + doubt)
+                for wider, weights in zip(self.wider, (self.below, self.above), strict=True)
+            ]
+        )
+        return readings[:, 0] + functions @ self.weights, reach, doubt
+
+    def gradient(self, readings: Floats, n_points: float) -> Floats:
+        """(F,) the change of log d with each reading, by central differences."""
+        step = 1e-4
+        moved = readings + step * np.vstack([np.eye(len(readings)), -np.eye(len(readings))])
+        middle, _, _ = self.predict(moved, np.full(len(moved), float(n_points)))
+        up, down = np.split(middle, 2)
+        return np.asarray((up - down) / (2 * step))
+
+
+def error(log_error: Floats) -> Floats:
+    """An error from its modelled logarithm."""
+    return np.asarray(np.exp(np.clip(log_error, np.log(LEAST), np.log(MOST))))
+
+
+@functools.cache
+def load_correction(with_positions: bool) -> Correction:
+    """The shipped model: of all readings, or of those of distances only."""
+    prefix = "positions" if with_positions else "distances"
+    with np.load(FILE, allow_pickle=False) as stored:
+        part = {
+            name.partition("/")[2]: stored[name].astype(np.float64)
+            for name in stored
+            if name.startswith(prefix)
+        }
+    basis = Basis(part["middle"], part["spread"], part["centres"], float(part["length"]))
+    names = READINGS if with_positions else READINGS[: -len(BY_POSITION)]
+    rest = {name: part[name] for name in ("weights", "below", "above", "doubt", "wider")}
+    return Correction(names, basis, usual=float(part["usual"]), sizes=part["sizes"], **rest)
