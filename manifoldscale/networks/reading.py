@@ -59,6 +59,7 @@ class Reading:
     policies : site to policy.
     seed : of what a network draws in eval mode.
     is_random : whether it draws anything.
+    origins : site to the first name of its tensor in a pass, where that is another.
     """
 
     network: nn.Module
@@ -66,14 +67,23 @@ class Reading:
     policies: Mapping[str, Points]
     seed: int = 0
     is_random: bool = False
+    origins: Mapping[str, str] = dc.field(default_factory=dict)
 
-    def blocks(self, batches: Iterable[Batch]) -> Iterator[Block]:
-        """The rows of each batch. Between two batches the model is as it was."""
+    @property
+    def may_stop(self) -> bool:
+        """Whether a pass may end early: hooks of accelerate must see its end."""
+        return not any(hasattr(module, "_hf_hook") for module in self.network.modules())
+
+    def blocks(
+        self, batches: Iterable[Batch], padding_is_known: bool = False
+    ) -> Iterator[Block]:
+        """The rows of each batch. Between two batches the model is as it was.
+
+        padding_is_known : that padding on the left, if any, changes nothing.
+        """
         current = _Current(self)
         reduces = current.reduces()
-        stop = not any(hasattr(module, "_hf_hook") for module in self.network.modules())
-        capture = Capture(self.network, reduces, stop=stop)
-        padding_is_known = False
+        capture = Capture(self.network, reduces, stop=self.may_stop)
         for batch in batches:
             current.begin(batch)
             with ExitStack() as undo:
@@ -257,6 +267,7 @@ def plan_reading(
         policies=_policies(run, names, points, seed),
         seed=seed,
         is_random=run.is_random,
+        origins={name: run.aliases[name] for name in names if name in run.aliases},
     )
 
 
