@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .containers import exchanged, named_tensors
+from .containers import named_tensors
 from .sites import INPUT, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
@@ -131,8 +131,7 @@ def call(network: nn.Module, inputs: Any) -> Any:
     return network(*inputs) if isinstance(inputs, tuple) else network(inputs)
 
 
-Exchange = tuple[Tensor, Tensor]  # a tensor, and what goes on in its place
-Keep = Callable[[str, nn.Module, Any], Exchange | None]
+Keep = Callable[[str, nn.Module, Any], None]
 
 
 def hook(
@@ -145,26 +144,26 @@ def hook(
     """Call `keep(site, module, value)` for what each of the modules is given and gives.
 
     Sites are named by module and call: `fc`, `fc:in`, `fc#2`. Hooks go when `undo` closes.
-    Where `keep` returns an exchange, the network goes on with that.
     """
     calls: Counter[str] = Counter()
 
-    def start(module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def start(module: nn.Module, args: Any, kwargs: Any) -> None:
         calls.clear()
         begin()
-        return _entered(keep, INPUT, module, args, kwargs)
+        for path, value in _given(args, kwargs):
+            keep(INPUT + path, module, value)
 
     def before(name: str) -> Any:
-        def enter(module: nn.Module, args: Any, kwargs: Any) -> Any:
+        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             calls[name] += 1
-            return _entered(keep, f"{_numbered(name, calls)}:in", module, args, kwargs)
+            for path, value in _given(args, kwargs):
+                keep(f"{_numbered(name, calls)}:in{path}", module, value)
 
         return enter
 
     def after(name: str) -> Any:
-        def leave(module: nn.Module, args: Any, output: Any) -> Any:
-            exchange = keep(_numbered(name, calls), module, output)
-            return None if exchange is None else exchanged(output, *exchange)
+        def leave(module: nn.Module, args: Any, output: Any) -> None:
+            keep(_numbered(name, calls), module, output)
 
         return leave
 
@@ -176,15 +175,6 @@ def hook(
         enter = module.register_forward_pre_hook(before(name), with_kwargs=True)
         undo.callback(enter.remove)
         undo.callback(module.register_forward_hook(after(name)).remove)
-
-
-def _entered(keep: Keep, site: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
-    """Keep what a module is given. None, or (args, kwargs) with which it goes on."""
-    given = args, kwargs
-    for path, value in _given(args, kwargs):
-        exchange = keep(site + path, module, value)
-        given = given if exchange is None else exchanged(given, *exchange)
-    return None if given[0] is args and given[1] is kwargs else given
 
 
 def _numbered(name: str, calls: Counter[str]) -> str:

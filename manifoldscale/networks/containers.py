@@ -1,6 +1,5 @@
 """Tensors inside what modules give: tuples, dicts, dataclasses, and those in each other."""
 
-import copy
 import dataclasses as dc
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,39 +28,6 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(value)
     elif dc.is_dataclass(value) and not isinstance(value, type):
         yield from ((field.name, getattr(value, field.name)) for field in dc.fields(value))
-
-
-def exchanged(value: Any, old: Tensor, new: Tensor) -> Any:
-    """The same with another tensor in the place of one; what does not hold it is what it
-    was, and containers that do are copies.
-
-    >>> import torch
-    >>> one, two = torch.ones(1), torch.zeros(1)
-    >>> exchanged((one, {"a": two}), two, one)
-    (tensor([1.]), {'a': tensor([1.])})
-    """
-    if isinstance(value, Tensor):
-        return new if value is old else value
-    changed = {}
-    for key, item in _items(value):
-        other = exchanged(item, old, new)
-        if other is not item:
-            changed[key] = other
-    return _with(value, changed) if changed else value
-
-
-def _with(value: Any, changed: Mapping[Any, Any]) -> Any:
-    """A copy of a container with other items."""
-    if isinstance(value, tuple | list):
-        items = [changed.get(place, item) for place, item in enumerate(value)]
-        return getattr(value, "_make", type(value))(items)  # of a named tuple
-    made = copy.copy(value)
-    for key, item in changed.items():
-        if isinstance(value, Mapping):
-            made[key] = item
-        else:
-            object.__setattr__(made, key, item)  # frozen ones too
-    return made
 
 
 def named_tensors(base: str, value: Any) -> dict[str, Tensor]:

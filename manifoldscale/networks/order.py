@@ -28,8 +28,9 @@ import torch
 from torch import Tensor, nn
 
 from ..core.arrays import Array, Floats
+from ..core.errors import require
 from .batches import FEWEST_ROWS, Batch, filled
-from .capture import ONE_AT_A_TIME, Capture, Exchange, hook
+from .capture import ONE_AT_A_TIME, Capture, hook
 from .containers import named_tensors, tensors
 from .points import Flatten, Rows, plain
 from .reading import Reading
@@ -64,10 +65,14 @@ def bounded_by(reading: Reading, batch: Batch) -> dict[str, tuple[str, ...]]:
     sure = [site.name for site in reading.sites if _keeps_all(site, reading)]
     if len(reading.sites) < 2 or not sure or len(batch) < 2 or reading.is_random:
         return {}
-    trial = _trial(reading, batch)
+    try:
+        trial = _trial(reading, batch)
+    except Exception:  # the extraction itself will tell
+        return {}
+    sure = [name for name in sure if name in trial.moved]
     origins = {name: reading.origins.get(name, name) for name in sure}
     behind = {origin: trial.behind(origin) for origin in dict.fromkeys(origins.values())}
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for name in (site.name for site in reading.sites):
         bounds = tuple(by for by in sure if by != name and name in behind[origins[by]])
         found |= {name: bounds} if bounds else {}
@@ -105,10 +110,9 @@ class _Trial:
             return frozenset()
         try:
             with ONE_AT_A_TIME, ExitStack() as undo:
-                values = self._values(origin)
+                keep = partial(_exchange, origin, self._values(origin))
                 modules = modules_by_name(self.reading.network)
                 mine = {k: v for k, v in modules.items() if k == module_name(origin)}
-                keep = partial(_exchange, origin, values)
                 hook(self.reading.network, keep, undo, mine)
                 found = _points(self.reading, sites, self.here)
         except Exception:  # of a network that is given what it never was
@@ -139,14 +143,11 @@ class _Trial:
 def _trial(reading: Reading, batch: Batch) -> _Trial:
     rows = _differing(batch)
     here, there = _taken(batch, rows), _taken(batch, [*rows[1:], rows[0]])
-    try:
-        before, after = (_points(reading, reading.sites, one) for one in (here, there))
-    except Exception:  # the extraction itself will tell
-        return _Trial(reading, here, there, {}, {})
+    before, after = (_points(reading, reading.sites, one) for one in (here, there))
     moved = {
         site.name: _moved(site, before[site.name], after[site.name])
         for site in reading.sites
-        if site.name in before
+        if site.name in before and site.name not in reading.mixing
     }
     known = {name: distance for name, distance in moved.items() if distance > 0}
     return _Trial(reading, here, there, after, known)
@@ -185,15 +186,17 @@ def _points(reading: Reading, sites: Sequence[Site], batch: Batch) -> Mapping[st
 
 def _exchange(
     origin: str, values: Tensor, site: str, module: nn.Module, value: Any
-) -> Exchange | None:
-    """Values in the place of the tensor of one name, laid out as that is in memory."""
-    found = named_tensors(site, value).get(origin)
-    if found is None:
-        return None
-    assert found.shape == values.shape and found.dtype == values.dtype
-    assert found.layout == torch.strided
-    # A copy: what comes after may change it in place.
-    return found, torch.empty_like(found).copy_(values)
+) -> None:
+    """Put values into the tensor of one name, when a pass comes to it.
+
+    They go into its memory, so that all goes on from them that does from the tensor: the
+    skip connection beside a module too, of which its hooks see nothing. It is no part of
+    the network, for it differs from example to example.
+    """
+    tensor = named_tensors(site, value).get(origin)
+    if tensor is not None:
+        require(tensor.shape == values.shape, f"{origin!r} has another shape.")
+        tensor.copy_(values)
 
 
 def _differing(batch: Batch) -> list[int]:
