@@ -1,7 +1,7 @@
 """Extraction in chunks of the order of examples: on disk, by many workers, in any order."""
 
 import dataclasses as dc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from ..core.errors import is_whole, require
 from ..core.random import hashed
 from ..core.workers import check_executor, results
 from . import fingerprint
-from .points import Named, Project, Several
+from .points import Several, plain
 from .reading import Block, Reading, joined
 from .sources import Source, source_of
 from .store import (
@@ -24,6 +24,7 @@ from .store import (
     check_room,
     check_same,
     create,
+    is_begun,
     read_store,
     refused,
     stored_labels,
@@ -47,6 +48,7 @@ class Work:
     batch_size : examples a pass. Chunks hold whole batches, so that the batches of a
         chunk, and with them its rounding, do not depend on who reads it.
     examples : of a chunk.
+    bounded_by : what a new store says about its sites; see `Representations`.
     """
 
     reading: Reading
@@ -55,6 +57,7 @@ class Work:
     batch_size: int
     device: str | None
     examples: int
+    bounded_by: Mapping[str, Sequence[str]] = dc.field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source:
@@ -152,7 +155,7 @@ def _store_for(work: Work, path: Path, first: Block) -> tuple[Work, Store]:
         "code": fingerprint.of_code(work.reading.network),
         "data": fingerprint.of_data(work.source, work.rows),
     }
-    if not (path / "zarr.json").is_file():
+    if not is_begun(path):
         create(_new_store(work, path, first, settings))
     store = read_store(path)
     check_same(store, settings)
@@ -175,6 +178,7 @@ def _new_store(work: Work, path: Path, first: Block, settings: dict[str, Any]) -
         "chunk_examples": examples,
         "grouped": first.grouped,
         "sites": [dc.asdict(site) for site in work.reading.sites],
+        "bounded_by": work.bounded_by,
         "torch": torch.__version__,
         "first_rows": _sketch(first),
     }
@@ -214,9 +218,7 @@ def _check_outputs(store: Store, first: Block) -> None:
 
 def _points_each(reading: Reading) -> int:
     """Points that an example gives, which a store must know before it begins."""
-    policy = next(iter(reading.policies.values()))
-    while isinstance(policy, Project | Named):
-        policy = policy.points
+    policy = plain(next(iter(reading.policies.values())))
     if not isinstance(policy, Several):
         return 1
     require(

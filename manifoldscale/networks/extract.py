@@ -20,12 +20,13 @@ from ..geometry.cloud import Cloud
 from .batches import Batch
 from .chunks import Shard, Work, chunk_examples, read_all, write_all
 from .models import Scripted
+from .order import bounded_by
 from .patterns import Patterns
 from .points import Points, points_from
 from .reading import Block, PointsChoice, Reading, joined, look, plan_reading
 from .sites import Site
 from .sources import Source, source_of, stream
-from .store import StoredArray, read_labels, read_store
+from .store import StoredArray, is_begun, read_labels, read_store
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -39,6 +40,10 @@ class Representations(Mapping[str, Cloud]):
     ----------
     arrays : site to (points x features); read from the disk when asked for, where stored.
     policies : what a point is at each site.
+    bounded_by : site to the sites, in the order of the network, of each of which it is a
+        function alone, and whose clouds keep all of their tensor: its dimension is at most
+        theirs. Found by exchanging activations, see `networks.order`; sites of which
+        nothing is known are left out.
     """
 
     sites: tuple[Site, ...]
@@ -47,6 +52,7 @@ class Representations(Mapping[str, Cloud]):
     ids: Array | None
     groups: Array | None = None
     policies: Mapping[str, Points] = dc.field(default_factory=dict)
+    bounded_by: Mapping[str, tuple[str, ...]] = dc.field(default_factory=dict)
 
     def __getitem__(self, site: str) -> Cloud:
         if site not in self.arrays:
@@ -167,6 +173,9 @@ def extract(
     """
     opened = _opened(model, data, sites, points, n, batch_size, device, rng)
     reading, source = opened.reading, opened.source
+    # What is begun says it already.
+    begun = store is not None and is_begun(store)
+    bounds = {} if begun else bounded_by(reading, opened.first)
     if store is not None or executor is not None:
         require(
             source is not None,
@@ -175,16 +184,16 @@ def extract(
         )
         assert source is not None
         size = source.batch_size or batch_size
-        work = Work(reading, data, opened.rows, size, device, size)
+        work = Work(reading, data, opened.rows, size, device, size, bounds)
         sample = joined(list(reading.blocks([opened.first])))
         if store is not None:
             write_all(work, store, sample, shard, executor, progress)
             return open_store(store)
         each = sum(array.nbytes for array in sample.arrays.values()) // len(opened.first)
         work = dc.replace(work, examples=chunk_examples(each, size))
-        return _representations(reading, read_all(work, executor, progress))
+        return _representations(reading, read_all(work, executor, progress), bounds)
     require(shard is None, "`shard` needs a `store`, where the shards meet.")
-    return _representations(reading, joined(list(opened.blocks(progress))))
+    return _representations(reading, joined(list(opened.blocks(progress))), bounds)
 
 
 def blocks(
@@ -253,7 +262,9 @@ def _opened(
     return _Opened(reading, source, rows, first, batches)
 
 
-def _representations(reading: Reading, everything: Block) -> Representations:
+def _representations(
+    reading: Reading, everything: Block, bounds: Mapping[str, tuple[str, ...]]
+) -> Representations:
     return Representations(
         sites=reading.sites,
         arrays=everything.arrays,
@@ -261,6 +272,7 @@ def _representations(reading: Reading, everything: Block) -> Representations:
         ids=everything.ids,
         groups=everything.ids if everything.grouped else None,
         policies=reading.policies,
+        bounded_by=bounds,
     )
 
 
@@ -285,6 +297,7 @@ def open_store(path: str | Path) -> Representations:
     seed = int(stored.settings["seed"])
     words = stored.settings["sites"].items()
     policies = {site: points_from(word, seed) for site, word in words}
+    bounds = stored.about.get("bounded_by", {})  # of older stores nothing is known
     complete = not stored.missing()
     return Representations(
         sites=found,
@@ -293,6 +306,7 @@ def open_store(path: str | Path) -> Representations:
         ids=np.asarray(ids) if complete else None,
         groups=np.asarray(ids) if stored.about["grouped"] and complete else None,
         policies={site: policy for site, policy in policies.items() if policy},
+        bounded_by={site: tuple(by) for site, by in bounds.items()},
     )
 
 

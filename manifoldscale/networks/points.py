@@ -265,6 +265,13 @@ class Named(Points):
         return f"{self.axes}:{self.points}"
 
 
+def plain(policy: Points) -> Points:
+    """The policy beneath projections and told axes."""
+    while isinstance(policy, Project | Named):
+        policy = policy.points
+    return policy
+
+
 def _has_places(axes: str, letters: str = TOKENS + PLACES) -> bool:
     return any(letter in letters for letter in axes)
 

@@ -59,6 +59,8 @@ class Reading:
     policies : site to policy.
     seed : of what a network draws in eval mode.
     is_random : whether it draws anything.
+    origins : site to the first name of its tensor in a pass, where that is another.
+    mixing : sites whose rows depend on the other examples of their batch.
     """
 
     network: nn.Module
@@ -66,14 +68,24 @@ class Reading:
     policies: Mapping[str, Points]
     seed: int = 0
     is_random: bool = False
+    origins: Mapping[str, str] = dc.field(default_factory=dict)
+    mixing: tuple[str, ...] = ()
 
-    def blocks(self, batches: Iterable[Batch]) -> Iterator[Block]:
-        """The rows of each batch. Between two batches the model is as it was."""
+    @property
+    def may_stop(self) -> bool:
+        """Whether a pass may end early: hooks of accelerate must see its end."""
+        return not any(hasattr(module, "_hf_hook") for module in self.network.modules())
+
+    def blocks(
+        self, batches: Iterable[Batch], padding_is_known: bool = False
+    ) -> Iterator[Block]:
+        """The rows of each batch. Between two batches the model is as it was.
+
+        padding_is_known : that padding on the left, if any, changes nothing.
+        """
         current = _Current(self)
         reduces = current.reduces()
-        stop = not any(hasattr(module, "_hf_hook") for module in self.network.modules())
-        capture = Capture(self.network, reduces, stop=stop)
-        padding_is_known = False
+        capture = Capture(self.network, reduces, stop=self.may_stop)
         for batch in batches:
             current.begin(batch)
             with ExitStack() as undo:
@@ -250,30 +262,32 @@ def plan_reading(
     """Choose sites and policies by what a pass on the first examples shows."""
     run = look(model, first)
     names = select(patterns, run)
-    _tell_chance(run, names)
+    mixing = tuple(name for name in names if run.aliases.get(name, name) in run.mixing)
+    _tell_chance(run, mixing)
     return Reading(
         network=unwrapped(model),
         sites=tuple(run.site(name) for name in names),
         policies=_policies(run, names, points, seed),
         seed=seed,
         is_random=run.is_random,
+        mixing=mixing,
+        origins={name: run.aliases[name] for name in names if name in run.aliases},
     )
 
 
-def _tell_chance(run: DryRun, names: Sequence[str]) -> None:
+def _tell_chance(run: DryRun, mixing: Sequence[str]) -> None:
     """Say that rows are no function of their example alone."""
-    mixed = [name for name in names if run.aliases.get(name, name) in run.mixing]
     if run.is_random:
         LOG.warning(
             "The network draws random numbers in eval mode, as dropout does that is always "
             "on: its noise is part of every representation, and of their dimension."
         )
-    elif mixed:
+    elif mixing:
         LOG.warning(
             "What the network gives at %s depends on the other examples of a batch, as "
             "batch normalisation without running statistics does: another `batch_size` "
             "gives other points.",
-            ", ".join(mixed[:3]) + (" and more" if len(mixed) > 3 else ""),
+            ", ".join(mixing[:3]) + (" and more" if len(mixing) > 3 else ""),
         )
 
 

@@ -249,6 +249,11 @@ class StoredArray:
         return found[(slice(None), *rest)] if rest else found
 
 
+def is_begun(path: str | Path) -> bool:
+    """Whether a folder holds an extraction, finished or not."""
+    return (Path(path) / "zarr.json").is_file()
+
+
 def create(store: Store) -> None:
     """Write the metadata of a store; the group's own file, written last, makes it one.
 
