@@ -25,6 +25,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.cluster import KMeans
 
 from manifoldscale.dimension.correction import (
+    FEW_AND_MANY,
     FILE,
     LEAST,
     Basis,
@@ -35,11 +36,12 @@ from manifoldscale.dimension.correction import (
 from manifoldscale.dimension.signature import BY_DISTANCE, READINGS
 
 Array = np.ndarray
-CENTRES = 500
+CENTRES = 800
 LENGTH = 5.0
 PRIOR, ERROR_PRIOR = 0.03, 0.03  # variances of the weights, in units of log d squared
 MEDIAN = 0.635  # -E log|z| of a standard normal z
-LEVEL, WORST = 0.95, 0.88  # share of intervals that hold: over all, and of any family
+LEVEL = 0.95  # share of intervals that hold, over all families
+WORST, MOST_FAMILIES = 0.9, 0.95  # share that holds in most of the families
 HIGHEST, FEWEST = 40, 500  # the clouds that are judged
 
 
@@ -125,22 +127,29 @@ def unseen(
 
 def fit(table: Table, basis: Basis, functions: Array, out: Array) -> Correction:
     """The model without the clouds `out`: twice, as its errors weigh the clouds."""
-    errors = np.full(len(out), 0.1)
+    used, errors = ~out, np.full(len(out), 0.1)
     for _ in range(2):
         moments = Moments(functions, 1 / (np.square(errors) + LEAST**2), PRIOR)
         residuals, doubts = unseen(table, moments, table.targets, out)
-        sides = error_models(table, functions, residuals, out)
-        errors = np.max([error(functions @ side) for side in sides], axis=0)
+        size = error_model(functions, residuals, used)
+        errors = error(functions @ size)
     (weights,), factor = moments.solve([table.targets], out)
-    used = ~out & np.isfinite(residuals)
+    lower = lowered(residuals, errors, used & table.judged)
+    residuals = residuals + lower * np.square(errors)
+    sides = [
+        error_model(functions, residuals, used & (sign * residuals > 0)) for sign in (-1, 1)
+    ]
+    few = np.exp(table.readings[:, 0]) < np.sqrt(np.prod(FEW_AND_MANY))
     reaches = []
     for sign, side in zip((-1, 1), sides, strict=True):
-        size = np.sqrt(np.square(error(functions @ side)) + doubts)
-        reaches.append(scale(table, sign * residuals / size, used & table.judged))
+        z = sign * residuals / np.sqrt(np.square(error(functions @ side)) + doubts)
+        reaches.append([scale(table, z, used & table.judged & own) for own in (few, ~few)])
     return Correction(
         names=table.names,
         basis=basis,
         weights=weights,
+        size=size,
+        lower=lower,
         below=sides[0],
         above=sides[1],
         doubt=cho_solve(factor, np.eye(functions.shape[1])),
@@ -150,19 +159,18 @@ def fit(table: Table, basis: Basis, functions: Array, out: Array) -> Correction:
     )
 
 
-def error_models(
-    table: Table, functions: Array, residuals: Array, out: Array
-) -> tuple[Array, Array]:
-    """Models of the logarithm of the error where log d lies below its prediction, and where
-    it lies above.
-    """
-    found = []
-    for sign in (-1, 1):
-        used = ~out & np.isfinite(residuals) & (sign * residuals > 0)
-        logs = np.where(used, np.log(np.abs(np.nan_to_num(residuals)) + LEAST) + MEDIAN, 0)
-        moments = Moments(functions, np.ones(len(out)), ERROR_PRIOR)
-        found.append(moments.solve([logs], ~used)[0][0])
-    return found[0], found[1]
+def error_model(functions: Array, residuals: Array, used: Array) -> Array:
+    """Weights of the logarithm of the error."""
+    logs = np.where(used, np.log(np.abs(np.nan_to_num(residuals)) + LEAST) + MEDIAN, 0)
+    moments = Moments(functions, np.ones(len(used)), ERROR_PRIOR)
+    return moments.solve([logs], ~used)[0][0]
+
+
+def lowered(residuals: Array, errors: Array, used: Array) -> float:
+    """How many squared errors below the mean the relative error is least."""
+    steps = np.arange(0, 3.01, 0.25)
+    off = residuals[used] + steps[:, None] * np.square(errors[used])
+    return float(steps[np.abs(np.expm1(-off)).mean(axis=1).argmin()])
 
 
 def scale(table: Table, z: Array, used: Array) -> float:
@@ -174,7 +182,7 @@ def scale(table: Table, z: Array, used: Array) -> float:
     each = [
         np.quantile(z[used & (table.families == f)], 1 - (1 - WORST) / 2) for f in families
     ]
-    return float(max(pooled, np.quantile(each, 0.95)))
+    return float(max(pooled, np.quantile(each, MOST_FAMILIES)))
 
 
 def check(table: Table) -> list[dict[str, object]]:
@@ -262,7 +270,8 @@ def ship() -> None:
             "length": basis.length,
             "usual": model.usual,
             "sizes": model.sizes,
-            **{k: getattr(model, k) for k in ("weights", "below", "above", "wider")},
+            "lower": model.lower,
+            **{k: getattr(model, k) for k in ("weights", "size", "below", "above", "wider")},
             "doubt": model.doubt.astype(np.float32),
         }
         columns |= {f"{prefix}/{name}": np.asarray(value) for name, value in parts.items()}

@@ -28,14 +28,17 @@ class Belief:
     above: float
 
     @classmethod
-    def of(cls, value: float, interval: Interval) -> "Belief":
+    def of(cls, value: float, interval: Interval, top: float = math.inf) -> "Belief":
         """That of an estimate: its interval reaches as far as that of the belief. An end
-        that is open is far, one that the number of features closes is near.
+        that is open is far; one that `top`, the number of features, has closed says
+        nothing of the error above, which is then that below.
         """
         reach = float(stats.t.ppf((1 + interval.level) / 2, FREEDOM))
         low, high = interval
         below = math.log(value / low) / reach if low > 0 else WIDEST
         above = math.log(high / value) / reach if math.isfinite(high) else WIDEST
+        if high >= top:
+            above = max(above, below)
         return cls(math.log(value), max(below, NARROWEST), max(above, NARROWEST))
 
     def interval(self, level: float = 0.95) -> Interval:

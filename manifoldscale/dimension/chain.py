@@ -78,7 +78,11 @@ def along_network(
     }
     above = parents(bounded_by, list(known))
     related = {*above, *above.values()}
-    beliefs = {s: Belief.of(d.value, d.interval) for s, d in known.items() if s in related}
+    beliefs = {
+        site: Belief.of(dim.value, dim.interval, dim.top)
+        for site, dim in known.items()
+        if site in related
+    }
     equal = frozenset(b for b, a in above.items() if b in bounded_by.get(a, ()))
     found = joint(beliefs, above, equal)
     return {
@@ -96,10 +100,13 @@ def _given_others(
     own = alone[site]
     told = with_interval(own.value, own.interval)
     higher = {one: alone[one] for one in ancestors(site, above)}
+    top = min([own.top, *(dim.top for dim in higher.values())])
+    ends = posterior.interval(own.interval.level).map(lambda end: min(end, top))
     return dc.replace(
         own,
-        value=posterior.median,
-        interval=posterior.interval(own.interval.level),
+        value=min(posterior.median, top),
+        interval=ends,
+        top=top,
         alone=own,
         basis=f"{own.basis}; {told} alone, here given the other sites",
         caveats=(*own.caveats, *_bounds(own, higher)),

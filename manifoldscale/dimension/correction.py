@@ -33,6 +33,7 @@ RELATIVE = {  # log dimensions, which are read against `nearest`
 LONGEST = 3.5  # units of spread, beyond which a reading is drawn in
 LINEAR, CONSTANT = 0.1, 10.0  # prior weights beside the smooth part
 LEAST, MOST = 0.01, 1.5  # of the errors of log d
+FEW_AND_MANY = (5.0, 9.0)  # dimensions between which the scale of the errors changes
 REACH = 2.7764451051977987  # Student's t with FREEDOM = 4 at 97.5 %
 assert FREEDOM == 4.0
 
@@ -97,10 +98,16 @@ class Correction:
     Attributes
     ----------
     names : the readings that it takes.
-    weights : (functions,) of the correction.
-    below, above : (functions,) of the logarithms of its errors on either side.
+    weights : (functions,) of the mean correction.
+    size : (functions,) of the logarithm of its error.
+    lower : how many squared errors the estimate lies below the mean. The relative error of a
+        logarithm that is known to s is least about s^2 below its mean (that is where the
+        expected |e^x - 1| is), and families of clouds differ more than a normal law has it.
+    below, above : (functions,) of the logarithms of the errors of the estimate on either
+        side.
     doubt : (functions x functions) covariance of `weights`.
-    wider : (2,) by how much the errors are scaled, below and above.
+    wider : (2 x 2) by how much the errors are scaled, below and above, in few dimensions
+        and in many.
     usual : the doubt that reference clouds of a family that was left out stay below.
     sizes : smallest and largest number of points of the reference clouds.
     """
@@ -108,6 +115,8 @@ class Correction:
     names: tuple[str, ...]
     basis: Basis
     weights: Floats
+    size: Floats
+    lower: float
     below: Floats
     above: Floats
     doubt: Floats
@@ -132,11 +141,14 @@ class Correction:
         doubt = np.einsum("ni,ij,nj->n", functions, self.doubt, functions)
         reach = np.stack(
             [
-                wider * np.sqrt(np.square(error(functions @ weights)) + doubt)
+                between(wider, readings[:, 0])
+                * np.sqrt(np.square(error(functions @ weights)) + doubt)
                 for wider, weights in zip(self.wider, (self.below, self.above), strict=True)
             ]
         )
-        return readings[:, 0] + functions @ self.weights, reach, doubt
+        correction = functions @ self.weights
+        correction -= self.lower * np.square(error(functions @ self.size))
+        return readings[:, 0] + correction, reach, doubt
 
     def gradient(self, readings: Floats, n_points: float) -> Floats:
         """(F,) the change of log d with each reading, by central differences."""
@@ -145,6 +157,13 @@ class Correction:
         middle, _, _ = self.predict(moved, np.full(len(moved), float(n_points)))
         up, down = np.split(middle, 2)
         return np.asarray((up - down) / (2 * step))
+
+
+def between(ends: Floats, nearest: Floats) -> Floats:
+    """A factor from that in few dimensions to that in many, by the nearest reading."""
+    few, many = np.log(FEW_AND_MANY)
+    share = np.clip((nearest - few) / (many - few), 0, 1)
+    return np.asarray(ends[0] + share * (ends[1] - ends[0]))
 
 
 def error(log_error: Floats) -> Floats:
@@ -164,5 +183,11 @@ def load_correction(with_positions: bool) -> Correction:
         }
     basis = Basis(part["middle"], part["spread"], part["centres"], float(part["length"]))
     names = READINGS if with_positions else READINGS[: -len(BY_POSITION)]
-    rest = {name: part[name] for name in ("weights", "below", "above", "doubt", "wider")}
-    return Correction(names, basis, usual=float(part["usual"]), sizes=part["sizes"], **rest)
+    arrays = ("weights", "size", "below", "above", "doubt", "wider", "sizes")
+    return Correction(
+        names,
+        basis,
+        lower=float(part["lower"]),
+        usual=float(part["usual"]),
+        **{name: part[name] for name in arrays},
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.caveat import Caveat, Remark
-from ..core.interval import Interval
+from ..core.interval import Interval, number
 from ..core.reading import Reading
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
@@ -43,6 +43,8 @@ class Dimension(Quantity):
         where there is no correction.
     alone : the estimate of this site for itself, where `value` and `interval` are those
         given the other sites of its network; else None.
+    top : the number of features, which a corrected estimate does not exceed; infinite where
+        it is not known.
     n_points : distinct points; n_queries : those at which the estimate was made.
     """
 
@@ -55,6 +57,7 @@ class Dimension(Quantity):
     basis: str = ""
     uncorrected: "Dimension | None" = None
     alone: "Dimension | None" = None
+    top: float = math.inf
 
     name = "dimension"
 
@@ -69,6 +72,13 @@ class Dimension(Quantity):
         """
         return self.uncorrected or self
 
+    def headline(self) -> str:
+        """As a bound where the reference clouds end."""
+        if any(note.caveat is Caveat.BEYOND_CALIBRATION for note in self.caveats):
+            bound = f"{self.name} > {number(self.interval.low)}"
+            return f"{bound} ({self.method}, n = {self.n_points:,})"
+        return super().headline()
+
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any], method: Any) -> "Dimension":
         """What `core.serialize.plain` made of a dimension by this method."""
@@ -79,7 +89,7 @@ class Dimension(Quantity):
         )
         for name, value in values.items():
             if value is None and name not in ("uncorrected", "alone"):
-                values[name] = math.nan
+                values[name] = math.inf if name == "top" else math.nan
         for name in ("uncorrected", "alone"):
             if values.get(name) is not None:
                 values[name] = cls.from_dict(values[name], method)
@@ -174,4 +184,4 @@ def capped(dim: Dimension, near: Neighbors) -> Dimension:
     top = math.inf if near.ambient_dim is None else float(near.ambient_dim)
     low, high = dim.interval
     ends = Interval(min(low, top), min(high, top), dim.interval.level)
-    return checked(dc.replace(dim, value=min(dim.value, top), interval=ends), near)
+    return checked(dc.replace(dim, value=min(dim.value, top), interval=ends, top=top), near)
