@@ -15,7 +15,6 @@ differences in double precision:
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +73,10 @@ def load(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _arrays(net: torch.nn.Module, x: np.ndarray, chain: Chain) -> dict[str, np.ndarray]:
-    sites = [re.escape(place.site) for place in chain.places]
-    found = ms.extract(net, x, [f"re:{s}" for s in sites], points=POINTS, batch_size=BATCH)
+    sites = [place.site for place in chain.places]
+    found = ms.extract(net, x, sites, points=POINTS, batch_size=BATCH)
     arrays = {site: np.asarray(array) for site, array in found.arrays.items()}
-    assert list(arrays) == [place.site for place in chain.places], list(arrays)
+    assert list(arrays) == sites, list(arrays)
     return arrays
 
 
