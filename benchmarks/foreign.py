@@ -88,9 +88,9 @@ def _kind(site: Row) -> str:
 
 def measure_manifolds() -> list[Row]:
     rows = []
-    for name, (d, draw) in KINDS.items():
+    for i, (name, (d, draw)) in enumerate(KINDS.items()):
         for seed in range(SEEDS):
-            points = draw(POINTS, np.random.default_rng([seed, d]))
+            points = draw(POINTS, np.random.default_rng([seed, i]))
             head = {"network": MANIFOLDS, "family": name, "d": d, "n": POINTS}
             dim = estimate_sites({name: points}).get(name)
             rows.append(head | {"site": f"seed {seed}", "kind": "lossless"} | _numbers(dim))
@@ -111,7 +111,7 @@ def line(row: Row) -> str:
     if side == "too low" and row["kind"] in ("ceiling", "rank"):
         side = ""  # as it may be
     return (
-        f"{row['network']:15s} {row['family']:16s} d={d:<2d} {row['site']:28s} "
+        f"{row['network']:15s} {row['family']:16s} d={d:<2d} {row['site']:27s} "
         f"{row['kind']:9s} {row['value']:6.2f} [{low:.2f}, {high:.2f}] "
         f"TwoNN {row['twonn']:6.2f} {side}"
     )
