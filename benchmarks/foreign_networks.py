@@ -444,7 +444,10 @@ def _chains() -> tuple[Chain, ...]:
         Chain("voice", "vowels", vowels, voice, recurrent, (1, 2, 3, 4, 5)),
         Chain("sentences", "mixtures", mixtures, Sentences, bert, many),
         *(Chain(*row) for row in image),
-        Chain("pitch full", "tones", tones, ft.partial(pitch, "full"), crepe, many, n=2000),
+        # Fewer, because they take minutes each.
+        Chain(
+            "pitch full", "tones", tones, ft.partial(pitch, "full"), crepe, (1, *few), 2000
+        ),
     )
 
 
