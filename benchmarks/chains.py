@@ -19,7 +19,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import click
 import numpy as np
 import torch
-from cloud_families import FAMILIES, HIGHEST, NETWORKS, PICTURES, log_uniform, sample, standard
+from cloud_families import (
+    FAMILIES,
+    HIGHEST,
+    NETWORKS,
+    PICTURES,
+    log_uniform,
+    sample,
+    standard,
+)
 from output import keep, show
 from torch import nn
 

@@ -3,9 +3,9 @@
 A family maps (number of points, dimension, random generator) to points; the dimensions that
 it can have are its own. The first half is made of densities under smooth maps. The second
 half are spaces and signals that appear in practice (rotations, images, tones, tuning
-curves, clusters), and random or trained networks behind them. What a network is fed with is
-a cloud of another family, its base: who leaves a family out has to leave out the clouds that
-rest on it too.
+curves, clusters), and random or trained networks behind them. What a network is fed with
+is a cloud of another family, its base: who leaves a family out has to leave out the clouds
+that rest on it too.
 """
 
 import dataclasses as dc
@@ -295,7 +295,7 @@ def attention(x: Array, rng: Random, rank: int) -> Array:
 
 
 def convolutional(x: Array, rng: Random, rank: int) -> Array:
-    """One to four convolutions over a signal or a square image, with and without pooling."""
+    """One to four convolutions over a signal or a square image, pooled or not."""
     side = int(np.sqrt(x.shape[1]))
     flat = side**2 != x.shape[1]
     shape = (1, x.shape[1]) if flat else (side, side)
@@ -693,7 +693,7 @@ class Sample:
 
 
 def sample(family: str, n: int, d: int, rng: Random) -> Sample:
-    """A cloud of a family, of d dimensions or, where the family has only some, near that."""
+    """A cloud of a family, of d dimensions or, where there are only some, near that."""
     if family in MAPS:
         return Sample(MAPS[family](density(n, d, rng), rng), d, family)
     if family in SPACES:

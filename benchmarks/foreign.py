@@ -16,7 +16,8 @@ d is the truth (`foreign_clouds.py`; 5 GB). Where these have a rank below d at o
 ten, d counts as a ceiling: `rank`. Where the smallest is below 1 / 100 of the largest the
 site is `stretched`: it counts, and is counted apart too.
 
-Printed a line a site; and by network, and over all:
+Printed a line a site; and by network, and over all, for the sites of a network together
+(`dimension.chain`) and for each alone:
 
     error, twonn     : mean |value / d - 1|, where d is the truth
     covered          : share of intervals that hold d, of the same
@@ -29,7 +30,7 @@ and written, with every estimate, to foreign.json.
 
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,18 @@ from manifoldscale.dimension import Dimension
 CACHE = Path(tempfile.gettempdir()) / "manifoldscale-foreign"
 MANIFOLDS = "other manifolds"
 SEEDS, POINTS = 2, 2500
+TOGETHER = ("value", "low", "high")
+ALONE = ("alone", "alone_low", "alone_high")
 LOST = 0.9  # share of inputs with a Jacobian of full rank, below which d is a ceiling
 
 Row = dict[str, Any]
 
 
-def estimate_sites(clouds: Mapping[str, np.ndarray]) -> dict[str, Dimension]:
-    """Dimensions of the sites of one network, given in its order; a site that refuses an
-    estimate is left out. Each by itself so far; the place for a joint estimate of a chain.
+def estimate_sites(
+    clouds: Mapping[str, np.ndarray], bounded_by: Mapping[str, Sequence[str]]
+) -> dict[str, Dimension]:
+    """Dimensions of the sites of one network, given in its order, together; a site that
+    refuses an estimate is left out.
     """
     found = {}
     for site, cloud in clouds.items():
@@ -61,13 +66,17 @@ def estimate_sites(clouds: Mapping[str, np.ndarray]) -> dict[str, Dimension]:
             found[site] = ms.estimate(cloud, ms.dimension.Auto())
         except ms.ManifoldScaleError as error:
             print(f"{site}: {error}")
-    return found
+    return dict(ms.dimension.Auto().along(found, bounded_by))
 
 
 def measure_chain(folder: Path) -> list[Row]:
     """A row a site of a chain in the cache."""
     about = read(folder)
-    found = estimate_sites(load(folder))
+    # Each site is a function of the one before; what loses something bounds nothing.
+    whole = [site["site"] for site in about["sites"] if not site["loss"]]
+    names = [site["site"] for site in about["sites"]]
+    order = {n: [w for w in whole if names.index(w) < names.index(n)] for n in names}
+    found = estimate_sites(load(folder), order)
     head = {key: about[key] for key in ("network", "family", "d", "n")}
     return [
         {**head, "site": site["site"], "kind": _kind(site)}
@@ -92,16 +101,17 @@ def measure_manifolds() -> list[Row]:
         for seed in range(SEEDS):
             points = draw(POINTS, np.random.default_rng([seed, i]))
             head = {"network": MANIFOLDS, "family": name, "d": d, "n": POINTS}
-            dim = estimate_sites({name: points}).get(name)
+            dim = estimate_sites({name: points}, {}).get(name)
             rows.append(head | {"site": f"seed {seed}", "kind": "lossless"} | _numbers(dim))
     return rows
 
 
 def _numbers(dim: Dimension | None) -> Row:
     if dim is None:
-        return {"value": np.nan, "low": np.nan, "high": np.nan, "twonn": np.nan}
-    low, high = dim.interval
-    return {"value": dim.value, "low": low, "high": high, "twonn": dim.raw}
+        return dict.fromkeys(["value", "low", "high", *ALONE, "twonn"], np.nan)
+    alone = dim.alone or dim
+    numbers = (dim.value, *dim.interval, alone.value, *alone.interval, dim.raw)
+    return dict(zip(["value", "low", "high", *ALONE, "twonn"], numbers, strict=True))
 
 
 def line(row: Row) -> str:
@@ -126,13 +136,21 @@ def summary(rows: list[Row]) -> list[Row]:
     networks = [row for row in rows if row["network"] != MANIFOLDS]
     manifolds = groups.pop(MANIFOLDS, [])
     groups |= {"all networks": networks, MANIFOLDS: manifolds}
-    return [{"network": name} | totals(own) for name, own in groups.items() if own]
+    lines = []
+    for name, own in groups.items():
+        if own:
+            lines.append({"network": name, "sites are": "together"} | totals(own))
+            alone = [
+                r | dict(zip(TOGETHER, (r[k] for k in ALONE), strict=True)) for r in own
+            ]
+            lines.append({"network": name, "sites are": "alone"} | totals(alone))
+    return lines
 
 
 def totals(rows: list[Row]) -> Row:
     d, value, low, high, twonn = (
         np.array([row[key] for row in rows], dtype=float)
-        for key in ("d", "value", "low", "high", "twonn")
+        for key in ("d", *TOGETHER, "twonn")
     )
     kinds = np.array([row["kind"] for row in rows])
     given = np.isfinite(value)

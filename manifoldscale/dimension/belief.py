@@ -47,12 +47,14 @@ class Belief:
         low, high = self.log_dim - reach * self.below, self.log_dim + reach * self.above
         return Interval(float(np.exp(low)), float(np.exp(high)), level)
 
-    def log_density(self, log_dims: Floats, shift: Floats, share: float) -> Floats:
-        """Of log d, up to a constant, where a part of the error is known: `shift` (U x 1)
-        in units of the scale, and `share` of the variance is left. (U x G)
+    def log_density(
+        self, log_dims: Floats, shift: Floats, left: tuple[float, float]
+    ) -> Floats:
+        """Of log d, up to a constant, where a part of the error is known, `shift` (U x 1) in
+        units of the scale; `left` is what is left of the scales below and above. (U x G)
         """
         sides = np.where(shift < 0, self.below, self.above)
         off = log_dims - (self.log_dim + shift * sides)
-        scale = np.sqrt(share) * np.where(off < 0, self.below, self.above)
+        scale = np.where(off < 0, left[0] * self.below, left[1] * self.above)
         tails = np.log1p(np.square(off / scale) / FREEDOM)
         return np.asarray(-np.log(scale) - (FREEDOM + 1) / 2 * tails)
