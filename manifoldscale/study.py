@@ -304,9 +304,7 @@ def _probe(study: Study, clouds: Representations, report: Progress) -> Table:
     return probe_clouds(clouds, Probing(), rng=study.plan.root_seed, progress=advance)
 
 
-def _at_scale(
-    study: Study, clouds: Representations, fit: PowerLaw
-) -> dict[str, Dimension]:
+def _at_scale(study: Study, clouds: Representations, fit: PowerLaw) -> dict[str, Dimension]:
     """What the dataset sizes of the fit resolve, site by site, where there are points."""
     sizes = [int(size) for size in fit.losses.x]
     found = {}

@@ -106,7 +106,8 @@ def test_the_checkpoint_can_be_probed_again(place: Path, result: StudyResult) ->
     inputs, labels = result.study.plan.task.points(10_000, 0)
     table = probe(model, (inputs, labels), "hidden3")
     (found,) = table
-    assert found.dimension.value == dict(dimensions(result.dimensions))["hidden3"].value
+    alone = dict(dimensions(result.dimensions))["hidden3"].alone
+    assert alone is not None and found.dimension.value == alone.value
 
 
 def test_figures_are_written(place: Path, result: StudyResult) -> None:

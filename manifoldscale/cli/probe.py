@@ -162,8 +162,12 @@ def _require_an_estimate(found: "Found") -> None:
 
 def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
     """A row a site, and the caveats once each below."""
+    from ..core.reading import BESIDE
+
     points = {one["dimension"].more.get("point") for one in sites} - {None, "", "flatten"}
-    has_raw = any("raw" in one["dimension"].more for one in sites)
+    beside = [
+        name for name in BESIDE if any(one["dimension"].beside(name) for one in sites)
+    ]
     has_curvature = any("kappa_extent" in one for one in sites)
     columns = {
         "site": "left",
@@ -172,7 +176,7 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
         "n": "right",
         "d": "right",
         "95 % interval": "left",
-        **({"raw": "right"} if has_raw else {}),
+        **{BESIDE[name]: "left" for name in beside},
         **({"curvature x R": "left"} if has_curvature else {}),
         "note": "left",
     }
@@ -188,7 +192,7 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
                 *([dim.more.get("point", "")] if points else []),
                 f"{dim.n_points:,}",
                 *_estimate(dim),
-                *([_raw(dim)] if has_raw else []),
+                *(_beside(dim, name) for name in beside),
                 *([" ".join(_estimate(one["kappa_extent"]))] if has_curvature else []),
                 " ".join(marks),
             ]
@@ -205,8 +209,6 @@ def _estimate(reading: "Reading") -> list[str]:
     return [number(reading.value), shown]
 
 
-def _raw(reading: "Reading") -> str:
-    from ..core.interval import number
-
-    raw = reading.more.get("raw")
-    return "n/a" if raw is None else number(raw)
+def _beside(reading: "Reading", name: str) -> str:
+    found = reading.beside(name)
+    return "n/a" if found is None else " ".join(_estimate(found))

@@ -239,7 +239,7 @@ class Kept:
     seed: int
 
     def look(self, clouds: Any, site: str) -> Any:
-        """The dimension of a site: that of the file where it counts, else made and written."""
+        """The dimension of a site: of the file where it counts, else made and written."""
         from ..dimension import Dimension
         from ..probe import Look
 

@@ -112,12 +112,13 @@ class Caveat(enum.Enum):
     )
     UNLIKE_REFERENCES = (
         "distances and angles read as on none of the reference clouds: the correction is "
-        "little more than a guess, and the interval as wide as any; `.resolved` needs none"
+        "little more than a guess, and the interval reaches a factor of two at least; "
+        "`.resolved` needs none"
     )
     BOUNDED = (
         "the site is a function of one whose dimension is known better, and a smooth map "
-        "cannot raise it: the interval is that of all sites together, `.alone` that of this "
-        "one"
+        "cannot raise it: the interval is that of all sites together, that of this one "
+        "is `.alone`"
     )
     RISES = (
         "at the scale of these points the site has more dimensions than one that it is a "

@@ -12,6 +12,9 @@ from .errors import ManifoldScaleError
 from .interval import Interval, number
 from .serialize import plain
 
+# What may stand beside a value, and its heading: the dimension that the points resolve, and
+# that of a site for itself, where the value is that given the other sites.
+BESIDE = {"resolved": "resolved by n", "alone": "site alone"}
 ROUNDING = 1e-12  # of a difference of equal numbers
 
 
@@ -60,6 +63,17 @@ class Reading:
             caveats=tuple(map(str, quantity.caveats)),
             more=plain(more),
         )
+
+    def beside(self, name: str) -> "Reading | None":
+        """What is kept beside it under a name, as the estimate of a site for itself."""
+        value = self.more.get(name)
+        if value is None:
+            return None
+        low, high = (self.more.get(f"{name}_{end}") for end in ("low", "high"))
+        ends = Interval(
+            -math.inf if low is None else low, math.inf if high is None else high
+        )
+        return dc.replace(self, value=float(value), interval=ends, caveats=(), more={})
 
     @property
     def is_known(self) -> bool:

@@ -50,8 +50,8 @@ class Belief:
     def log_density(
         self, log_dims: Floats, shift: Floats, left: tuple[float, float]
     ) -> Floats:
-        """Of log d, up to a constant, where a part of the error is known, `shift` (U x 1) in
-        units of the scale; `left` is what is left of the scales below and above. (U x G)
+        """Of log d (U x G), up to a constant, where a part of the error is known, `shift`
+        (U x 1) in units of the scale; `left` is what is left of the scales below and above.
         """
         sides = np.where(shift < 0, self.below, self.above)
         off = log_dims - (self.log_dim + shift * sides)

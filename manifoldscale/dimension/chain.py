@@ -1,12 +1,13 @@
 """The sites of a network together: a dimension cannot rise along it.
 
-A site of a deterministic network is a function of the sites that it is computed from, and a
-Lipschitz map cannot raise the dimension of its argument: d_b <= d_a wherever b is a function
-of a alone. So the sites are estimated together, from what each says for itself (a `Belief`)
-and a prior that knows the order: along each step the dimension stays, with probability
-1 - `FALLS`, because a generic layer that is wide enough is an embedding, or it falls to
-anything below, evenly in log d. Sites are a forest: the nearest site that bounds another is
-its parent. Messages up and down the trees give the exact posterior on a grid of log d.
+A site of a deterministic network is a function of the sites that it is computed from, and
+a Lipschitz map cannot raise the dimension of its argument: d_b <= d_a wherever b is a
+function of a alone. So the sites are estimated together, from what each says for itself (a
+`Belief`) and a prior that knows the order: along each step the dimension stays, with
+probability 1 - `FALLS`, because a generic layer that is wide enough is an embedding, or it
+falls to anything below, evenly in log d. Sites are a forest: the nearest site that bounds
+another is its parent. Messages up and down the trees give the exact posterior on a grid of
+log d.
 
 The errors of the sites are not independent, as they rest on one draw of examples and on one
 kind of manifold: most of each, `COMMON`, is the same multiple of its size at all sites of a

@@ -35,6 +35,7 @@ LINEAR, CONSTANT = 0.1, 10.0  # prior weights beside the smooth part
 LEAST, MOST = 0.01, 1.5  # of the errors of log d
 FEW_AND_MANY = (5.0, 9.0)  # dimensions between which the scale of the errors changes
 REACH = 2.7764451051977987  # Student's t with FREEDOM = 4 at 97.5 %
+UNKNOWN = 2.0  # how far the dimension of a cloud of an unknown kind may lie off
 assert FREEDOM == 4.0
 
 
@@ -76,6 +77,13 @@ class Basis:
         kernel = matern(self.centres, self.centres, self.length)
         return np.asarray(np.linalg.cholesky(kernel + 1e-6 * np.eye(len(kernel))))
 
+    def distance(self, at: Floats) -> Floats:
+        """(clouds,) to the nearest of the centres: how unlike the reference clouds they
+        are.
+        """
+        squared = squared_distances(self.centres, self.scaled(at))
+        return np.asarray(np.sqrt(squared.min(axis=0)))
+
     def __call__(self, at: Floats) -> Floats:
         """(clouds x functions); their prior weights are independent, of variance one."""
         x = self.scaled(at)
@@ -86,9 +94,14 @@ class Basis:
 
 def matern(a: Floats, b: Floats, length: float) -> Floats:
     """The Matern 3/2 kernel between rows."""
-    squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
-    r = np.sqrt(3 * np.maximum(squared, 0)) / length
+    r = np.sqrt(3 * squared_distances(a, b)) / length
     return np.asarray((1 + r) * np.exp(-r))
+
+
+def squared_distances(a: Floats, b: Floats) -> Floats:
+    """Between rows, (rows of a x rows of b)."""
+    squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
+    return np.asarray(np.maximum(squared, 0))
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -100,15 +113,15 @@ class Correction:
     names : the readings that it takes.
     weights : (functions,) of the mean correction.
     size : (functions,) of the logarithm of its error.
-    lower : how many squared errors the estimate lies below the mean. The relative error of a
-        logarithm that is known to s is least about s^2 below its mean (that is where the
-        expected |e^x - 1| is), and families of clouds differ more than a normal law has it.
+    lower : how many squared errors the estimate lies below the mean. The relative error of
+        a number whose logarithm is known to s is least about s^2 below (the minimum of
+        E|e^x - 1|), and more below where some families lie far off.
     below, above : (functions,) of the logarithms of the errors of the estimate on either
         side.
-    doubt : (functions x functions) covariance of `weights`.
     wider : (2 x 2) by how much the errors are scaled, below and above, in few dimensions
         and in many.
-    usual : the doubt that reference clouds of a family that was left out stay below.
+    usual : the distance to the nearest centre below which all but a few of the reference
+        clouds lie.
     sizes : smallest and largest number of points of the reference clouds.
     """
 
@@ -119,7 +132,6 @@ class Correction:
     lower: float
     below: Floats
     above: Floats
-    doubt: Floats
     wider: Floats
     usual: float
     sizes: Floats
@@ -128,27 +140,30 @@ class Correction:
         """The belief about the dimension of a cloud with readings (F,), and whether the
         cloud is like any of those that the model knows.
         """
-        middle, (below, above), doubt = self.predict(readings[None], np.array([n_points]))
-        belief = Belief(float(middle[0]), float(below[0]) / REACH, float(above[0]) / REACH)
-        return belief, bool(doubt[0] <= self.usual)
+        middle, reach, distance = self.predict(readings[None], np.array([n_points]))
+        below, above = (float(side[0]) / REACH for side in reach)
+        return Belief(float(middle[0]), below, above), bool(distance[0] <= self.usual)
 
     def predict(self, readings: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
         """log d (clouds,), how far its 95 % interval reaches below and above (2 x clouds),
-        and the variance that the distance to all reference clouds adds (clouds,).
+        and the distance to the nearest centre (clouds,). A cloud that is unlike all
+        reference clouds has an interval that reaches a factor of `UNKNOWN` at least.
         """
         at = coordinates(self.names, readings, np.clip(sizes, *self.sizes))
         functions = self.basis(at)
-        doubt = np.einsum("ni,ij,nj->n", functions, self.doubt, functions)
+        distance = self.basis.distance(at)
+        least = np.where(distance > self.usual, np.log(UNKNOWN), 0.0)
         reach = np.stack(
             [
-                between(wider, readings[:, 0])
-                * np.sqrt(np.square(error(functions @ weights)) + doubt)
+                np.maximum(
+                    between(wider, readings[:, 0]) * error(functions @ weights), least
+                )
                 for wider, weights in zip(self.wider, (self.below, self.above), strict=True)
             ]
         )
         correction = functions @ self.weights
         correction -= self.lower * np.square(error(functions @ self.size))
-        return readings[:, 0] + correction, reach, doubt
+        return readings[:, 0] + correction, reach, distance
 
     def gradient(self, readings: Floats, n_points: float) -> Floats:
         """(F,) the change of log d with each reading, by central differences."""
@@ -183,7 +198,7 @@ def load_correction(with_positions: bool) -> Correction:
         }
     basis = Basis(part["middle"], part["spread"], part["centres"], float(part["length"]))
     names = READINGS if with_positions else READINGS[: -len(BY_POSITION)]
-    arrays = ("weights", "size", "below", "above", "doubt", "wider", "sizes")
+    arrays = ("weights", "size", "below", "above", "wider", "sizes")
     return Correction(
         names,
         basis,

@@ -182,7 +182,8 @@ def _coarse(distances: Floats) -> list[tuple[float, Floats]]:
     """The dimension between neighbours k and 2k, for k a fixed share of the points."""
     m = len(distances)
     ranks = [max(1, m // share) for share in COARSE]
-    order = np.sort(distances, axis=1)  # the first is the point itself
+    # The first is the point itself; below 1e-8 of the extent there is rounding only.
+    order = np.maximum(np.sort(distances, axis=1), 1e-8)
     return [_between(np.log(order[:, 2 * k] / order[:, k]), k) for k in ranks]
 
 

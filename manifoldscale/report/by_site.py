@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.interval import number
-from ..core.reading import Reading, SiteReadings
+from ..core.reading import BESIDE, Reading, SiteReadings
 from .figures import figure_quantities
 from .parts import Figure, Figures, How, Row, Slider, Step, Table
 from .plots import along, alternative_text, by_site
@@ -119,9 +119,10 @@ def _tables(
         columns: list[tuple[str, bool]] = [("site", False), ("features", True)]
         for quantity in quantities:
             columns += [(axis_label(quantity), True), ("interval", False)]
+            columns += [(BESIDE[name], False) for name in beside(network, quantity)]
         columns += [(heading, True) for heading in extra]
         rows = [
-            _row(one, quantities, provenance, extra, one.site == headline)
+            _row(one, network, quantities, provenance, extra, one.site == headline)
             for one in network.sites
         ]
         caption = (
@@ -133,6 +134,7 @@ def _tables(
 
 def _row(
     one: SiteReadings,
+    network: Network,
     quantities: Sequence[str],
     provenance: Sequence[tuple[str, str]],
     extra: Extra,
@@ -141,9 +143,18 @@ def _row(
     cells = [one.site, "" if one.features is None else f"{one.features:,}"]
     for quantity in quantities:
         cells += estimate(one[quantity]) if quantity in one else ["", ""]
+        for name in beside(network, quantity):
+            other = one[quantity].beside(name) if quantity in one else None
+            cells.append("" if other is None else str(other))
     cells += [cell(one.site) for cell in extra.values()]
     made = [how(reading, provenance) for reading in one.readings]
     return Row(cells, made, one.caveats, is_headline)
+
+
+def beside(network: Network, quantity: str) -> list[str]:
+    """What is kept beside the readings of a quantity at some site."""
+    found = [one[quantity] for one in network.sites if quantity in one]
+    return [name for name in BESIDE if any(one.beside(name) for one in found)]
 
 
 def estimate(reading: Reading) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..core.reading import BESIDE
 from ..core.style import (
     BLUE,
     COLORS,
@@ -138,6 +139,7 @@ def draw_by_site(
         style: Any = {"color": COLORS[place % len(COLORS)], "lw": 1, "capsize": 2}
         bars = errors(values, *ends.reshape(-1, 2).T)
         ax.errorbar(x, values, bars, fmt="o-", label=plain_text(network.name), **style)
+    beside = _draw_beside(networks[0], sites, quantity, ax) if len(networks) == 1 else 0
     if known is not None:
         label = f"input manifold, d = {known}"
         ax.axhline(known, color=GREEN, lw=1, ls="--", label=label)
@@ -148,11 +150,27 @@ def draw_by_site(
         ax.axhline(0.0, color="0.3", lw=0.8)
     else:
         ax.set_ylim(bottom=0.0)
-    if len(networks) > 1 or known is not None:
+    rows = len(networks) + (known is not None) + beside
+    if rows > 1:
         low, high = ax.get_ylim()
-        rows = len(networks) + (known is not None)
         ax.set_ylim(low, high + LEGEND_ROW * rows * (high - low))  # room above the bars
         ax.legend(loc="upper left")
+
+
+def _draw_beside(network: Network, sites: Sequence[str], quantity: str, ax: Axes) -> int:
+    """Lightly, what is kept beside each value; how many kinds there are."""
+    kinds = 0
+    for name, words in BESIDE.items():
+        found = network.beside(sites, quantity, name)
+        known = [(place, one) for place, one in enumerate(found) if one is not None]
+        if known:
+            kinds += 1
+            x = [place + 0.14 * kinds for place, _ in known]
+            values = np.array([one.value for _, one in known])
+            bars = errors(values, *np.array([tuple(one.interval) for _, one in known]).T)
+            style: Any = {"color": COLORS[kinds], "alpha": 0.45, "ms": 3, "lw": 0.8}
+            ax.errorbar(x, values, bars, fmt="s", label=words, **style)
+    return kinds
 
 
 def draw_exponent(record: Record, ax: Axes) -> None:

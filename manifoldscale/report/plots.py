@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..core.arrays import Floats
-from ..core.reading import Reading
+from ..core.reading import BESIDE, Reading
 from ..core.style import COLORS, GREEN, ORANGE, errors, log_ticks
 from .series import Losses, Mark, Network, axis_label, in_words, sites_of
 
@@ -66,6 +66,8 @@ def by_site(
         found = network.along(sites, quantity)
         x = [position + shift for position in range(len(sites))]
         _add_readings(figure, x, found, names, network.name, place)
+        if len(networks) == 1:
+            _add_beside(figure, network, sites, quantity)
     if known is not None:
         look = color("known")
         look["line"] |= {"dash": "dash"}
@@ -76,8 +78,20 @@ def by_site(
         figure,
         xaxis=_named_axis("site, from input to read-out", sites),
         yaxis={"title": literal(axis_label(quantity, networks)), "rangemode": "tozero"},
-        showlegend=len(networks) > 1 or known is not None,
+        showlegend=len(figure.data) > 1,
     )
+
+
+def _add_beside(
+    figure: go.Figure, network: Network, sites: Sequence[str], quantity: str
+) -> None:
+    """Lightly, what is kept beside each value: of the site alone, and resolved."""
+    for place, (name, words) in enumerate(BESIDE.items()):
+        found = network.beside(sites, quantity, name)
+        if any(found):
+            x = [position + 0.12 * (place + 1) for position in range(len(sites))]
+            _add_readings(figure, x, found, sites, words, place + 1)
+            figure.data[-1].update(mode="markers", opacity=0.45)
 
 
 def along(networks: Sequence[Network], quantity: str) -> go.Figure:

@@ -43,6 +43,12 @@ class Network:
         found = dict(self.of(quantity))
         return [found.get(site) for site in sites]
 
+    def beside(
+        self, sites: Sequence[str], quantity: str, name: str
+    ) -> list[Reading | None]:
+        """What is kept beside the reading at each of these sites."""
+        return [one and one.beside(name) for one in self.along(sites, quantity)]
+
     def of(self, quantity: str) -> list[tuple[str, Reading]]:
         """(site, reading) where the value is known."""
         return [

@@ -71,9 +71,8 @@ def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
 def test_there_is_no_curvature_in_many_dimensions(here: Path) -> None:
     """It says so at once; the dimension is not lost."""
     cloud = np.random.default_rng(0).standard_normal((1200, 16)).astype("float32")
-    geometry, _ = probing.probe_site(
-        {"wide": probing.Cloud(cloud)}, "wide", probing.Probing(curvature=True), 0
-    )
+    clouds = {"wide": probing.Cloud(cloud)}
+    (geometry,) = probing.probe_clouds(clouds, probing.Probing(curvature=True))
     dim, kappa, _ = geometry.readings()
     assert dim.value > 11 and not kappa.is_known
     assert "above 10 dimensions" in kappa.caveats[0]
@@ -87,13 +86,13 @@ def test_what_is_done_is_not_done_again(
     assert call(*COMMAND, "--out", "run").exit_code == 0
     first = saved()
     made = []
-    estimate = probing.probe_site
+    estimate = probing.Probing.look
 
-    def counted(clouds: Any, site: str, *rest: Any) -> Any:
+    def counted(self: Any, clouds: Any, site: str, seed: int) -> Any:
         made.append(site)
-        return estimate(clouds, site, *rest)
+        return estimate(self, clouds, site, seed)
 
-    monkeypatch.setattr(probing, "probe_site", counted)
+    monkeypatch.setattr(probing.Probing, "look", counted)
     Path("run/results.json").unlink()
     Path("run/sites/network/2.json").unlink()  # as if it was stopped before this one
     Path("run/sites/network/3.json").write_text("{half a fi")

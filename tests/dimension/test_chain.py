@@ -62,7 +62,8 @@ def test_messages_are_the_sum_over_all_dimensions(monkeypatch: pytest.MonkeyPatc
     expected = by_summation(beliefs, above, grid)
     found = chain.joint(beliefs, above, frozenset())
     for site, posterior in found.items():
-        np.testing.assert_allclose(posterior.weights / posterior.weights.sum(), expected[site])
+        weights = posterior.weights / posterior.weights.sum()
+        np.testing.assert_allclose(weights, expected[site])
 
 
 def test_a_rough_site_is_bounded_by_its_input() -> None:
