@@ -4,7 +4,9 @@ Sharma and Kaplan.
 The teacher's inputs have dimension 2 to 9. For each, wide students on 100 to 6,400 examples
 give alpha_D, and students of 6 to 40 units on 200,000 examples give alpha_P. alpha_D is
 fitted to the sizes at which every network interpolates: the others stop at the optimiser's
-floor, not the law's, and in two dimensions too few are left. The 520 trained networks are
+floor, not the law's, and in two dimensions too few are left. Beside d itself stands the
+dimension that the dataset sizes of the fit resolve: the distance to the nearest example
+falls with that one over these sizes. The exponents follow d. The 520 trained networks are
 shipped: seconds; from nothing, two hours on one core. Writes exponent_vs_dimension.png.
 """
 
@@ -56,6 +58,12 @@ def exponents(plan: ms.sweeps.Plan, axis: str) -> dict[int, object]:
     return fits
 
 
+def resolved(dim: int, sizes: list[int]) -> ms.dimension.Dimension:
+    """The dimension of the inputs at the scale of these dataset sizes."""
+    inputs, _ = ms.sweeps.TeacherStudent(dim).points(20_000, 0)
+    return ms.dimension.resolved_by_sizes(ms.Cloud(inputs), sizes)
+
+
 def main() -> None:
     found = {
         "alpha_D": exponents(by_data, "data"),
@@ -70,6 +78,13 @@ def main() -> None:
                 f"{comparison.ratio:.2f} {comparison.interval}"
             )
         print(ms.test_relation(list(fits), list(fits.values())))
+    fits = found["alpha_D"]
+    scaled = {dim: resolved(dim, [*map(int, fit.losses.x)]) for dim, fit in fits.items()}
+    print("at the scale of the sweep: d, resolved by its sizes, r = alpha_D d / 4")
+    for dim, seen in scaled.items():
+        comparison = ms.compare(ms.predict_exponent(seen), fits[dim])
+        print(f"{dim:>3}  {seen.value:.2f}  {comparison.ratio:.2f} {comparison.interval}")
+    print(ms.test_relation(list(scaled.values()), list(fits.values())))
     both = sorted(found["alpha_D"].keys() & found["alpha_P"].keys())
     print(ms.test_duality(*([fits[d] for d in both] for fits in found.values())))
 
