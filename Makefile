@@ -12,6 +12,7 @@ slow:
 bench:
 	$(PYTHON) benchmarks/packs.py
 	$(PYTHON) benchmarks/extraction.py --quick
+	$(PYTHON) benchmarks/families.py
 	$(PYTHON) benchmarks/accuracy.py
 	$(PYTHON) benchmarks/speed.py --quick
 	$(PYTHON) benchmarks/topology.py

@@ -18,7 +18,7 @@ from .belief import Belief
 from .calibrated import Calibrated
 from .chain import along_network
 from .correction import load_correction
-from .dimension import Dimension, capped
+from .dimension import TOP, Dimension, capped
 from .evenness import evenness, is_plainly_even
 from .exponential import shared_variance
 from .signature import FEWEST, N_NEIGHBORS, Signature, signature
@@ -26,7 +26,6 @@ from .two_nn import TwoNN
 
 REFERENCE_QUERIES = 2000  # of a reference cloud
 SHARED = 8  # neighbours that make the readings of two queries dependent
-TOP = 100.0  # above, the largest dimension of the reference clouds is too near
 
 
 @dc.dataclass(frozen=True)

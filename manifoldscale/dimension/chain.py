@@ -37,6 +37,7 @@ COMMON = 0.9  # of the error of each site, in units of its size
 LEFT = (1.0, 0.5)  # of the error of each site alone, below and above, in the same units
 NODES: Floats = np.linspace(-8, 8, 33)  # of the common error,
 CHANCES: Floats = stats.t.pdf(NODES, FREEDOM)  # which has the tails of the errors
+CLEARLY = 0.9  # an upper end is lowered, where it is by more than this
 STEP = 0.005  # of the grid of log d
 ENDS = (np.log(0.3), np.log(500.0))
 GRID: Floats = np.arange(ENDS[0], ENDS[1], STEP)
@@ -124,7 +125,7 @@ def _bounds(own: Dimension, higher: Mapping[str, Dimension]) -> list[Remark]:
     """What bounds a site, and whether it contradicts one that bounds it."""
     remarks = []
     tightest = min(higher, key=lambda site: higher[site].interval.high, default=None)
-    if tightest and higher[tightest].interval.high < own.interval.high:
+    if tightest and higher[tightest].interval.high < CLEARLY * own.interval.high:
         bound = higher[tightest]
         told = with_interval(bound.value, bound.interval)
         remarks.append(Caveat.BOUNDED(f"by {tightest!r}, {told}"))

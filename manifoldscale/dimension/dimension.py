@@ -15,6 +15,7 @@ from ..geometry.neighbors import Neighbors
 from . import near_copies
 from .evenness import evenness
 
+TOP = 100.0  # above, the largest dimension of the reference clouds is too near
 HIGH_DIM = 6  # above, a few thousand points read low by more than a few per cent
 MISSED = 0.99  # recall below which missed neighbours move an estimate
 LOCAL = 6  # points a neighbour below which a neighbourhood reaches across the cloud
@@ -73,8 +74,9 @@ class Dimension(Quantity):
         return self.uncorrected or self
 
     def headline(self) -> str:
-        """As a bound where the reference clouds end."""
-        if any(note.caveat is Caveat.BEYOND_CALIBRATION for note in self.caveats):
+        """As a bound where the estimate lies beyond the reference clouds."""
+        beyond = any(note.caveat is Caveat.BEYOND_CALIBRATION for note in self.caveats)
+        if beyond and self.value >= TOP:
             bound = f"{self.name} > {number(self.interval.low)}"
             return f"{bound} ({self.method}, n = {self.n_points:,})"
         return super().headline()
