@@ -340,7 +340,7 @@ def _less(
 def _row(one: SiteReadings) -> dict[str, Any]:
     dim, *rest = one.readings
     kept = (
-        *("stderr", "systematic", "resolved", "resolved_low", "resolved_high"),
+        *("stderr", "systematic", "raw", "resolved", "resolved_low", "resolved_high"),
         *("alone", "alone_low", "alone_high", "scale", "point"),
     )
     more = {key: dim.more.get(key) for key in kept}
