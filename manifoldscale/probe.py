@@ -22,6 +22,7 @@ from .geometry.cloud import Cloud
 from .geometry.estimate import estimate, neighbors_for
 from .geometry.neighbors import Neighbors
 from .networks.extract import extract
+from .networks.sites import INPUT
 
 NAN = float("nan")
 DEFAULT = Auto()
@@ -264,6 +265,43 @@ def probe_clouds(
         if progress is not None:
             progress(site)
     return Table(tuple(results), tuple(labels))
+
+
+def over_networks(
+    networks: Mapping[str, tuple[Mapping[str, Look], Mapping[str, Sequence[str]]]],
+) -> dict[str, dict[str, Dimension]]:
+    """The dimensions of the sites of several networks, given each other.
+
+    Networks that were shown the same input, along training or against initialisation, are
+    branches of one tree: the dimension of the input is the same for all of them.
+
+    Parameters
+    ----------
+    networks : by name, the looks at its sites, and which site bounds which.
+    """
+    alone: dict[str, Dimension] = {}
+    order: dict[str, list[str]] = {}
+    names: dict[tuple[str, str], str] = {}
+    for network, (looks, bounded_by) in networks.items():
+        for site, look in looks.items():
+            shared = site.startswith(INPUT) and _is_one(alone.get(site), look.dimension)
+            taken = site in alone and not shared
+            names[network, site] = f"{site} of {network}" if taken else site
+            alone[names[network, site]] = look.dimension
+        for site, higher in bounded_by.items():
+            known = [names[network, one] for one in higher if (network, one) in names]
+            order[names[network, site]] = known
+    method = next(iter(alone.values())).method if alone else DEFAULT
+    together = method.along(alone, order)
+    return {
+        network: {site: together[names[network, site]] for site in looks}
+        for network, (looks, _) in networks.items()
+    }
+
+
+def _is_one(one: Dimension | None, other: Dimension) -> bool:
+    """Whether two estimates are of one cloud."""
+    return one is not None and (one.value, one.interval) == (other.value, other.interval)
 
 
 def site_seed(rng: Rng) -> int:

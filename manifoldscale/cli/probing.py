@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ..core.errors import ManifoldScaleError
 from ..core.interval import with_interval
-from ..core.reading import SiteReadings, difference
+from ..core.reading import Reading, SiteReadings, difference
 from ..core.result import write_csv
 from ..core.serialize import dumps, plain, write_text
 from .console import err, progress_bar
@@ -96,12 +96,13 @@ def run_probe(request: Request, talk: bool) -> Found:
 
     whole = load_examples(request.data)
     examples = whole.sample(request.points, request.seed)
-    networks, told = {}, {}
+    probed, told = {}, {}
     for name, network, weights in _networks(request):
-        sites = _probe_one(name, network, examples, request, talk)
-        if sites is not None:
-            networks[name] = sites
+        found = _probe_one(name, network, examples, request, talk)
+        if found is not None:
+            probed[name] = found
             told[name] = f"weights: {weights}{_accuracy(network, examples, request)}"
+    networks = _with_one_input(probed)
     references = [name for name in networks if _is_reference(name)]
     drawn = "" if len(whole) == len(examples) else f", drawn of {len(whole):,}"
     about = {
@@ -182,9 +183,41 @@ def told_apart(paths: Sequence[str]) -> dict[str, str]:
     raise ManifoldScaleError(f"--against names a file twice: {', '.join(again)}.")
 
 
+@dc.dataclass(frozen=True)
+class Probed:
+    """One network: the dimension of each site for itself, which site bounds which, and all
+    readings, given the other sites of the network.
+    """
+
+    looks: Mapping[str, Any]
+    bounded_by: Mapping[str, Sequence[str]]
+    sites: tuple[SiteReadings, ...]
+
+
+def _with_one_input(probed: Mapping[str, Probed]) -> dict[str, tuple[SiteReadings, ...]]:
+    """The readings of networks that were shown the same input, whose dimension is one: what
+    the sites of each say of it holds for all.
+    """
+    from ..probe import beside, over_networks
+
+    dims = over_networks(
+        {name: (one.looks, one.bounded_by) for name, one in probed.items()}
+    )
+    networks = {}
+    for name, one in probed.items():
+        sites = []
+        for site in one.sites:
+            first, *rest = site.readings
+            dim = dims[name][site.site]
+            more = {**first.more, **beside(dim)}
+            sites.append(dc.replace(site, readings=(Reading.of(dim, **more), *rest)))
+        networks[name] = tuple(sites)
+    return networks
+
+
 def _probe_one(
     name: str, network: Any, examples: Any, request: Request, talk: bool
-) -> tuple[SiteReadings, ...] | None:
+) -> Probed | None:
     """The readings of one network, a line as each comes; None for a shard."""
     from ..networks.extract import extract
     from ..probe import Probing, site_seed
@@ -220,9 +253,8 @@ def _probe_one(
                 told = with_interval(dim.value, dim.interval)
                 progress.console.print(f"  {site}: {told}")
         together = kept.probing.together(looks, clouds.bounded_by)
-        return tuple(
-            kept.readings(clouds, site, looks[site], together[site]) for site in looks
-        )
+        sites = [kept.readings(clouds, s, looks[s], together[s]) for s in looks]
+        return Probed(looks, clouds.bounded_by, tuple(sites))
 
 
 @dc.dataclass(frozen=True)

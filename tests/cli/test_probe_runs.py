@@ -170,6 +170,21 @@ def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
     assert Interval(*first.sites[0]["dimension"].interval).width > 0
 
 
+def test_networks_on_one_input_have_one_dimension_of_it(here: Path) -> None:
+    """Against initialisation the input is the same, and so is its dimension, which the
+    sites of both networks say something of.
+    """
+    found = call(*COMMAND, "--at-init", "--no-curvature", "--out", "run")
+    assert found.exit_code == 0, found.output
+    networks = saved()["networks"]
+    inputs = [sites[0]["readings"][0] for sites in networks.values()]
+    assert len(inputs) == 2 and inputs[0]["value"] == inputs[1]["value"]
+    assert inputs[0]["alone"] == inputs[1]["alone"] != inputs[0]["value"]
+    for sites in networks.values():
+        top = sites[0]["readings"][0]["value"]
+        assert all(one["readings"][0]["value"] <= 1.02 * top for one in sites)
+
+
 @pytest.mark.slow
 def test_shuffled_labels_of_a_study(here: Path) -> None:
     import dataclasses as dc

@@ -129,16 +129,18 @@ def test_clusters_of_twenty_dimensions(count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("d", [3, 12, 25])
+@pytest.mark.parametrize("d", [3, 12, 20])
 def test_disjoint_subsets_of_one_cloud_agree(d: int) -> None:
     """Their intervals meet, and they scatter no more than twice as much as TwoNN."""
-    whole = ms.manifolds.Sphere(d).sample(2400, ambient=d + 20, noise=0.01, rng=d)
-    points = np.tanh(whole.points * 1.5)
-    dims = [ms.estimate(points[i::4], Auto()) for i in range(4)]
-    assert max(dim.interval.low for dim in dims) < min(dim.interval.high for dim in dims)
-    scatter = np.std([np.log(dim.value) for dim in dims])
-    plain = np.std([np.log(dim.raw) for dim in dims])
-    assert scatter < 2 * plain + 0.01
+    scatter, plain = [], []
+    for draw in range(8):
+        whole = ms.manifolds.Sphere(d).sample(2400, ambient=d + 20, noise=0.01, rng=draw)
+        points = np.tanh(whole.points * 1.5)
+        dims = [ms.estimate(points[i::4], Auto()) for i in range(4)]
+        assert max(dim.interval.low for dim in dims) < min(d.interval.high for d in dims)
+        scatter.append(np.var([np.log(dim.value) for dim in dims]))
+        plain.append(np.var([np.log(dim.raw) for dim in dims]))
+    assert np.mean(scatter) < 4 * np.mean(plain)
 
 
 def test_scaling_and_padding_change_nothing() -> None:
