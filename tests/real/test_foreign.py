@@ -23,10 +23,8 @@ N = 1500
 def test_the_default_holds_the_dimension_that_it_was_not_tuned_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The bars of this check are fixed, and were before the first estimate.
-
-    THE ESTIMATOR OF TODAY MAY FAIL THIS. That is what the test is for: it is mended in the
-    estimator, never here, and neither by tuning on these clouds.
+    """The sites of each network together. The bars of this check are fixed, and what fails
+    is mended in the estimator, never here, and neither by tuning on these clouds.
     """
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     before = set(sys.modules)
@@ -51,4 +49,5 @@ def test_the_default_holds_the_dimension_that_it_was_not_tuned_on(
     found = foreign.totals(rows)
     assert found["d is the truth"] >= 25 and np.isfinite(found["error"])
     bad = "\n".join(foreign.line(row) for row in rows)
-    assert found["covered"] >= 0.85 and found["above"] <= 0.05, f"{found}\n{bad}"
+    assert found["covered"] >= 0.9 and found["above"] <= 0.03, f"{found}\n{bad}"
+    assert found["error"] < 0.06 and found["width"] <= 1.8, f"{found}\n{bad}"
