@@ -25,6 +25,7 @@ from .signature import FEWEST, N_NEIGHBORS, Signature, signature
 from .two_nn import TwoNN
 
 REFERENCE_QUERIES = 2000  # of a reference cloud
+FEW_MORE = 1.25  # times the most points of a reference cloud, which change nothing
 SHARED = 8  # neighbours that make the readings of two queries dependent
 
 
@@ -144,7 +145,7 @@ def _remarks(
     remarks = [note for note in raw.caveats if note.caveat not in drop]
     if not any(note.caveat is Caveat.EVEN_SPACING for note in remarks):
         remarks += evenness(near, raw.interval)  # more ranks than the two of TwoNN
-    if near.n_points > largest:
+    if near.n_points > FEW_MORE * largest:
         remarks.append(Caveat.CALIBRATED_BELOW_SIZE(f"n = {largest:,.0f}"))
     return remarks if is_like else [*remarks, Caveat.UNLIKE_REFERENCES()]
 
