@@ -66,6 +66,11 @@ class Quantity(Result):
 
     name = "quantity"
 
+    @property
+    def meaning(self) -> str:
+        """Of what it is the number, where there is more than one; in words."""
+        return ""
+
     def headline(self) -> str:
         return (
             f"{self.name} {number(self.value)} {self.interval.labelled} "

@@ -63,6 +63,13 @@ class Dimension(Quantity):
     name = "dimension"
 
     @property
+    def meaning(self) -> str:
+        """Which of the two dimensions it is: that of the manifold, or the resolved one."""
+        if self.uncorrected is not None:
+            return "of the manifold"
+        return f"resolved by {self.n_points:,} points"
+
+    @property
     def resolved(self) -> "Dimension":
         """The dimension at the scale of these points: what the nearest neighbours say,
         without a correction, and with the statistical error only.

@@ -52,6 +52,8 @@ class ExponentPrediction(Result):
     kind : "bound", the measured exponent should not lie below; "equality"; or "rate",
         what the best estimator reaches, with label noise.
     unmet : conditions that the equality needs and that were not declared as met.
+    meaning : which dimension it is, that of the manifold or the one that the points
+        resolve; "" for a number.
     """
 
     alpha: float
@@ -64,6 +66,7 @@ class ExponentPrediction(Result):
     statement: str
     source: str
     caveats: tuple[Remark, ...] = ()
+    meaning: str = ""
 
     @property
     def value(self) -> float:
@@ -74,7 +77,8 @@ class ExponentPrediction(Result):
         sign = {"equality": "=", "bound": ">=", "rate": "~"}[self.kind]
         ends = f" {self.interval.labelled}" if self.interval.width > 0 else ""
         d = with_interval(self.dim, self.dim_interval)
-        return f"alpha {sign} {number(self.alpha)}{ends} (law {self.law}, d = {d})"
+        which = f" {self.meaning}" if self.meaning else ""
+        return f"alpha {sign} {number(self.alpha)}{ends} (law {self.law}, d = {d}{which})"
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -179,6 +183,7 @@ def predict_exponent(
         statement=rung.statement,
         source=rung.source,
         caveats=largest.caveats if isinstance(largest, Quantity) else (),
+        meaning=largest.meaning if isinstance(largest, Quantity) else "",
     )
 
 
