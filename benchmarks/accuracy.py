@@ -7,9 +7,9 @@ Every method has one fixed default for all manifolds (`BenchmarkManifolds`, 2,50
 in the same run and on the same points; the rivals, of which some take minutes a cloud, see
 the first seeds only. DADApy pins an old NumPy: `--dadapy PYTHON` runs it with the Python of
 an environment where it is installed. No parameter of ours was tuned on these manifolds:
-`Auto` rests on the clouds of `benchmarks/reference_clouds.py`, which says how they were
-chosen. The mean percentage error, by true dimension, is printed and written to
-accuracy.json, with every estimate.
+`Auto` rests on the clouds of `benchmarks/cloud_families.py`, and was chosen by leaving
+families of these out. The mean percentage error, by true dimension, is printed and written
+to accuracy.json, with every estimate.
 """
 
 import json

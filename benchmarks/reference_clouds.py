@@ -1,6 +1,6 @@
 """Make the reference clouds that calibrate `dimension.Auto`.
 
-    python benchmarks/reference_clouds.py --workers 2       # about an hour and a half
+    python benchmarks/reference_clouds.py --workers 2       # half an hour
 
 Every cloud has a random family (`cloud_families.py`), dimension and number of points. Its
 signature is kept beside its dimension in a table from which `benchmarks/families.py` fits
@@ -87,7 +87,7 @@ def begun() -> tuple[list[dict[str, object]], int]:
 
 
 @click.command()
-@click.option("--count", default=6000, help="Clouds to make.")
+@click.option("--count", default=4958, help="Clouds to make.")
 @click.option("--workers", default=2, help="Processes of one thread each.")
 def main(count: int, workers: int) -> None:
     """Make the reference clouds."""
