@@ -256,8 +256,10 @@ def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dime
 
     Raises
     ------
-    ManifoldScaleError : a size is below four.
+    ManifoldScaleError : there is no size, or one is below four.
     """
+    require(len(sizes) > 0, "`sizes` is empty: give the numbers of examples of the sweep.")
+    require(min(sizes) >= 4, f"`sizes` must be four or more; one is {min(sizes)}.")
     method = TwoNN()
     near = cloud.neighbors(2)
     each = [

@@ -64,6 +64,9 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
 
 def _along(clouds: Mapping[str, Any], methods: Sequence[Method[Any]], rng: Rng) -> Table:
     """Each site of a network by itself, then together."""
+    require(
+        len(clouds) > 0, "`on` is a mapping without a site: there is nothing to estimate."
+    )
     seed = int(generator(rng).integers(2**31))  # the same anchors at all sites
     alone: list[dict[str, Result]] = [{} for _ in methods]
     for site in clouds:

@@ -123,3 +123,18 @@ def test_it_draws_itself() -> None:
     axes = found.plot(plt.figure().gca())
     assert axes.get_xscale() == "log" and axes.get_ylabel() == "dimension"
     plt.close("all")
+
+
+def test_what_the_sizes_of_a_sweep_resolve() -> None:
+    """The mean of 1 / d over the sizes. In a box of nine dimensions it is below nine, as
+    the distance to the nearest of as many examples says, which falls as in 7.5.
+    """
+    points = np.random.default_rng(0).uniform(-1, 1, (6400, 9))
+    sizes = [100, 200, 400, 800, 1600, 3200]
+    found = ms.dimension.resolved_by_sizes(ms.Cloud(points), sizes)
+    each = [ms.estimate(points, AcrossScales(TwoNN(), at_scale=n)).value for n in sizes]
+    assert found.value == pytest.approx(1 / np.mean(1 / np.array(each)))
+    assert 7.5 in found.interval and found.resolved.value == found.value
+    for wrong in ([], [3, 100]):
+        with pytest.raises(ms.ManifoldScaleError, match="`sizes`"):
+            ms.dimension.resolved_by_sizes(ms.Cloud(points), wrong)

@@ -141,6 +141,11 @@ def test_other_methods_take_each_site_alone(network: tuple[nn.Module, np.ndarray
     assert both[0].alone is None and both[1].alone is not None
 
 
+def test_a_mapping_without_sites_is_refused() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match="without a site"):
+        ms.estimate({}, Auto())
+
+
 def test_a_site_without_an_estimate_loses_no_other(
     network: tuple[nn.Module, np.ndarray],
 ) -> None:
