@@ -13,6 +13,7 @@ import concurrent.futures
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,12 +29,13 @@ from cloud_families import (
     sample,
     standard,
 )
-from output import keep, show
+from output import judged, keep, show
 from torch import nn
 
 import manifoldscale as ms
 from manifoldscale.core.random import keyed
 
+Row = dict[str, Any]
 HERE = Path(__file__)
 INPUTS = [name for name in FAMILIES if name not in NETWORKS]
 TOP = 10  # dimensions
@@ -83,7 +85,7 @@ def drawn(net: nn.Module, rng: np.random.Generator) -> nn.Module:
     return net
 
 
-def chain(number: int) -> list[dict[str, object]]:
+def chain(number: int) -> list[Row]:
     """The sites of one network, each alone and all together."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -126,18 +128,11 @@ def chain(number: int) -> list[dict[str, object]]:
     return rows
 
 
-def summary(rows: list[dict[str, object]], key: str) -> dict[str, float]:
-    value, low, high = np.array([row[key] for row in rows], dtype=float).T
-    dim, raw = (np.array([row[k] for row in rows], dtype=float) for k in ("dim", "TwoNN"))
-    return {
-        "sites": len(rows),
-        "error": float(np.mean(np.abs(value / dim - 1))),
-        "TwoNN": float(np.mean(np.abs(raw / dim - 1))),
-        "covered": float(np.mean((low <= dim) & (dim <= high))),
-        "too high": float(np.mean(low > dim)),
-        "too low": float(np.mean(high < dim)),
-        "high / low": float(np.median(high / low)),
-    }
+def summary(rows: list[Row], key: str) -> dict[str, float]:
+    value, low, high = np.array([row[key] for row in rows]).T
+    dim, raw = (np.array([row[k] for row in rows]) for k in ("dim", "TwoNN"))
+    found = judged(dim, value, low, high, raw)
+    return {"sites": len(rows), **found, "too low": float(np.mean(high < dim))}
 
 
 @click.command()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
+from scipy.spatial.distance import cdist
 from torch import nn
 
 import manifoldscale as ms
@@ -548,10 +549,7 @@ def tuning(n: int, d: int, rng: Random) -> Array:
     """A population of neurons, each with a bump where it prefers the stimulus to be."""
     x, count = box(n, d, rng), int(rng.integers(max(40, 3 * d), WIDEST))
     centres = rng.uniform(-1.1, 1.1, (count, d))
-    squared = np.square(x[:, None] - centres).sum(axis=2) if d * n * count < 3e7 else None
-    if squared is None:
-        squared = np.square(x).sum(axis=1)[:, None] + np.square(centres).sum(axis=1)
-        squared -= 2 * x @ centres.T
+    squared = cdist(x, centres, "sqeuclidean")
     width = log_uniform(rng, 0.25, 1.2) * np.sqrt(d)
     return np.exp(-squared / (2 * width**2)) * np.exp(0.3 * rng.standard_normal(count))
 
@@ -709,12 +707,8 @@ def sample(family: str, n: int, d: int, rng: Random) -> Sample:
     fed = sample(base, n, dim, rng) if base else Sample(density(n, d, rng), d, "")
     if family == "noisy":
         return Sample(noisy(fed.points, rng), fed.dim, family, base)
-    points = NETWORKS[family](projected_for(fed.points, family, rng), rng, fed.dim)
-    return Sample(points, fed.dim, family, base)
-
-
-def projected_for(points: Array, family: str, rng: Random) -> Array:
-    return points if family == "convolutional" else projected(points, rng, 120)
+    inputs = fed.points if family == "convolutional" else projected(fed.points, rng, 120)
+    return Sample(NETWORKS[family](inputs, rng, fed.dim), fed.dim, family, base)
 
 
 def noisy(points: Array, rng: Random) -> Array:

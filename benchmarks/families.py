@@ -15,13 +15,14 @@ above, the median of high / low, and the share of clouds that are called unlike 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import click
 import numpy as np
 from cloud_families import FLAT
-from output import keep, show
+from output import judged, keep, show
 from reference_clouds import load
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.cluster import KMeans
@@ -38,6 +39,7 @@ from manifoldscale.dimension.correction import (
 from manifoldscale.dimension.signature import BY_DISTANCE, READINGS
 
 Array = np.ndarray
+Row = dict[str, Any]
 CENTRES = 600
 LENGTH = 5.0
 PRIOR, ERROR_PRIOR = 0.03, 0.03  # variances of the weights, in units of log d squared
@@ -177,7 +179,7 @@ def scale(table: Table, z: Array, used: Array) -> float:
     return float(max(pooled, np.quantile(each, MOST_FAMILIES)))
 
 
-def check(table: Table) -> list[dict[str, object]]:
+def check(table: Table) -> list[Row]:
     """Every family by a model that never saw it."""
     rows = []
     for family in np.unique(table.families):
@@ -211,41 +213,33 @@ def check(table: Table) -> list[dict[str, object]]:
     return rows
 
 
-def summary(rows: list[dict[str, object]], name: str) -> dict[str, object]:
+def summary(rows: list[Row], name: str) -> Row:
     dim, value, low, high, raw, unlike = (
-        np.array([row[key] for row in rows], dtype=float)
+        np.array([row[key] for row in rows])
         for key in ("dim", "value", "low", "high", "raw", "unlike")
     )
-    return {
-        "family": name,
-        "clouds": len(rows),
-        "error": float(np.mean(np.abs(value / dim - 1))),
-        "TwoNN": float(np.mean(np.abs(raw / dim - 1))),
-        "covered": float(np.mean((low <= dim) & (dim <= high))),
-        "too high": float(np.mean(low > dim)),
-        "high / low": float(np.median(high / low)),
-        "unlike": float(np.mean(unlike)),
-    }
+    found = judged(dim, value, low, high, raw)
+    return {"family": name, "clouds": len(rows), **found, "unlike": float(unlike.mean())}
 
 
-def report(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def report(rows: list[Row]) -> list[Row]:
     """A line a family, and over ranges of dimension and size."""
-    names = sorted({str(row["family"]) for row in rows})
+    names = sorted({row["family"] for row in rows})
     lines = [summary([r for r in rows if r["family"] == name], name) for name in names]
     lines.append({"family": "mean over families"} | _mean(lines))
     for first, last in ((1, 6), (7, 15), (16, 40)):
-        own = [r for r in rows if first <= int(str(r["dim"])) <= last]
+        own = [row for row in rows if first <= row["dim"] <= last]
         lines.append(summary(own, f"d {first}-{last}"))
     for least, most in ((500, 1500), (1500, 5000), (5000, 20_000)):
-        own = [r for r in rows if least <= int(str(r["n"])) < most]
+        own = [row for row in rows if least <= row["n"] < most]
         lines.append(summary(own, f"N {least:,}-{most:,}"))
-    flat = [r for r in rows if r["family"] in FLAT and int(str(r["dim"])) <= 6]
+    flat = [row for row in rows if row["family"] in FLAT and row["dim"] <= 6]
     return [*lines, summary(flat, "flat, d <= 6")]
 
 
-def _mean(lines: list[dict[str, object]]) -> dict[str, object]:
+def _mean(lines: list[Row]) -> Row:
     keys = [key for key in lines[0] if key not in ("family", "clouds")]
-    return {key: float(np.mean([float(str(line[key])) for line in lines])) for key in keys}
+    return {key: float(np.mean([line[key] for line in lines])) for key in keys}
 
 
 def ship() -> None:

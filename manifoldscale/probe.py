@@ -11,7 +11,7 @@ from .core.caveat import Caveat, Remark
 from .core.errors import ManifoldScaleError, require
 from .core.interval import Interval, number
 from .core.method import Method
-from .core.random import Rng, generator
+from .core.random import Rng
 from .core.reading import Reading, SiteReadings
 from .core.result import Quantity, Result, Table
 from .curvature.curvature import Curvature
@@ -19,7 +19,7 @@ from .curvature.quadric import Quadric, whole_dim
 from .curvature.status import Status
 from .dimension import Auto, Dimension
 from .geometry.cloud import Cloud
-from .geometry.estimate import estimate, neighbors_for
+from .geometry.estimate import estimate, neighbors_for, site_seed
 from .geometry.neighbors import Neighbors
 from .networks.extract import extract
 from .networks.sites import INPUT
@@ -268,6 +268,7 @@ def probe_clouds(
 
 
 def over_networks(
+    method: Method[Dimension],
     networks: Mapping[str, tuple[Mapping[str, Look], Mapping[str, Sequence[str]]]],
 ) -> dict[str, dict[str, Dimension]]:
     """The dimensions of the sites of several networks, given each other.
@@ -277,6 +278,7 @@ def over_networks(
 
     Parameters
     ----------
+    method : of the dimensions.
     networks : by name, the looks at its sites, and which site bounds which.
     """
     alone: dict[str, Dimension] = {}
@@ -291,7 +293,6 @@ def over_networks(
         for site, higher in bounded_by.items():
             known = [names[network, one] for one in higher if (network, one) in names]
             order[names[network, site]] = known
-    method = next(iter(alone.values())).method if alone else DEFAULT
     together = method.along(alone, order)
     return {
         network: {site: together[names[network, site]] for site in looks}
@@ -302,11 +303,6 @@ def over_networks(
 def _is_one(one: Dimension | None, other: Dimension) -> bool:
     """Whether two estimates are of one cloud."""
     return one is not None and (one.value, one.interval) == (other.value, other.interval)
-
-
-def site_seed(rng: Rng) -> int:
-    """The seed of the anchors, the same at all sites."""
-    return int(generator(rng).integers(2**31))
 
 
 def dimensions(table: Table) -> Iterable[tuple[str, Dimension]]:

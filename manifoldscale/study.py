@@ -309,7 +309,8 @@ def _at_scale(study: Study, clouds: Representations, fit: PowerLaw) -> dict[str,
     sizes = [int(size) for size in fit.losses.x]
     found = {}
     for site in clouds:
-        with contextlib.suppress(ManifoldScaleError):  # the probe's table says why
+        # A dead layer, of which the probe's table says so, has no dimension to compare.
+        with contextlib.suppress(ManifoldScaleError):
             found[site] = resolved_by_sizes(clouds[site], sizes, study.plan.root_seed)
     return found
 

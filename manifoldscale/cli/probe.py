@@ -162,12 +162,10 @@ def _require_an_estimate(found: "Found") -> None:
 
 def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
     """A row a site, and the caveats once each below."""
-    from ..core.reading import BESIDE
+    from ..core.reading import BESIDE, kinds_beside
 
     points = {one["dimension"].more.get("point") for one in sites} - {None, "", "flatten"}
-    beside = [
-        name for name in BESIDE if any(one["dimension"].beside(name) for one in sites)
-    ]
+    beside = kinds_beside(one["dimension"] for one in sites)
     has_curvature = any("kappa_extent" in one for one in sites)
     columns = {
         "site": "left",

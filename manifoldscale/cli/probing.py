@@ -198,11 +198,10 @@ def _with_one_input(probed: Mapping[str, Probed]) -> dict[str, tuple[SiteReading
     """The readings of networks that were shown the same input, whose dimension is one: what
     the sites of each say of it holds for all.
     """
-    from ..probe import beside, over_networks
+    from ..probe import DEFAULT, beside, over_networks
 
-    dims = over_networks(
-        {name: (one.looks, one.bounded_by) for name, one in probed.items()}
-    )
+    looked = {name: (one.looks, one.bounded_by) for name, one in probed.items()}
+    dims = over_networks(DEFAULT, looked)
     networks = {}
     for name, one in probed.items():
         sites = []
@@ -219,8 +218,9 @@ def _probe_one(
     name: str, network: Any, examples: Any, request: Request, talk: bool
 ) -> Probed | None:
     """The readings of one network, a line as each comes; None for a shard."""
+    from ..geometry.estimate import site_seed
     from ..networks.extract import extract
-    from ..probe import Probing, site_seed
+    from ..probe import Probing
 
     place = request.place
     with progress_bar() as progress:
@@ -244,16 +244,20 @@ def _probe_one(
             Probing(curvature=request.curvature),
             site_seed(request.seed),
         )
-        looks = {}
+        looks, keys = {}, {}
         for site in clouds:
-            looks[site] = kept.look(clouds, site)
+            keys[site] = kept.key(clouds, site)
+            looks[site] = kept.look(clouds, site, keys[site])
             progress.advance(bar)
             if talk and err.is_terminal:
                 dim = looks[site].dimension
                 told = with_interval(dim.value, dim.interval)
                 progress.console.print(f"  {site}: {told}")
         together = kept.probing.together(looks, clouds.bounded_by)
-        sites = [kept.readings(clouds, s, looks[s], together[s]) for s in looks]
+        sites = [
+            kept.readings(clouds, site, look, together[site], keys[site])
+            for site, look in looks.items()
+        ]
         return Probed(looks, clouds.bounded_by, tuple(sites))
 
 
@@ -270,12 +274,11 @@ class Kept:
     probing: Any
     seed: int
 
-    def look(self, clouds: Any, site: str) -> Any:
+    def look(self, clouds: Any, site: str, key: Mapping[str, Any]) -> Any:
         """The dimension of a site: of the file where it counts, else made and written."""
         from ..dimension import Dimension
         from ..probe import Look
 
-        key = self.key(clouds, site)
         found = self.read(site, key)
         if found is not None:
             with contextlib.suppress(ValueError, KeyError, TypeError, ManifoldScaleError):
@@ -287,13 +290,15 @@ class Kept:
         near = look.near and dc.replace(look.near, cloud=None)
         return dc.replace(look, near=near)
 
-    def readings(self, clouds: Any, site: str, look: Any, dim: Any) -> SiteReadings:
+    def readings(
+        self, clouds: Any, site: str, look: Any, dim: Any, key: Mapping[str, Any]
+    ) -> SiteReadings:
         """All that is measured at a site, at its dimension given the other sites."""
         policy = clouds.policies.get(site)
         if not self.probing.curvature:
             geometry = self.probing.bend(clouds, site, dim, self.seed)
             return _pointed(SiteReadings(site, look.features, geometry.readings()), policy)
-        key = {**self.key(clouds, site), "at": plain([dim.value, *dim.interval])}
+        key = {**key, "at": plain([dim.value, *dim.interval])}
         found = self.read(f"{site}.curvature", key)
         if found is not None:
             with contextlib.suppress(ValueError, KeyError, TypeError, ManifoldScaleError):
@@ -305,6 +310,7 @@ class Kept:
         return made
 
     def key(self, clouds: Any, site: str) -> dict[str, Any]:
+        """What a file must be of to count; the whole representation is read for it."""
         from .. import __version__
         from ..networks import fingerprint
 

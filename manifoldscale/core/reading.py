@@ -4,7 +4,7 @@ plain values that come back from JSON as they were.
 
 import dataclasses as dc
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 from typing import Any
 
@@ -71,7 +71,7 @@ class Reading:
             return None
         low, high = (self.more.get(f"{name}_{end}") for end in ("low", "high"))
         ends = Interval(
-            -math.inf if low is None else low, math.inf if high is None else high
+            _number(low, -math.inf), _number(high, math.inf), self.interval.level
         )
         return dc.replace(self, value=float(value), interval=ends, caveats=(), more={})
 
@@ -113,15 +113,10 @@ class Reading:
         }
         try:
             value = _number(stored["value"], math.nan)
-            ends = stored["interval"]
             return cls(
                 name=str(stored["name"]),
                 value=value,
-                interval=Interval(
-                    _number(ends["low"], -math.inf),
-                    _number(ends["high"], math.inf),
-                    float(ends["level"]),
-                ),
+                interval=stored_ends(value, stored["interval"]),
                 method=str(stored["method_text"]),
                 n_points=int(stored["n_points"]),
                 settings=dict(stored["method"]),
@@ -130,6 +125,12 @@ class Reading:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ManifoldScaleError(f"A quantity is damaged: {error!r}.") from error
+
+
+def kinds_beside(found: Iterable[Reading]) -> list[str]:
+    """What is kept beside any of these, in the order of `BESIDE`."""
+    names = {name for one in found for name in BESIDE if one.beside(name)}
+    return [name for name in BESIDE if name in names]
 
 
 @dc.dataclass(frozen=True)
@@ -226,6 +227,16 @@ def _stretched(one: Reading, level: float) -> tuple[float, float]:
 
 def _quantile(level: float) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def stored_ends(value: float, stored: Mapping[str, Any]) -> Interval:
+    """The interval of a value, of what `plain` made of it: JSON has one null for an end
+    that is open and one that nobody knows.
+    """
+    low, high = (_number(stored[end], math.nan) for end in ("low", "high"))
+    return Interval(
+        _end(value, low, -math.inf), _end(value, high, math.inf), float(stored["level"])
+    )
 
 
 def _number(stored: Any, where_null: float) -> float:

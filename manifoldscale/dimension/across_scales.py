@@ -261,7 +261,7 @@ def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dime
     require(len(sizes) > 0, "`sizes` is empty: give the numbers of examples of the sweep.")
     require(min(sizes) >= 4, f"`sizes` must be four or more; one is {min(sizes)}.")
     method = TwoNN()
-    near = cloud.neighbors(2)
+    near = cloud.neighbors(2, anchors=1)  # for its distinct rows alone
     each = [
         pooled_over_parts(method, near, min(size, near.n_points), seed) for size in sizes
     ]

@@ -17,7 +17,7 @@ from ..geometry.neighbors import Neighbors
 from .belief import Belief
 from .calibrated import Calibrated
 from .chain import along_network
-from .correction import load_correction
+from .correction import Correction, load_correction
 from .dimension import TOP, Dimension, capped
 from .evenness import evenness, is_plainly_even
 from .exponential import shared_variance
@@ -87,7 +87,7 @@ class Auto(Method[Dimension]):
             found = signature(near)
             model = load_correction(near.cloud is not None)
             if near.n_points >= model.sizes[0] and np.isfinite(found.values).all():
-                return _corrected(self, near, raw, found)
+                return _corrected(self, near, raw, found, model)
         return self._for_size_only(near, raw)
 
     def along(
@@ -110,9 +110,8 @@ class Auto(Method[Dimension]):
 
 
 def _corrected(
-    method: Auto, near: Neighbors, raw: Dimension, found: Signature
+    method: Auto, near: Neighbors, raw: Dimension, found: Signature, model: Correction
 ) -> Dimension:
-    model = load_correction(near.cloud is not None)
     belief, is_like = model(found.values, near.n_points)
     gradient = model.gradient(found.values, near.n_points)
     statistical = _statistical_error(near, found.influence @ gradient)

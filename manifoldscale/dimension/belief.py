@@ -13,6 +13,11 @@ FREEDOM = 4.0  # of the Student tails: errors between families of clouds are hea
 NARROWEST, WIDEST = 0.005, 1.0
 
 
+def reach(level: float = 0.95) -> float:
+    """How many scales an interval of this level reaches to either side."""
+    return float(stats.t.ppf((1 + level) / 2, FREEDOM))
+
+
 @dc.dataclass(frozen=True)
 class Belief:
     """Student's t about log d, with a scale of its own on either side; half of it on each.
@@ -33,18 +38,18 @@ class Belief:
         that is open is far; one that `top`, the number of features, has closed says
         nothing of the error above, which is then that below.
         """
-        reach = float(stats.t.ppf((1 + interval.level) / 2, FREEDOM))
+        scales = reach(interval.level)
         low, high = interval
-        below = math.log(value / low) / reach if low > 0 else WIDEST
-        above = math.log(high / value) / reach if math.isfinite(high) else WIDEST
+        below = math.log(value / low) / scales if low > 0 else WIDEST
+        above = math.log(high / value) / scales if math.isfinite(high) else WIDEST
         if high >= top:
             above = max(above, below)
         return cls(math.log(value), max(below, NARROWEST), max(above, NARROWEST))
 
     def interval(self, level: float = 0.95) -> Interval:
         """Where the dimension lies, as much of it below as above."""
-        reach = float(stats.t.ppf((1 + level) / 2, FREEDOM))
-        low, high = self.log_dim - reach * self.below, self.log_dim + reach * self.above
+        scales = reach(level)
+        low, high = self.log_dim - scales * self.below, self.log_dim + scales * self.above
         return Interval(float(np.exp(low)), float(np.exp(high)), level)
 
     def log_density(

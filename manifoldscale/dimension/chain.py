@@ -102,7 +102,7 @@ def along_network(
 def _given_others(
     alone: Mapping[str, Dimension],
     site: str,
-    posterior: "Posterior",
+    posterior: Posterior,
     above: Mapping[str, str],
 ) -> Dimension:
     own = alone[site]
@@ -183,13 +183,10 @@ def _tree(
 ) -> dict[str, Posterior]:
     """Messages to the root and back, for each value of the common error at once."""
     shift = COMMON * NODES[:, None]
-    own = {
-        site: _scaled(belief.log_density(GRID, shift, LEFT))
-        for site, belief in beliefs.items()
-    }
     log_total = np.zeros(len(NODES))
-    inward = {site: density for site, (density, _) in own.items()}
-    for _, log_size in own.values():
+    inward = {}
+    for site, belief in beliefs.items():
+        inward[site], log_size = _scaled(belief.log_density(GRID, shift, LEFT))
         log_total += log_size
     sent: dict[str, Floats] = {}
     for site in reversed(list(beliefs)):

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from ..core.arrays import Floats
-from .belief import FREEDOM, Belief
+from .belief import Belief, reach
 from .signature import BY_POSITION, RANKS, READINGS
 
 FILE = Path(__file__).with_name("correction.npz")
@@ -34,9 +34,7 @@ LONGEST = 3.5  # units of spread, beyond which a reading is drawn in
 LINEAR, CONSTANT = 0.1, 10.0  # prior weights beside the smooth part
 LEAST, MOST = 0.01, 1.5  # of the errors of log d
 FEW_AND_MANY = (5.0, 9.0)  # dimensions between which the scale of the errors changes
-REACH = 2.7764451051977987  # Student's t with FREEDOM = 4 at 97.5 %
 UNKNOWN = 2.0  # how far the dimension of a cloud of an unknown kind may lie off
-assert FREEDOM == 4.0
 
 
 def coordinates(names: tuple[str, ...], readings: Floats, sizes: Floats) -> Floats:
@@ -140,8 +138,8 @@ class Correction:
         """The belief about the dimension of a cloud with readings (F,), and whether the
         cloud is like any of those that the model knows.
         """
-        middle, reach, distance = self.predict(readings[None], np.array([n_points]))
-        below, above = (float(side[0]) / REACH for side in reach)
+        middle, ends, distance = self.predict(readings[None], np.array([n_points]))
+        below, above = (float(end[0]) / reach() for end in ends)
         return Belief(float(middle[0]), below, above), bool(distance[0] <= self.usual)
 
     def predict(self, readings: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
@@ -149,11 +147,11 @@ class Correction:
         and the distance to the nearest centre (clouds,). A cloud that is unlike all
         reference clouds has an interval that reaches a factor of `UNKNOWN` at least.
         """
-        at = coordinates(self.names, readings, np.clip(sizes, *self.sizes))
+        at = self._coordinates(readings, sizes)
         functions = self.basis(at)
         distance = self.basis.distance(at)
         least = np.where(distance > self.usual, np.log(UNKNOWN), 0.0)
-        reach = np.stack(
+        ends = np.stack(
             [
                 np.maximum(
                     between(wider, readings[:, 0]) * error(functions @ weights), least
@@ -161,16 +159,21 @@ class Correction:
                 for wider, weights in zip(self.wider, (self.below, self.above), strict=True)
             ]
         )
-        correction = functions @ self.weights
-        correction -= self.lower * np.square(error(functions @ self.size))
-        return readings[:, 0] + correction, reach, distance
+        return readings[:, 0] + self._correction(functions), ends, distance
+
+    def _coordinates(self, readings: Floats, sizes: Floats) -> Floats:
+        return coordinates(self.names, readings, np.clip(sizes, *self.sizes))
+
+    def _correction(self, functions: Floats) -> Floats:
+        mean, size = functions @ self.weights, error(functions @ self.size)
+        return np.asarray(mean - self.lower * np.square(size))
 
     def gradient(self, readings: Floats, n_points: float) -> Floats:
         """(F,) the change of log d with each reading, by central differences."""
         step = 1e-4
         moved = readings + step * np.vstack([np.eye(len(readings)), -np.eye(len(readings))])
-        middle, _, _ = self.predict(moved, np.full(len(moved), float(n_points)))
-        up, down = np.split(middle, 2)
+        at = self._coordinates(moved, np.full(len(moved), float(n_points)))
+        up, down = np.split(moved[:, 0] + self._correction(self.basis(at)), 2)
         return np.asarray((up - down) / (2 * step))
 
 

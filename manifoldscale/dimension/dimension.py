@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval, number
-from ..core.reading import Reading
+from ..core.reading import stored_ends
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
 from . import near_copies
@@ -91,18 +91,18 @@ class Dimension(Quantity):
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any], method: Any) -> "Dimension":
         """What `core.serialize.plain` made of a dimension by this method."""
-        known = {field.name for field in dc.fields(cls)}
-        values = {name: value for name, value in stored.items() if name in known}
-        reading = Reading.from_dict(
-            {"name": cls.name, "method_text": "", **values, "method": {}, "caveats": []}
-        )
-        for name, value in values.items():
-            if value is None and name not in ("uncorrected", "alone"):
-                values[name] = math.inf if name == "top" else math.nan
-        for name in ("uncorrected", "alone"):
-            if values.get(name) is not None:
-                values[name] = cls.from_dict(values[name], method)
-        values |= {"value": reading.value, "interval": reading.interval, "method": method}
+        nested = ("uncorrected", "alone")
+        absent = {"top": math.inf, **dict.fromkeys(nested)}
+        values: dict[str, Any] = {}
+        for field in dc.fields(cls):
+            value = stored[field.name]
+            values[field.name] = (
+                absent.get(field.name, math.nan) if value is None else value
+            )
+            if value is not None and field.name in nested:
+                values[field.name] = cls.from_dict(value, method)
+        values["method"] = method
+        values["interval"] = stored_ends(values["value"], stored["interval"])
         values["caveats"] = tuple(
             Remark(Caveat[note["caveat"].upper()], note["detail"])
             for note in stored["caveats"]

@@ -67,7 +67,7 @@ def _along(clouds: Mapping[str, Any], methods: Sequence[Method[Any]], rng: Rng) 
     require(
         len(clouds) > 0, "`on` is a mapping without a site: there is nothing to estimate."
     )
-    seed = int(generator(rng).integers(2**31))  # the same anchors at all sites
+    seed = site_seed(rng)
     alone: list[dict[str, Result]] = [{} for _ in methods]
     for site in clouds:
         for place, result in enumerate(_at_site(clouds, site, methods, seed)):
@@ -80,6 +80,11 @@ def _along(clouds: Mapping[str, Any], methods: Sequence[Method[Any]], rng: Rng) 
         tuple(found[place][site] for site, place in rows),
         tuple({"site": site, **several[place]} for site, place in rows),
     )
+
+
+def site_seed(rng: Rng) -> int:
+    """The seed of the anchors, the same at all sites."""
+    return int(generator(rng).integers(2**31))
 
 
 def _at_site(

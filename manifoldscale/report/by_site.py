@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.interval import number
-from ..core.reading import BESIDE, Reading, SiteReadings
+from ..core.reading import BESIDE, Reading, SiteReadings, kinds_beside
 from .figures import figure_quantities
 from .parts import Figure, Figures, How, Row, Slider, Step, Table
 from .plots import along, alternative_text, by_site
@@ -117,12 +117,15 @@ def _tables(
     for network in networks:
         quantities = quantities_of([network])
         columns: list[tuple[str, bool]] = [("site", False), ("features", True)]
+        beside = {}
         for quantity in quantities:
+            found = (one[quantity] for one in network.sites if quantity in one)
+            beside[quantity] = kinds_beside(found)
             columns += [(axis_label(quantity), True), ("interval", False)]
-            columns += [(BESIDE[name], False) for name in beside(network, quantity)]
+            columns += [(BESIDE[name], False) for name in beside[quantity]]
         columns += [(heading, True) for heading in extra]
         rows = [
-            _row(one, network, quantities, provenance, extra, one.site == headline)
+            _row(one, beside, provenance, extra, one.site == headline)
             for one in network.sites
         ]
         caption = (
@@ -134,27 +137,20 @@ def _tables(
 
 def _row(
     one: SiteReadings,
-    network: Network,
-    quantities: Sequence[str],
+    beside: Mapping[str, Sequence[str]],
     provenance: Sequence[tuple[str, str]],
     extra: Extra,
     is_headline: bool,
 ) -> Row:
     cells = [one.site, "" if one.features is None else f"{one.features:,}"]
-    for quantity in quantities:
+    for quantity, kinds in beside.items():
         cells += estimate(one[quantity]) if quantity in one else ["", ""]
-        for name in beside(network, quantity):
+        for name in kinds:
             other = one[quantity].beside(name) if quantity in one else None
             cells.append("" if other is None else str(other))
     cells += [cell(one.site) for cell in extra.values()]
     made = [how(reading, provenance) for reading in one.readings]
     return Row(cells, made, one.caveats, is_headline)
-
-
-def beside(network: Network, quantity: str) -> list[str]:
-    """What is kept beside the readings of a quantity at some site."""
-    found = [one[quantity] for one in network.sites if quantity in one]
-    return [name for name in BESIDE if any(one.beside(name) for one in found)]
 
 
 def estimate(reading: Reading) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..core.reading import BESIDE
+from ..core.arrays import Floats
+from ..core.reading import BESIDE, Reading
 from ..core.style import (
     BLUE,
     COLORS,
@@ -131,13 +132,8 @@ def draw_by_site(
     for place, network in enumerate(networks):
         found = network.along(sites, quantity)
         x = np.arange(len(sites)) + 0.12 * (place - (len(networks) - 1) / 2)
-        # NaN where there is no value, so that no line goes over it.
-        values = np.array([math.nan if r is None else r.value for r in found])
-        ends = np.array(
-            [(math.nan,) * 2 if r is None else tuple(r.interval) for r in found]
-        )
+        values, bars = _with_bars(found)
         style: Any = {"color": COLORS[place % len(COLORS)], "lw": 1, "capsize": 2}
-        bars = errors(values, *ends.reshape(-1, 2).T)
         ax.errorbar(x, values, bars, fmt="o-", label=plain_text(network.name), **style)
     beside = _draw_beside(networks[0], sites, quantity, ax) if len(networks) == 1 else 0
     if known is not None:
@@ -157,17 +153,22 @@ def draw_by_site(
         ax.legend(loc="upper left")
 
 
+def _with_bars(found: Sequence[Reading | None]) -> tuple[Floats, Floats]:
+    """Values and error bars; NaN where there is none, so that no line goes over it."""
+    values = np.array([math.nan if r is None else r.value for r in found])
+    ends = np.array([(math.nan,) * 2 if r is None else tuple(r.interval) for r in found])
+    return values, errors(values, *ends.reshape(-1, 2).T)
+
+
 def _draw_beside(network: Network, sites: Sequence[str], quantity: str, ax: Axes) -> int:
     """Lightly, what is kept beside each value; how many kinds there are."""
     kinds = 0
     for name, words in BESIDE.items():
         found = network.beside(sites, quantity, name)
-        known = [(place, one) for place, one in enumerate(found) if one is not None]
-        if known:
+        if any(found):
             kinds += 1
-            x = [place + 0.14 * kinds for place, _ in known]
-            values = np.array([one.value for _, one in known])
-            bars = errors(values, *np.array([tuple(one.interval) for _, one in known]).T)
+            x = np.arange(len(sites)) + 0.14 * kinds
+            values, bars = _with_bars(found)
             style: Any = {"color": COLORS[kinds], "alpha": 0.45, "ms": 3, "lw": 0.8}
             ax.errorbar(x, values, bars, fmt="s", label=words, **style)
     return kinds
