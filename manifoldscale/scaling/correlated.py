@@ -1,0 +1,217 @@
+"""Intervals where errors of neighbouring sizes go together, as along one training run.
+
+Errors relative to the curve are taken for an autoregression of first order in the order of
+sizes, e_i = r e_(i-1) + sqrt(1 - r^2) u_i. What is likely of alpha then is
+
+    l(alpha) = log sum_r exp[-(f / 2) log C(alpha, r) + log(1 - r^2) / 2 - log|X'X| / 2],
+
+C the sum of squares of the whitened residuals, floor and amplitude projected out, X the
+whitened directions in which the curve can move at the estimate (as of restricted maximum
+likelihood), f = n - 3. The region is where l has fallen by no more than
+
+    (nu / 2) log(1 + F(level; 1, nu) / nu),   nu = f E[(1 - r) / (1 + r)],
+
+which at r = 0 is that of independent errors. To sum over r and not to take the best one
+matters: a few sizes hardly tell it. Coverage is tested at r = 0, 0.5 and 0.9.
+"""
+
+import dataclasses as dc
+import math
+
+import numpy as np
+from scipy import special, stats
+
+from ..core.arrays import Floats
+from ..core.interval import Interval
+from ..core.random import keyed
+from .many import geometric_mean
+from .projection import ALPHA_MAX, ALPHA_MIN
+
+CORRELATIONS = np.array([0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985])
+COARSE, FINE, ROUNDS = 250, 120, 3  # exponents of a grid, and how often it is narrowed
+FLOORS = 80
+SHUFFLES = 999
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Series:
+    """Losses in the order of sizes: (n,) each; `deviation` is what an error is relative to,
+    the fitted loss say. `floor` where it is known.
+    """
+
+    x: Floats
+    y: Floats
+    deviation: Floats
+    floor: float | None
+
+    @property
+    def freedom(self) -> int:
+        return len(self.x) - (3 if self.floor is None else 2)
+
+    def powers(self, alpha: Floats) -> Floats:
+        return np.asarray((self.x / geometric_mean(self.x)) ** -alpha[:, None])
+
+    def tangent(self, alpha: float) -> Floats:
+        """(unknowns, n) directions in which the curve can move."""
+        power = self.powers(np.array([alpha]))[0]
+        columns = [power, power * np.log(self.x / geometric_mean(self.x))]
+        if self.floor is None:
+            columns.append(np.ones(len(power)))
+        return np.array(columns) / self.deviation
+
+    def whitened(self, columns: Floats, r: float) -> Floats:
+        """Columns (..., n), relative to `deviation` already."""
+        found = columns.copy()
+        found[..., 1:] -= r * columns[..., :-1]
+        found[..., 0] *= math.sqrt(1 - r * r)
+        return found
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Correlated:
+    """What is known under errors that may go together.
+
+    alpha, floor, amplitude : at the likeliest exponent; amplitude in units of the loss at
+        the geometric mean of the sizes.
+    interval, floor_interval : of alpha and of the floor.
+    correlation : its mean over what is likely.
+    """
+
+    alpha: float
+    floor: float
+    amplitude: float
+    interval: Interval
+    floor_interval: Interval
+    correlation: float
+
+    @property
+    def share(self) -> float:
+        """Of the sizes that count as independent ones: (1 - r) / (1 + r)."""
+        return (1 - self.correlation) / (1 + self.correlation)
+
+
+def correlated(series: Series, alpha: float, level: float) -> Correlated:
+    """The estimate and its region; `alpha` : that of independent errors."""
+    penalty = _penalty(series, alpha)
+    grid = np.geomspace(ALPHA_MIN, ALPHA_MAX, COARSE)
+    for left in reversed(range(ROUNDS)):
+        logs = penalty[:, None] - series.freedom / 2 * np.log(_costs(series, grid))
+        likely = special.logsumexp(logs, axis=0)
+        weights = np.exp(logs - logs.max()).sum(1)
+        weights /= weights.sum()
+        fall = _fall(series.freedom, weights, level)
+        inside = np.flatnonzero(likely >= likely.max() - fall)
+        first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(grid) - 1)
+        if left:
+            grid = np.geomspace(grid[first], grid[last], FINE)
+    low = 0.0 if inside[0] == 0 and grid[0] <= ALPHA_MIN * 1.001 else grid[inside[0]]
+    open_end = inside[-1] == len(grid) - 1 and grid[-1] >= ALPHA_MAX / 1.001
+    high = math.inf if open_end else grid[inside[-1]]
+    best, r = float(grid[likely.argmax()]), float(weights @ CORRELATIONS)
+    floor, amplitude = _linear(series, best, r)
+    floors = _floors(series, penalty, grid, floor, fall, level)
+    return Correlated(best, floor, amplitude, Interval(low, high, level), floors, r)
+
+
+def _fall(freedom: int, weights: Floats, level: float) -> float:
+    nu = max(freedom * float(weights @ ((1 - CORRELATIONS) / (1 + CORRELATIONS))), 1.0)
+    return nu / 2 * math.log1p(float(stats.f.ppf(level, 1, nu)) / nu)
+
+
+def _penalty(series: Series, alpha: float) -> Floats:
+    """(correlations,) log(1 - r^2) / 2 - log|X'X| / 2."""
+    tangent, found = series.tangent(alpha), []
+    for r in CORRELATIONS:
+        x = series.whitened(tangent, r)
+        found.append((math.log(1 - r * r) - np.linalg.slogdet(x @ x.T)[1]) / 2)
+    return np.array(found)
+
+
+def _costs(series: Series, alpha: Floats, floor: float | None = None) -> Floats:
+    """(correlations, alphas) sums of squares; floor : a value that is tried."""
+    known = series.floor if floor is None else floor
+    return np.array([_project(series, alpha, r, known)[0] for r in CORRELATIONS])
+
+
+def _project(
+    series: Series, alpha: Floats, r: float, floor: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """Least squares of whitened losses, E and A not negative: costs, E and A."""
+    v = series.whitened(series.powers(alpha) / series.deviation, r)
+    u = series.whitened(1 / series.deviation, r)
+    b = series.whitened((series.y - (floor or 0.0)) / series.deviation, r)
+    vv, vb, bb = (v * v).sum(1), v @ b, float(b @ b)
+    alone = np.maximum(vb / vv, 0)
+    without = bb - alone * (2 * vb - alone * vv)
+    tiny = bb * 1e-14
+    if floor is not None:
+        return np.maximum(without, tiny), np.full(len(alpha), floor), alone
+    uu, uv, ub = float(u @ u), v @ u, float(u @ b)
+    area = np.maximum(vv * uu - uv**2, np.finfo(float).tiny)
+    A, E = (uu * vb - uv * ub) / area, (vv * ub - uv * vb) / area
+    cost = np.where(E >= 0, bb - A * vb - E * ub, without)
+    cost = np.where(A >= 0, cost, bb - ub**2 / uu)
+    A, E = np.where(E >= 0, A, alone), np.where(A >= 0, np.maximum(E, 0), ub / uu)
+    return np.maximum(cost, tiny), E, np.maximum(A, 0)
+
+
+def _linear(series: Series, alpha: float, r: float) -> tuple[float, float]:
+    _, floor, amplitude = _project(series, np.array([alpha]), r, series.floor)
+    return float(floor[0]), float(amplitude[0])
+
+
+def _floors(
+    series: Series, penalty: Floats, grid: Floats, best: float, fall: float, level: float
+) -> Interval:
+    """Where the likelihood of the floor, at its best exponent, stays as high."""
+    if series.floor is not None:
+        return Interval(best, best, level)
+    wide = np.geomspace(ALPHA_MIN, ALPHA_MAX, FINE)
+    alphas = np.sort(np.append(grid[::4], wide))
+    values = np.append(np.linspace(0, float(series.y.min()), FLOORS), best)
+    likely = np.array([_likely_floor(series, penalty, alphas, e) for e in values])
+    inside = values[likely >= likely.max() - fall]
+    return Interval(min(inside.min(), best), max(inside.max(), best), level)
+
+
+def _likely_floor(series: Series, penalty: Floats, alphas: Floats, floor: float) -> float:
+    logs = -series.freedom / 2 * np.log(_costs(series, alphas, floor).min(axis=1))
+    return float(special.logsumexp(logs + penalty))
+
+
+def serial_p(series: Series, residual: Floats, alpha: float) -> float:
+    """p-value of the correlation of neighbouring residuals, r_1 = sum e_i e_(i+1) / sum
+    e_i^2, against that of independent normal errors fitted by the same curve.
+    """
+    basis, _ = np.linalg.qr(series.tangent(alpha).T)
+    drawn = keyed(0, "serial correlation").standard_normal((SHUFFLES, len(residual)))
+    drawn -= drawn @ basis @ basis.T
+
+    def lag(e: Floats) -> Floats:
+        return np.asarray((e[..., 1:] * e[..., :-1]).sum(-1) / (e * e).sum(-1))
+
+    above = int((lag(drawn) >= lag(residual)).sum())
+    return (1 + above) / (1 + SHUFFLES)
+
+
+def bend_p(series: Series, alpha: float, r: float) -> float:
+    """p-value of no further bend: of an F test of the terms A x^-alpha log^2 x and log^3 x
+    beside the law, with errors of correlation r.
+    """
+    tangent = series.tangent(alpha)
+    log = np.log(series.x / geometric_mean(series.x))
+    bends = tangent[0] * np.array([log**2, log**3])
+    of_all = series.whitened(np.vstack([tangent, bends]), r).T
+    shift = series.y - (series.floor or 0.0)
+    target = series.whitened(shift / series.deviation, r)
+
+    def left(columns: Floats) -> float:
+        found = np.linalg.lstsq(columns, target, rcond=None)[0]
+        return float(((target - columns @ found) ** 2).sum())
+
+    freedom = len(target) - of_all.shape[1]
+    if freedom < 2:
+        return math.nan
+    without, with_bends = left(of_all[:, : len(tangent)]), left(of_all)
+    noise = max(with_bends / freedom, 1e-24 * float((target**2).mean()))
+    return float(stats.f.sf((without - with_bends) / len(bends) / noise, len(bends), freedom))
