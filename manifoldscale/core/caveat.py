@@ -274,6 +274,11 @@ class Caveat(enum.Enum):
         "a network counts once, whatever the number of its rows: say which row of each is "
         "meant, `row`, or give every network a seed of its own"
     )
+    TRAJECTORIES = (
+        "the losses are steps of a few training runs, whose neighbours go together: a "
+        "trajectory is one run, and an interval that takes its steps as independent is too "
+        "narrow"
+    )
     OTHER_COLUMNS = (
         "a column that is not read may be the size that is meant: name the right one, "
         "`size_column`"

@@ -1,0 +1,202 @@
+"""Tables in other layouts as one row a run: a column a run, a column a size, lists."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import ManifoldScaleError, nearest, require
+from .names import meaning
+from .tables import Row, as_number, is_number_or_none
+
+RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
+ANCHORS = 4  # columns whose names are numbers, from which they are sizes
+FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
+LOSS_FIELDS = ("loss", "train_loss", "loss_stderr")
+ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
+
+
+def long_rows(
+    rows: list[Row], choice: str | None, loss_column: str | None
+) -> tuple[list[Row], str]:
+    """The rows with one run, or one step of it, each; and what was done, in words.
+
+    Parameters
+    ----------
+    rows : as `read_rows` gives them.
+    choice, loss_column : those of `LearningCurve.from_frame`: of what lists of losses are,
+        and which column these are in.
+
+    Raises
+    ------
+    ManifoldScaleError : lists that may be repeats or the history of a run, and no choice.
+    """
+    for layout in (_of_wandb, _of_anchors):
+        found = layout(rows)
+        if found is not None:
+            return found
+    return _of_lists(rows, choice, loss_column)
+
+
+def _of_wandb(rows: list[Row]) -> tuple[list[Row], str] | None:
+    """An export of a chart of Weights & Biases: "run - val/loss", with its least and
+    largest value within a bin or group beside it.
+    """
+    found = {name: RUN.fullmatch(name) for name in rows[0]}
+    ends = {name for name, match in found.items() if match and match["end"]}
+    if not ends:
+        return None
+    columns = {name: match for name, match in found.items() if match and not match["end"]}
+    shared = [name for name, match in found.items() if match is None]
+    runs = dict.fromkeys(match["run"] for match in columns.values())
+    long = []
+    for row in rows:
+        for run in runs:
+            own = {m["what"]: row[name] for name, m in columns.items() if m["run"] == run}
+            if any(value is not None for value in own.values()):
+                long.append({name: row[name] for name in shared} | {"run": run} | own)
+    require(bool(long), "The export of a chart holds no values.")
+    ranges = any(row[end] not in (None, row.get(end[:-5])) for row in rows for end in ends)
+    said = f"a column a run, {len(runs):,} runs; __MIN and __MAX were left out"
+    return _aligned(long), said + (", which differ: each is a mean" if ranges else "")
+
+
+def _of_anchors(rows: list[Row]) -> tuple[list[Row], str] | None:
+    """A column a training set size, as learning-curve data bases (LCDB) have it."""
+    sizes = [name for name in rows[0] if re.fullmatch(r"\d+(\.0)?", str(name))]
+    if len(sizes) < ANCHORS or {"anchor", "value"} & set(rows[0]):
+        return None
+    rest = [name for name in rows[0] if name not in sizes]
+    long = [
+        {name: row[name] for name in rest}
+        | {"anchor": int(float(size)), "value": row[size]}
+        for row in rows
+        for size in sizes
+        if row[size] is not None
+    ]
+    return long, f"{len(sizes)} columns {sizes[0]!r} to {sizes[-1]!r} are sizes (anchor)"
+
+
+def _of_lists(
+    rows: list[Row], choice: str | None, loss_column: str | None
+) -> tuple[list[Row], str]:
+    """Losses that are lists of numbers: repeats, or steps where these are asked for; with
+    lists beside them that go along.
+    """
+    listing = [name for name in rows[0] if any(_is_list(row[name]) for row in rows)]
+    losses = [n for n in listing if n == loss_column or meaning(n) in LOSS_FIELDS]
+    if not losses:
+        return rows, ""
+    names = [name for name in listing if name in losses or _go_along(rows, losses[0], name)]
+    listed = ", ".join(map(repr, names))
+    steps = choice not in (None, "all")
+    if choice is None and all(_falls(row[losses[0]]) for row in rows):
+        raise ManifoldScaleError(
+            f"Column {listed} holds lists that fall: row='trajectory' or 'last' (--row) "
+            "takes each for the history of a run, row='all' for repeats."
+        )
+    long = []
+    for row in rows:
+        cells = {name: _as_list(row[name]) for name in names}
+        lengths = {len(cell) for cell in cells.values()}
+        require(
+            len(lengths) == 1,
+            f"Lists of one row must be of one length; {listed} have {sorted(lengths)}.",
+        )
+        for i in range(lengths.pop()):
+            own = {name: cell[i] for name, cell in cells.items()}
+            long.append({**row, **own, ("step" if steps else "repeat"): i + 1})
+    each = "steps of a run" if steps else "repeats, a run each"
+    return long, f"lists in {listed} are {each}"
+
+
+def _go_along(rows: list[Row], name: str, other: str) -> bool:
+    return all(len(_as_list(row[name])) == len(_as_list(row[other])) for row in rows)
+
+
+def _is_list(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | np.ndarray)
+
+
+def _as_list(cell: Any) -> list[Any]:
+    return list(cell) if _is_list(cell) else [cell]
+
+
+def _falls(cell: Any) -> bool:
+    """Whether a list of numbers goes down, as losses do in training."""
+    values = np.array([as_number(value) for value in _as_list(cell)], dtype=float)
+    if len(values) < 3 or not np.ptp(values) > 0:
+        return False
+    return bool(np.corrcoef(np.arange(len(values)), values)[0, 1] < FALLS)
+
+
+def _aligned(rows: list[Row]) -> list[Row]:
+    """All with the same columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def with_error(rows: list[Row], loss_column: str | None) -> list[Row]:
+    """With the column "1 - accuracy", where that is what the caller calls the loss.
+
+    Raises
+    ------
+    ManifoldScaleError : values that are no accuracies between 0 and 1.
+    """
+    said = ONE_LESS.fullmatch(loss_column) if isinstance(loss_column, str) else None
+    if said is None or loss_column in rows[0] or said["column"] not in rows[0]:
+        return rows
+    values = [as_number(row[said["column"]]) for row in rows]
+    for value in values:
+        require(
+            value is None or 0 <= value <= 1,
+            f"`loss_column` {loss_column!r} needs values between 0 and 1; it holds "
+            f"{value!r}.",
+        )
+    errors = [None if value is None else 1 - value for value in values]
+    return [{**row, str(loss_column): e} for row, e in zip(rows, errors, strict=True)]
+
+
+def chosen_rows(rows: list[Row], where: Mapping[str, Any] | None) -> list[Row]:
+    """The rows with these values, without the columns that say so.
+
+    Raises
+    ------
+    ManifoldScaleError : a column that the table does not have, or no such row.
+    """
+    for column, value in (where or {}).items():
+        require(
+            column in rows[0],
+            f"`where` names {column!r}, which the table does not have. Nearest are "
+            f"{nearest(str(column), list(rows[0]))}.",
+        )
+        there = list(dict.fromkeys(str(row[column]) for row in rows))
+        rows = [row for row in rows if _same(row[column], value)]
+        require(
+            bool(rows),
+            f"`where`: no row has {column} = {value!r}; there are {', '.join(there[:12])}"
+            f"{', ...' if len(there) > 12 else ''}.",
+        )
+    return rows
+
+
+def _same(cell: Any, value: Any) -> bool:
+    """Whether a cell is this value, also as the text that a command line gives."""
+    number = as_number(value)
+    both = number is not None and as_number(cell) == number
+    return bool(both or str(cell) == str(value))
+
+
+def how_to_choose(rows: Sequence[Row], mixed: Sequence[str]) -> str:
+    """How one of several curves is chosen, from the columns that tell them apart."""
+    several = {}
+    for name in mixed:
+        values = {str(row.get(name)): row.get(name) for row in rows}
+        if len(values) > 1 and not all(map(is_number_or_none, values.values())):
+            several[name] = values
+    if not several:
+        return ""
+    first = {name: next(iter(values.values())) for name, values in several.items()}
+    counted = ", ".join(f"{name} ({len(values)})" for name, values in several.items())
+    return f"several curves, by {counted}: one of them by where={first}"
