@@ -64,11 +64,15 @@ class Watch:
         if step in self.steps:
             with pack.tested():
                 outputs = pack(self.inputs)
-            losses = example_loss(outputs, self.targets, self.loss).double()
-            error = losses.std(1) / losses.shape[1] ** 0.5
-            self.seen.append((step, torch.stack([losses.mean(1), error], 1)))
+            self.seen.append((step, example_loss(outputs, self.targets, self.loss)))
 
     def trajectory(self, member: int, done: int) -> list[Point]:
         """Of one member, up to the step at which it stopped."""
-        found = [(step, *both[member].tolist()) for step, both in self.seen if step <= done]
+        seen = [
+            (step, losses[member].double()) for step, losses in self.seen if step <= done
+        ]
+        found = [
+            (step, float(one.mean()), float(one.std()) / len(one) ** 0.5)
+            for step, one in seen
+        ]
         return [point for point in found if np.isfinite(point).all()]
