@@ -119,9 +119,6 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
     remarks += of_the_table(curve, axis)
-    if curve.is_trajectory:
-        networks = {run.network for run in curve.runs}
-        remarks.append(Caveat.TRAJECTORIES(f"{len(networks)} networks, {len(y)} rows"))
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
     return x, y, usable, remarks
@@ -141,7 +138,7 @@ def _check_one_envelope(curve: LearningCurve, axis: Axis) -> None:
 
 def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]:
     """What a table holds besides: by which the runs of one size differ, or that may be
-    what was meant; and which of its rows count.
+    what was meant; which of its rows count, and which go together.
     """
     remarks, columns = [], curve.columns
     logged = "" if columns is None else columns.logged
@@ -153,6 +150,9 @@ def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]
         remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
     if columns is not None and columns.rows:
         remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
+    if curve.is_trajectory:
+        networks = len({run.network for run in curve.runs})
+        remarks.append(Caveat.TRAJECTORIES(f"{networks} networks, {len(curve)} rows"))
     return remarks
 
 
