@@ -9,7 +9,7 @@ at that of infinite width with the mean over initialisations (`linearized_traini
 must close in on the measured L(t) as the width grows.
 
 2. The compute envelope of the shipped teacher: students of several widths under Adam at a
-constant rate, on examples that never run out; alpha_C of the envelope, the exponent along
+constant rate, on 16,384 examples; alpha_C of the envelope, the exponent along
 steps of the widest, L(N, t) as a sum of two powers with the steps in the place of the data,
 and by how much a larger learning rate is faster.
 
@@ -32,10 +32,10 @@ from manifoldscale.theory import linearized_network, linearized_training, nngp, 
 
 LAZY = Training(steps=1000, batch_size=None, learning_rate=0.1, schedule="constant",
                 optimiser="sgd", dtype="float64")  # fmt: skip
-EXAMPLES, TESTED, SEEDS = 64, 150, 4
+EXAMPLES, TESTED, SEEDS = 64, 100, 4
 LAZY_WIDTHS = (32, 128, 512, 2048)
 WIDTHS = (6, 9, 14, 21, 32, 48)
-ADAM = Training(steps=2000, learning_rate=2e-3, schedule="constant", online=True)
+ADAM = Training(steps=2000, learning_rate=2e-3, schedule="constant")
 
 
 def lazy_plan(width: int) -> Plan:
@@ -112,7 +112,7 @@ def steps_as_data(curve: ms.LearningCurve) -> ms.LearningCurve:
 
 
 def compute_rows() -> list[dict[str, Any]]:
-    plan = Plan(TeacherStudent(4), (4096,), WIDTHS, seeds=SEEDS, training=ADAM)
+    plan = Plan(TeacherStudent(4), (16_384,), WIDTHS, seeds=SEEDS, training=ADAM)
     curve = ms.sweeps.run(plan)
     middle = dc.replace(plan, widths=(21,))
     slower = dc.replace(middle, training=dc.replace(ADAM, learning_rate=1e-3))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ManifoldScaleError, nearest, require
-from .names import meaning
+from .names import is_time, meaning
 from .tables import Row, as_number, is_number_or_none
 
 RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
@@ -190,11 +190,13 @@ def _same(cell: Any, value: Any) -> bool:
 
 def how_to_choose(rows: Sequence[Row], mixed: Sequence[str]) -> str:
     """How one of several curves is chosen, from the columns that tell them apart."""
-    several = {}
+    several, numbers = {}, {}
     for name in mixed:
         values = {str(row.get(name)): row.get(name) for row in rows}
-        if len(values) > 1 and not all(map(is_number_or_none, values.values())):
-            several[name] = values
+        if 1 < len(values) <= len(rows) / 2 and not is_time(name):
+            numeric = all(map(is_number_or_none, values.values()))
+            (numbers if numeric else several)[name] = values
+    several = several or numbers
     if not several:
         return ""
     first = {name: next(iter(values.values())) for name, values in several.items()}

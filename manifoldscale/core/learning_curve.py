@@ -153,8 +153,9 @@ class LearningCurve:
         return len(self.runs)
 
     def __str__(self) -> str:
-        sizes = {run.dataset_size for run in self.runs}
-        said = f"LearningCurve of {len(self.runs)} runs at {len(sizes)} dataset sizes"
+        axis = Axis.data if self.distinct(Axis.data) else self.longest_axis()
+        sizes = "dataset sizes" if axis is Axis.data else axis.value
+        said = f"LearningCurve of {len(self.runs)} runs at {self.distinct(axis)} {sizes}"
         if self.is_trajectory:
             networks = {run.network for run in self.runs}
             said = f"LearningCurve of {len(self.runs)} steps of {len(networks)} networks"

@@ -8,7 +8,7 @@ import pytest
 
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.core.learning_curve import LearningCurve
-from manifoldscale.scaling import compute_envelope, fit_power_law
+from manifoldscale.scaling import compute_envelope, fit_power_law, fit_sum
 from manifoldscale.scaling.envelope import lower_envelope
 
 from .trajectories import EXPONENT, networks
@@ -110,3 +110,15 @@ def test_envelopes_that_cannot_be() -> None:
         fit_power_law(networks(), axis="compute")
     one = networks().at(parameters=4000)
     assert fit_power_law(one, axis="compute").axis.name == "compute"
+
+
+def test_sizes_and_steps_as_a_sum_of_two_powers() -> None:
+    """The steps stand in the place of the data."""
+    curve = networks(sizes=7, noise=0.01)
+    late = tuple(
+        dc.replace(run, dataset_size=run.steps) for run in curve.runs if run.steps > 10
+    )
+    law = fit_sum(dc.replace(curve, runs=late), floor=0.1)
+    assert law.alpha_P == pytest.approx(0.4, abs=0.02)
+    assert law.alpha_D == pytest.approx(0.6, abs=0.02)
+    assert "TRAJECTORIES" in {note.caveat.name for note in law.caveats}
