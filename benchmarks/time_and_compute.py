@@ -13,7 +13,9 @@ constant rate, on 16,384 examples; alpha_C of the envelope, the exponent along
 steps of the widest, L(N, t) as a sum of two powers with the steps in the place of the data,
 and by how much a larger learning rate is faster.
 
-Writes benchmarks/time_and_compute.json. Two to three minutes on one core.
+3. What it costs a sweep to look at the losses on the way.
+
+Writes benchmarks/time_and_compute.json. Two minutes on one core.
 """
 
 import dataclasses as dc
@@ -28,6 +30,8 @@ from output import keep, show
 import manifoldscale as ms
 from manifoldscale.sweeps import Plan, TeacherStudent, Training
 from manifoldscale.sweeps.pack import MLPPack
+from manifoldscale.sweeps.plan import PackSpec
+from manifoldscale.sweeps.run import _train
 from manifoldscale.theory import linearized_network, linearized_training, nngp, ntk, ntk_mlp
 
 LAZY = Training(steps=1000, batch_size=None, learning_rate=0.1, schedule="constant",
@@ -132,6 +136,26 @@ def compute_rows() -> list[dict[str, Any]]:
     ]
 
 
+def looking() -> list[dict[str, Any]]:
+    """What the losses on the way cost: processor time of a pack with and without them, the
+    least of five, in turn.
+    """
+    rows = []
+    for width, n, seeds in ((16, 64, 8), (64, 512, 8), (256, 2048, 4)):
+        plan = Plan(TeacherStudent(4), (n,), (width,), seeds=seeds)
+        spec = PackSpec(plan.shape(width), tuple((n, index) for index in range(seeds)))
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(5):
+            for watched, taken in times.items():
+                begun = time.process_time()
+                _train(plan, spec, "cpu", watched=watched)
+                taken.append(time.process_time() - begun)
+        plain, seen = min(times[False]), min(times[True])
+        rows.append({"width": width, "D": n, "networks": seeds, "seconds": plain,
+                     "with looks": seen, "more": seen / plain - 1})  # fmt: skip
+    return rows
+
+
 def main() -> None:
     torch.set_num_threads(1)
     begun = time.perf_counter()
@@ -139,12 +163,14 @@ def main() -> None:
     told = ("steps", "measured", "linearised", "infinite")
     show([{k: v for k, v in row.items() if k not in told} for row in lazy],
          "L(t) of wide networks: relative distance to the closed form")  # fmt: skip
+    cost = looking()
+    show(cost, "What the losses on the way cost")
     compute = compute_rows()
     for row in compute:
         print(f"{row['what']}: {row['said']}")
     seconds = time.perf_counter() - begun
     print(f"{seconds:.0f} s")
-    kept = {"lazy": lazy, "compute": compute, "seconds": seconds}
+    kept = {"lazy": lazy, "compute": compute, "cost": cost, "seconds": seconds}
     keep(kept, Path(__file__).with_suffix(".json"))
 
 

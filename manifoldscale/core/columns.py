@@ -16,6 +16,7 @@ from .names import (
     is_test,
     meaning,
     unit_of,
+    without_unit,
     words_of,
 )
 from .tables import Row, as_number, is_number_or_none
@@ -175,11 +176,16 @@ def _add_letters(
     """N is the number of parameters where D stands beside it, and nothing else does; C is
     a compute beside both.
     """
+    letters = {without_unit(name): name for name in names}
     data = found.get("dataset_size", [])
-    beside = any(name == "D" or {"tokens", "token"} & set(words_of(name)) for name in data)
+    beside = any(
+        without_unit(name) == "D" or {"tokens", "token"} & set(words_of(name))
+        for name in data
+    )
     free = "parameters" not in found and "parameters" not in chosen
-    if "N" in names and beside and free and "N" not in chosen.values():
-        found["parameters"] = ["N"]
+    named = letters.get("N")
+    if named is not None and beside and free and named not in chosen.values():
+        found["parameters"] = [named]
     sized = all(found.get(field) or field in chosen for field in SIZES[:2])
     if "C" in names and sized and "compute" not in found and "C" not in chosen.values():
         found["compute"] = ["C"]

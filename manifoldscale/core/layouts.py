@@ -190,7 +190,8 @@ def _same(cell: Any, value: Any) -> bool:
 
 def how_to_choose(rows: Sequence[Row], mixed: Sequence[str]) -> str:
     """How one of several curves is chosen, from the columns that tell them apart."""
-    several, numbers = {}, {}
+    several: dict[str, dict[str, Any]] = {}
+    numbers: dict[str, dict[str, Any]] = {}
     for name in mixed:
         values = {str(row.get(name)): row.get(name) for row in rows}
         if 1 < len(values) <= len(rows) / 2 and not is_time(name):

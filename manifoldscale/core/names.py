@@ -105,6 +105,16 @@ def unit_of(name: str) -> float:
     return UNITS.get((found[1] or found[2]).lower(), 1.0) if found else 1.0
 
 
+def without_unit(name: str) -> str:
+    """
+    >>> without_unit("N (M)"), without_unit("tokens_B"), without_unit("N (all)")
+    ('N', 'tokens', 'N (all)')
+    """
+    if unit_of(name) == 1:
+        return name
+    return re.sub(r"[(\[].*?[)\]]|[_ ][KMBT]$", "", name).strip()
+
+
 def _operations(words: tuple[str, ...]) -> float | None:
     """The unit of a compute, in operations; None where the name is that of none: of a rate,
     or of what one pass costs, as GFLOPs with nothing more mostly is.
@@ -132,8 +142,7 @@ def meaning(name: str) -> str | None:
     name = str(name)
     if _operations(words_of(name)) is not None:
         return "compute"
-    if unit_of(name) != 1:
-        name = re.sub(r"[(\[].*?[)\]]|[_ ][KMBT]$", "", name)
+    name = without_unit(name)
     if name.strip() in LETTERS:  # in small ones d is a dimension, p a probability
         return LETTERS[name.strip()]
     words = words_of(name)

@@ -49,7 +49,8 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
         if field in (*SIZES, *COSTS):
             value = value * unit_of(column)
             # A column with gaps is read as floats.
-            value = int(value) if float(value).is_integer() else value
+            whole = field != "compute" and float(value).is_integer()
+            value = int(value) if whole else value
         if field == "converged":
             value = _truth(column, value)
         given[field] = value

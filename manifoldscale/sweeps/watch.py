@@ -24,7 +24,7 @@ def steps_of(budget: int, looks: int = LOOKS) -> tuple[int, ...]:
     """About `looks` steps, even in their logarithm, from the first to the last.
 
     >>> steps_of(10), len(steps_of(1000)), steps_of(1000)[-1]
-    ((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), 33, 1000)
+    ((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), 35, 1000)
     """
     spaced = np.geomspace(1, budget, looks).round().astype(int)
     return tuple(np.unique(spaced).tolist())

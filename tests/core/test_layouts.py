@@ -110,6 +110,8 @@ def test_the_columns_of_compute_optimal_models() -> None:
     ]
     short = read([{k: r[k] for k in ("N", "D", "C", "loss")} for r in letters])
     assert "N as parameters, D as dataset_size, C as compute" in str(short)
+    scaled = read([{"N (M)": p, "D (B)": p, "loss": 1 / p} for p in (1, 2, 4, 8)])
+    assert (scaled.runs[0].parameters, scaled.runs[0].dataset_size) == (1e6, 1e9)
     units = [{"params (M)": p, "PFLOP-days": p, "loss": 1 / p} for p in (1, 2, 4, 8)]
     found = read(units)
     assert "PFLOP-days as compute, times 8.64e+19" in str(found)

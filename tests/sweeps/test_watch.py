@@ -14,9 +14,11 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.sweeps import Plan, TeacherStudent, Training, run
+from manifoldscale.sweeps.pack import MLPPack
 from manifoldscale.sweeps.plan import PackSpec
 from manifoldscale.sweeps.run import _train
 from manifoldscale.sweeps.watch import FEWEST, examples_of, steps_of
+from manifoldscale.theory import linearized_network, ntk_mlp
 
 TASK = TeacherStudent(2, ambient_dim=4, teacher_width=20)
 TRAINING = Training(steps=30, batch_size=8, dtype="float64", schedule="constant")
@@ -97,6 +99,43 @@ def test_rows_of_trajectories() -> None:
         ms.fit_power_law(rows, axis="data")
     with pytest.raises(ms.ManifoldScaleError, match="there are no regimes"):
         ms.classify_regime(rows, axis="steps")
+
+
+def test_the_way_of_a_wide_network_is_that_of_its_linearisation() -> None:
+    """Under plain descent in the NTK parametrisation; the theory descends half the sum of
+    squares over points, the pack their mean: rates differ by 2 / n. What is left is the
+    change of the kernel, about 1 / width.
+    """
+    rate, n = 0.05, 24
+    lazy = Training(steps=200, batch_size=None, learning_rate=rate, schedule="constant",
+                    optimiser="sgd", dtype="float64")  # fmt: skip
+    plan = dc.replace(PLAN, dataset_sizes=(n,), seeds=1, depth=1, activation="tanh",
+                      parametrisation="ntk", training=lazy)  # fmt: skip
+    apart = []
+    for width in (64, 4096):
+        one = run(dc.replace(plan, widths=(width,)))
+        points = np.array(one.runs[0].trajectory)
+        shape = plan.shape(width)
+        seed = dc.replace(plan, widths=(width,)).seed_of(shape, n, 0)
+        start = MLPPack(shape, [seed], torch.float64).member(0)
+        network = ntk_mlp(shape.inputs, width, shape.outputs, 1, "tanh", 1.0, 0.01)
+        with torch.no_grad():
+            for mine, theirs in zip(start[::2], network[::2], strict=True):
+                theirs.weight.copy_(mine.weight / theirs.weight_scale)
+                theirs.bias.copy_(mine.bias / theirs.bias_scale)
+        split = plan.task.draw(n, plan.n_test, seed)
+        linear = linearized_network(
+            network, split.train_inputs, split.train_targets, points[:, 0],
+            learning_rate=2 * rate / n,
+            test_inputs=split.test_inputs, test_targets=split.test_targets,
+        )  # fmt: skip
+        apart.append(abs(points[:, 1] / linear.test_loss - 1).max())
+    assert apart[1] < 0.005 and apart[1] < apart[0] / 4
+
+
+def test_trajectories_are_drawn() -> None:
+    (axes,) = run(PLAN).trajectories.plot().figure.axes
+    assert axes.get_xlabel() == "training steps t" and len(axes.lines) >= 2
 
 
 def test_a_curve_without_trajectories_says_so() -> None:
