@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .columns import SIZES
 from .errors import ManifoldScaleError, nearest, require
 from .names import is_time, meaning
 from .tables import Row, as_number, is_number_or_none
 
 RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
-ANCHORS = 4  # columns whose names are numbers, from which they are sizes
+WIDE = 4  # columns whose names are numbers, from which they are no other columns
 FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
 LOSS_FIELDS = ("loss", "train_loss", "loss_stderr")
 ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
@@ -30,12 +31,17 @@ def long_rows(
 
     Raises
     ------
-    ManifoldScaleError : lists that may be repeats or the history of a run, and no choice.
+    ManifoldScaleError : lists, or columns that are numbers, that may be repeats, sizes or
+        the history of a run, and no choice.
     """
-    for layout in (_of_wandb, _of_anchors):
-        found = layout(rows)
-        if found is not None:
-            return found
+    chart = _of_wandb(rows)
+    if chart is not None:
+        return chart
+    wide = [name for name in rows[0] if re.fullmatch(r"\d+(\.0)?", str(name))]
+    rest = [name for name in rows[0] if name not in wide]
+    known = any(name == loss_column or meaning(name) == "loss" for name in rest)
+    if len(wide) >= WIDE and not known:
+        return _of_wide(rows, wide, choice)
     return _of_lists(rows, choice, loss_column)
 
 
@@ -62,27 +68,36 @@ def _of_wandb(rows: list[Row]) -> tuple[list[Row], str] | None:
     return _aligned(long), said + (", which differ: each is a mean" if ranges else "")
 
 
-def _of_anchors(rows: list[Row]) -> tuple[list[Row], str] | None:
-    """A column a training set size, as learning-curve data bases (LCDB) have it."""
-    sizes = [name for name in rows[0] if re.fullmatch(r"\d+(\.0)?", str(name))]
-    if len(sizes) < ANCHORS or {"anchor", "value"} & set(rows[0]):
-        return None
-    rest = [name for name in rows[0] if name not in sizes]
+def _of_wide(
+    rows: list[Row], wide: Sequence[str], choice: str | None
+) -> tuple[list[Row], str]:
+    """A column a training set size, as learning-curve data bases (LCDB) have it; or a
+    column a step, where these are asked for.
+    """
+    numbers = [int(float(name)) for name in wide]
+    counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    if counted and choice is None:
+        raise ManifoldScaleError(
+            f"Columns {wide[0]!r} to {wide[-1]!r} may be steps or sizes: row='trajectory' "
+            "or 'last' (--row) takes them for the steps of a run, row='all' for sizes."
+        )
+    what = "anchor" if choice in (None, "all") else "step"
     long = [
-        {name: row[name] for name in rest}
-        | {"anchor": int(float(size)), "value": row[size]}
+        {name: cell for name, cell in row.items() if name not in wide}
+        | {what: number, "value": row[name]}
         for row in rows
-        for size in sizes
-        if row[size] is not None
+        for name, number in zip(wide, numbers, strict=True)
+        if row[name] is not None
     ]
-    return long, f"{len(sizes)} columns {sizes[0]!r} to {sizes[-1]!r} are sizes (anchor)"
+    kind = "sizes (anchor)" if what == "anchor" else "steps"
+    return long, f"{len(wide)} columns {wide[0]!r} to {wide[-1]!r} are {kind}"
 
 
 def _of_lists(
     rows: list[Row], choice: str | None, loss_column: str | None
 ) -> tuple[list[Row], str]:
     """Losses that are lists of numbers: repeats, or steps where these are asked for; with
-    lists beside them that go along.
+    lists beside them that go along, of sizes or steps say.
     """
     listing = [name for name in rows[0] if any(_is_list(row[name]) for row in rows)]
     losses = [n for n in listing if n == loss_column or meaning(n) in LOSS_FIELDS]
@@ -90,25 +105,36 @@ def _of_lists(
         return rows, ""
     names = [name for name in listing if name in losses or _go_along(rows, losses[0], name)]
     listed = ", ".join(map(repr, names))
-    steps = choice not in (None, "all")
+    if any(meaning(name) in SIZES or is_time(name) for name in names):
+        return _unlisted(rows, names, None), f"lists in {listed} are rows"
     if choice is None and all(_falls(row[losses[0]]) for row in rows):
         raise ManifoldScaleError(
             f"Column {listed} holds lists that fall: row='trajectory' or 'last' (--row) "
             "takes each for the history of a run, row='all' for repeats."
         )
+    if choice in (None, "all"):
+        return (
+            _unlisted(rows, names, "repeat"),
+            f"lists in {listed} are repeats, a run each",
+        )
+    return _unlisted(rows, names, "step"), f"lists in {listed} are steps of a run"
+
+
+def _unlisted(rows: list[Row], names: Sequence[str], counter: str | None) -> list[Row]:
+    """A row for each place of the lists, with its number in a column of this name."""
     long = []
     for row in rows:
         cells = {name: _as_list(row[name]) for name in names}
         lengths = {len(cell) for cell in cells.values()}
         require(
             len(lengths) == 1,
-            f"Lists of one row must be of one length; {listed} have {sorted(lengths)}.",
+            f"Lists of one row must be of one length; those of {list(names)} have "
+            f"{sorted(lengths)}.",
         )
         for i in range(lengths.pop()):
             own = {name: cell[i] for name, cell in cells.items()}
-            long.append({**row, **own, ("step" if steps else "repeat"): i + 1})
-    each = "steps of a run" if steps else "repeats, a run each"
-    return long, f"lists in {listed} are {each}"
+            long.append({**row, **own} | ({counter: i + 1} if counter else {}))
+    return long
 
 
 def _go_along(rows: list[Row], name: str, other: str) -> bool:

@@ -182,6 +182,31 @@ def test_lists_are_repeats_and_histories_are_asked_for() -> None:
     assert len(read(falling, row="all")) == 12
 
 
+def test_lists_of_sizes_and_of_steps_are_rows() -> None:
+    columns = [{"n_train": [100, 200, 400, 800], "loss": [0.4, 0.3, 0.2, 0.1], "note": "x"}]
+    curve = read(columns)
+    assert [run.dataset_size for run in curve.runs] == [100, 200, 400, 800]
+    assert "lists in 'n_train', 'loss' are rows" in str(curve)
+    logs = [{"params": p, "steps": [10, 20, 40], "loss": [3 / p, 2 / p, 1 / p]}
+            for p in (5, 6, 7)]  # fmt: skip
+    assert read(logs).losses == pytest.approx([1 / 5, 1 / 6, 1 / 7])
+    steps = read(logs, row="trajectory")
+    assert [run.steps for run in steps.runs] == 3 * [10, 20, 40]
+
+
+def test_columns_that_count_may_be_steps() -> None:
+    rows = [
+        {"params": p} | {str(t): (1 / t) / p for t in range(1, 7)} for p in (10, 20, 40)
+    ]
+    with pytest.raises(ms.ManifoldScaleError, match="may be steps or sizes: row='traj"):
+        read(rows, loss_column="value")
+    steps = read(rows, loss_column="value", row="trajectory")
+    assert len(steps) == 18 and steps.is_trajectory
+    assert "6 columns '1' to '6' are steps" in str(steps)
+    named = [{"n_train": n, "loss": 1 / n} | dict.fromkeys("0123", 0.5) for n in (1, 2, 4)]
+    assert len(read(named)) == 3  # whatever they are, the loss is in a column of its own
+
+
 def test_one_of_several_curves_is_chosen() -> None:
     rows = [
         {"Task": t, "Model": m, "Seen Examples": n, "Loss": n**-a, "Training": int(n < 999)}
