@@ -154,7 +154,7 @@ class LearningCurve:
 
     def __str__(self) -> str:
         axis = Axis.data if self.distinct(Axis.data) else self.longest_axis()
-        sizes = "dataset sizes" if axis is Axis.data else axis.value
+        sizes = "dataset sizes" if axis is Axis.data else f"values of {axis.value}"
         said = f"LearningCurve of {len(self.runs)} runs at {self.distinct(axis)} {sizes}"
         if self.is_trajectory:
             networks = {run.network for run in self.runs}
