@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from .networks.readers import population as population, read_folder as read_folder
     from .scaling.comparison import compare as compare
+    from .scaling.envelope import compute_envelope as compute_envelope
     from .scaling.exponent import predict_exponent as predict_exponent
     from .scaling.joint import fit_joint as fit_joint
     from .scaling.models import compare_models as compare_models
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .scaling.speedup import speed_up as speed_up
     from .scaling.sum_law import fit_sum as fit_sum
 
 __version__ = "0.1.0"
@@ -66,6 +68,7 @@ __getattr__, __dir__ = attach(
         "classify_regime": ".scaling.regime",
         "compare": ".scaling.comparison",
         "compare_models": ".scaling.models",
+        "compute_envelope": ".scaling.envelope",
         "curvature": ".curvature",
         "data": ".data",
         "dimension": ".dimension",
@@ -82,6 +85,7 @@ __getattr__, __dir__ = attach(
         "select_range": ".scaling.range_selection",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
+        "speed_up": ".scaling.speedup",
         "stream_neighbors": ".geometry.stream",
         "spectra": ".spectra",
         "sweeps": ".sweeps",

@@ -88,7 +88,7 @@ def _joint(law: "JointLaw") -> dict[str, Any]:
 
 @click.command()
 @click.argument("table")
-@click.option("--axis", type=click.Choice(["data", "parameters", "width"]))
+@click.option("--axis", type=click.Choice(list(Axis.__members__)))
 @click.option("--floor", default="free", show_default=True, metavar="free|zero|NUMBER")
 @click.option(
     "--reference",
@@ -98,7 +98,14 @@ def _joint(law: "JointLaw") -> dict[str, Any]:
 @click.option(
     "--row",
     type=click.Choice(CHOICES),
-    help="Of a log, with many rows a network: the row that counts.  [default: last]",
+    help="Of a log, with many rows a network: the row that counts; trajectory, all of "
+    "them, as L(t).  [default: last; with --axis steps, trajectory]",
+)
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Read the rows with this value only; may be given for several columns.",
 )
 @click.option(
     "--size-column",
@@ -121,6 +128,7 @@ def fit(
     floor: str,
     reference: str | None,
     row: str | None,
+    where: tuple[str, ...],
     size_columns: tuple[str, ...],
     loss_column: str | None,
     folder: str | None,
@@ -136,7 +144,8 @@ def fit(
     """
     curve = LearningCurve.from_frame(
         table,
-        row=row,
+        row="trajectory" if row is None and axis == Axis.steps.name else row,
+        where=_where(where),
         size_column=_size_columns(size_columns, axis),
         loss_column=loss_column,
     )
@@ -178,6 +187,13 @@ def _size_columns(given: tuple[str, ...], axis: str | None) -> dict[str, str] | 
         f"of several columns each needs its axis, as in data={bare[0]}.",
         param_hint="--size-column",
     )
+
+
+def _where(given: tuple[str, ...]) -> dict[str, str]:
+    for text in given:
+        if "=" not in text:
+            raise click.BadParameter(f"{text!r} is no COLUMN=VALUE.", param_hint="--where")
+    return {column: value for column, _, value in (t.partition("=") for t in given)}
 
 
 def _floor(text: str) -> str | float:
@@ -257,7 +273,7 @@ def _both(curve: LearningCurve, axis: Axis, floor: str | float) -> "JointLaw | s
     from ..scaling.joint import fit_joint
 
     varied = (len(np.unique(curve.column(a))) > 1 for a in (Axis.data, Axis.parameters))
-    if axis is Axis.width or not all(varied):
+    if axis not in (Axis.data, Axis.parameters) or not all(varied):
         return ""
     try:
         return fit_joint(curve, floor=floor)

@@ -274,6 +274,24 @@ class Caveat(enum.Enum):
         "a network counts once, whatever the number of its rows: say which row of each is "
         "meant, `row`, or give every network a seed of its own"
     )
+    TRAJECTORIES = (
+        "the losses are steps of a few training runs, whose neighbours go together: a "
+        "trajectory is one run, and an interval that takes its steps as independent is too "
+        "narrow"
+    )
+    ONE_NETWORK_A_SIZE = (
+        "there is one network of a size: the scatter between networks of one size is not "
+        "known, and in no interval; train several"
+    )
+    COARSE_ENVELOPE = (
+        "between the sizes that were trained the envelope lies above that of all sizes: "
+        "the exponent is off by a good part of its interval, which holds this too; train "
+        "sizes between"
+    )
+    NOT_ONE_FACTOR = (
+        "the speed-up changes with the loss by more than its error: there is no one "
+        "factor, and the value lies between those at the ends"
+    )
     OTHER_COLUMNS = (
         "a column that is not read may be the size that is meant: name the right one, "
         "`size_column`"

@@ -8,19 +8,24 @@ from typing import Any
 
 from .errors import ManifoldScaleError, nearest
 from .names import (
+    is_accuracy,
     is_bare_size,
     is_index,
     is_log_of_loss,
+    is_measure_of_loss,
     is_test,
     meaning,
     unit_of,
+    without_unit,
     words_of,
 )
-from .tables import Row, as_number
+from .tables import Row, as_number, is_number_or_none
 
 LOSS = "loss"
+EVAL_LOSS = "eval_loss"
 SIZES = ("dataset_size", "parameters", "width")
-OPTION = {LOSS: "loss_column"} | dict.fromkeys(SIZES, "size_column")  # of `from_frame`
+COSTS = ("steps", "compute")  # which change while one network is trained
+OPTION = {LOSS: "loss_column"} | dict.fromkeys((*SIZES, *COSTS), "size_column")
 
 
 @dc.dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Columns:
     rivals : those of `unread` that may be meant as well as one that was read.
     rows : what was done with rows that are no networks of their own, "" where there was
         nothing to do.
+    layout : how the rows were made of a table in another layout, "" where they were there.
+    choose : how one of several curves of a table is chosen, "" where there is one.
     logged : the column of steps in which the rows of one network differ, of which one was
         kept; "" where the table is no log.
     """
@@ -45,6 +52,8 @@ class Columns:
     rivals: tuple[str, ...] = ()
     rows: str = ""
     logged: str = ""
+    layout: str = ""
+    choose: str = ""
 
     def __str__(self) -> str:
         read = [
@@ -54,7 +63,7 @@ class Columns:
         said = [f"read: {', '.join(read)}", f"not read: {', '.join(self.unread) or 'none'}"]
         if self.repeats:
             said.insert(1, f"the same again: {', '.join(self.repeats)}")
-        return "; ".join([*said, self.rows] if self.rows else said)
+        return "; ".join([*said, *filter(None, (self.layout, self.rows, self.choose))])
 
     def column(self, field: str) -> str | None:
         """The column that was read as this field."""
@@ -68,16 +77,22 @@ class Columns:
             "rivals": list(self.rivals),
             "rows": self.rows,
             "logged": self.logged,
+            "layout": self.layout,
+            "choose": self.choose,
             "text": str(self),
         }
 
 
 def _times(column: str, field: str) -> str:
-    return f", times {unit_of(column):g}" if field in SIZES and unit_of(column) != 1 else ""
+    counted = field in (*SIZES, *COSTS) and unit_of(column) != 1
+    return f", times {unit_of(column):g}" if counted else ""
 
 
 def columns_of_losses(
-    rows: Sequence[Row], loss_column: str | None, size_columns: Mapping[str, str]
+    rows: Sequence[Row],
+    loss_column: str | None,
+    size_columns: Mapping[str, str],
+    needs_size: bool = True,
 ) -> Columns:
     """The columns of a table of losses, those that the caller names before all others.
 
@@ -86,6 +101,7 @@ def columns_of_losses(
     rows : as `read_rows` gives them.
     loss_column : the column of the loss; None to find it.
     size_columns : the column of each size that the caller names, by its field.
+    needs_size : whether there is nothing to do without a size.
 
     Raises
     ------
@@ -98,12 +114,15 @@ def columns_of_losses(
     found: dict[str, list[str]] = {}
     for name in names:
         what = meaning(name)
-        if what is not None and name not in chosen.values():
-            found.setdefault(what, []).append(name)
-    _add_letter_n(names, found, chosen)
+        if what not in (None, "steps") and name not in chosen.values():
+            found.setdefault(str(what), []).append(name)
+    _add_letters(names, found, chosen)
+    _bare_loss_is_of_training(found, chosen, rows)
     taken, repeats, rivals = dict(chosen), [], []
     for field, columns in found.items():
-        if field in chosen:
+        if field in COSTS:  # which may be the name of a machine
+            columns = [c for c in columns if all(is_number_or_none(row[c]) for row in rows)]
+        if field in chosen or not columns:
             continue
         sized = {"dataset_size", "parameters"} & (found.keys() | chosen.keys())
         first, same, others = _one_of(field, columns, rows, needed=bool(not sized))
@@ -111,7 +130,7 @@ def columns_of_losses(
             taken[field] = first
         repeats += same
         rivals += others
-    _require_loss_and_size(names, taken)
+    _require_loss_and_size(names, taken, needs_size)
     known = {*taken.values(), *repeats}
     if not {"dataset_size", "parameters"} & taken.keys():
         rivals += [c for c in names if c not in known and _is_index_of_sizes(c, rows)]
@@ -151,15 +170,44 @@ def _require_column(column: str, names: Sequence[str], option: str) -> None:
         )
 
 
-def _add_letter_n(
+def _add_letters(
     names: Sequence[str], found: dict[str, list[str]], chosen: Mapping[str, str]
 ) -> None:
-    """N is the number of parameters where D stands beside it, and nothing else does."""
+    """N is the number of parameters where D stands beside it, and nothing else does; C is
+    a compute beside both.
+    """
+    letters = {without_unit(name): name for name in names}
     data = found.get("dataset_size", [])
-    beside = any(name == "D" or {"tokens", "token"} & set(words_of(name)) for name in data)
+    beside = any(
+        without_unit(name) == "D" or {"tokens", "token"} & set(words_of(name))
+        for name in data
+    )
     free = "parameters" not in found and "parameters" not in chosen
-    if "N" in names and beside and free and "N" not in chosen.values():
-        found["parameters"] = ["N"]
+    named = letters.get("N")
+    if named is not None and beside and free and named not in chosen.values():
+        found["parameters"] = [named]
+    sized = all(found.get(field) or field in chosen for field in SIZES[:2])
+    if "C" in names and sized and "compute" not in found and "C" not in chosen.values():
+        found["compute"] = ["C"]
+
+
+def _bare_loss_is_of_training(
+    found: dict[str, list[str]], chosen: Mapping[str, str], rows: Sequence[Row]
+) -> None:
+    """`loss` beside `eval_loss`, as Hugging Face names them, is that of training. A mean
+    over all of training, `train_loss` in a row of its own, is left aside.
+    """
+    losses = found.get(LOSS, [])
+    both = [c for c in losses if c in (LOSS, EVAL_LOSS)]
+    numeric = any(as_number(row.get(LOSS)) is not None for row in rows)
+    if LOSS in chosen or len(both) < 2 or not numeric:
+        return
+    named = found.get("train_loss", [])
+    full = sum(as_number(row[c]) is not None for row in rows for c in named)
+    if full > len(rows) / 2:
+        return  # which of them it is has to be asked
+    found[LOSS] = [c for c in losses if c != LOSS]
+    found["train_loss"] = [LOSS]
 
 
 def _one_of(
@@ -181,6 +229,8 @@ def _one_of(
         return first, same, others
     if field == "width" and not needed:
         return None, [], columns
+    if field in COSTS and not needed:
+        return None, [], []
     if field in OPTION:
         _refuse(field, [first, *others], f"name the one that is meant, {_how(field)}")
     return None, [], []
@@ -215,22 +265,35 @@ def _refuse(field: str, columns: Sequence[str], advice: str) -> None:
     raise ManifoldScaleError(f"Columns {listed} may all be {field!r}: {advice}.")
 
 
-def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> None:
+def _require_loss_and_size(
+    names: Sequence[str], taken: Mapping[str, str], needs_size: bool
+) -> None:
     if LOSS not in taken:
+        near = [name for name in names if is_measure_of_loss(name)][:6]
+        rising = [name for name in names if is_accuracy(name)]
+        may = f" Columns {near} may be meant." if near else ""
+        if rising and not near:
+            may = (
+                f" {rising[0]!r} may rise where a loss falls: loss_column="
+                f"{f'1 - {rising[0]}'!r} takes what it lacks of one, {rising[0]!r} itself."
+            )
         logs = [name for name in names if is_log_of_loss(name)]
         said = f" Of {logs[0]!r}, a logarithm, give the loss itself." if logs else ""
         raise ManifoldScaleError(
             "The table needs a column 'loss' (or test_loss, val_loss, eval_loss, "
-            f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}"
+            f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}{may}"
         )
-    if not any(field in taken for field in SIZES):
-        bare = [name for name in names if is_bare_size(name) or is_index(name)]
+    bare = [name for name in names if is_bare_size(name) or is_index(name)]
+    sized = any(field in taken for field in (*SIZES, "steps"))
+    sized = sized or ("compute" in taken and not bare)
+    if needs_size and not sized:
         said = f"Columns {bare} may be one of them. " if bare else ""
         column = bare[0] if bare else "NAME"
         raise ManifoldScaleError(
             "The table needs a column 'dataset_size', 'width' or 'parameters'; it has "
             f"{list(names)}. {said}Say what it is: size_column={{'data': {column!r}}} or "
-            f"{{'parameters': {column!r}}} (--size-column data={column})."
+            f"{{'parameters': {column!r}}} (--size-column data={column}). The loss over "
+            "the steps of training needs none: row='trajectory' (--row trajectory)."
         )
 
 

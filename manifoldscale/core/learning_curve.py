@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array
-from .columns import SIZES, Columns, columns_of_losses
+from .columns import Columns, columns_of_losses
 from .errors import ManifoldScaleError, one_of, require
-from .factors import settings_that_matter
-from .names import meaning, unit_of
+from .layouts import chosen_rows, how_to_choose, long_rows, with_error
 from .result import write_csv
 from .style import drawing, log_axes
-from .tables import Row, as_number, read_rows
-from .trajectories import CHOICES, networks_in
+from .table_rows import fields_of, mixed_in, run_of
+from .tables import read_rows
+from .trajectories import CHOICES, networks_in, with_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +30,19 @@ class Axis(enum.Enum):
     data = "dataset_size"
     parameters = "parameters"
     width = "width"
+    steps = "steps"
+    compute = "compute"
 
     @property
     def exponent(self) -> str:
         """How the exponent along this axis is printed."""
-        return {"data": "alpha_D", "parameters": "alpha_P", "width": "alpha_W"}[self.name]
+        return {
+            "data": "alpha_D",
+            "parameters": "alpha_P",
+            "width": "alpha_W",
+            "steps": "alpha_t",
+            "compute": "alpha_C",
+        }[self.name]
 
     @property
     def label(self) -> str:
@@ -42,7 +50,16 @@ class Axis(enum.Enum):
             "data": "training examples D",
             "parameters": "parameters P",
             "width": "width w",
+            "steps": "training steps t",
+            "compute": "compute C (FLOP)",
         }[self.name]
+
+    @property
+    def symbol(self) -> str:
+        """The letter of its label."""
+        return {"data": "D", "parameters": "P", "width": "w", "steps": "t", "compute": "C"}[
+            self.name
+        ]
 
     @classmethod
     def of(cls, axis: "Axis | str") -> "Axis":
@@ -64,6 +81,9 @@ class Run:
     loss_stderr : standard error of `loss` from the finite test set.
     train_loss : training loss at the end.
     converged : the training loss is small against the test loss.
+    steps : optimisation steps that it made; compute : operations (FLOP) that these took.
+    network : which network this is a step of, where a curve has several rows a network.
+    trajectory : (steps, test loss, its standard error) while it was trained, rising.
     """
 
     loss: float
@@ -75,6 +95,33 @@ class Run:
     train_loss: float = math.nan
     converged: bool | None = None
     failure: str | None = None
+    steps: int | None = None
+    compute: float | None = None
+    network: int | None = None
+    trajectory: tuple[tuple[int, float, float], ...] = ()
+
+    def row(self) -> dict[str, Any]:
+        """All but the trajectory."""
+        fields = (field.name for field in dc.fields(self))
+        return {name: getattr(self, name) for name in fields if name != "trajectory"}
+
+    def along(self, network: int) -> "tuple[Run, ...]":
+        """A run for each step of the trajectory; what is only known of its end is left."""
+        unit = math.nan if not (self.compute and self.steps) else self.compute / self.steps
+        return tuple(
+            dc.replace(
+                self,
+                loss=loss,
+                loss_stderr=stderr,
+                steps=steps,
+                compute=None if math.isnan(unit) else unit * steps,
+                network=network,
+                train_loss=math.nan,
+                converged=None,
+                trajectory=(),
+            )
+            for steps, loss, stderr in self.trajectory
+        )
 
 
 @dc.dataclass(frozen=True)
@@ -106,8 +153,12 @@ class LearningCurve:
         return len(self.runs)
 
     def __str__(self) -> str:
-        sizes = {run.dataset_size for run in self.runs}
-        said = f"LearningCurve of {len(self.runs)} runs at {len(sizes)} dataset sizes"
+        axis = Axis.data if self.distinct(Axis.data) else self.longest_axis()
+        sizes = "dataset sizes" if axis is Axis.data else f"values of {axis.value}"
+        said = f"LearningCurve of {len(self.runs)} runs at {self.distinct(axis)} {sizes}"
+        if self.is_trajectory:
+            networks = {run.network for run in self.runs}
+            said = f"LearningCurve of {len(self.runs)} steps of {len(networks)} networks"
         return said if self.columns is None else f"{said}\n{self.columns}"
 
     def column(self, axis: Axis | str) -> Array:
@@ -120,10 +171,38 @@ class LearningCurve:
     def losses(self) -> Array:
         return np.array([run.loss for run in self.runs])
 
-    def at(self, **fixed: int) -> "LearningCurve":
+    @property
+    def is_trajectory(self) -> bool:
+        """Whether several rows are steps of one network, `Run.network`: their errors go
+        together, and a trajectory is one run.
+        """
+        named = [run.network for run in self.runs if run.network is not None]
+        return len(set(named)) < len(named)
+
+    @property
+    def trajectories(self) -> "LearningCurve":
+        """The losses while the networks were trained: a row a network and step.
+
+        Raises
+        ------
+        ManifoldScaleError : the curve knows of no run what its loss was on the way.
+        """
+        if self.is_trajectory:
+            return self
+        runs = [row for i, run in enumerate(self.runs) for row in run.along(i)]
+        require(
+            bool(runs),
+            "No run of this curve has a trajectory. A sweep keeps them (those of older "
+            "registries do not); of a log, `LearningCurve.from_frame(log, "
+            "row='trajectory')` reads them.",
+        )
+        return dc.replace(self, runs=tuple(runs))
+
+    def at(self, **fixed: float) -> "LearningCurve":
         """The runs with these values, as in `curve.at(width=128)`.
 
-        Names are those of an axis (data, parameters, width) or of a field of a `Run`.
+        Names are those of an axis (data, parameters, width, steps, compute) or of a field
+        of a `Run`.
         """
         fields = {axis.name: axis.value for axis in Axis}
         fields |= {field.name: field.name for field in dc.fields(Run)}
@@ -144,6 +223,8 @@ class LearningCurve:
         """
         axis = self.longest_axis()
         other = Axis.width if axis is Axis.data else Axis.data
+        if axis in (Axis.steps, Axis.compute):
+            other = max(_SIZES, key=self.distinct)
         held, sizes, losses = self.column(other), self.column(axis), self.losses
         good = np.isfinite(losses) & np.isfinite(sizes)
         for value in np.unique(held):  # NaN, where no run says one, is one value
@@ -160,12 +241,22 @@ class LearningCurve:
             ax.legend()
 
     def longest_axis(self) -> Axis:
-        """The axis with the most distinct sizes."""
-        sizes = {axis: self.column(axis) for axis in Axis}
-        return max(sizes, key=lambda axis: len(set(sizes[axis][np.isfinite(sizes[axis])])))
+        """The axis with the most distinct sizes; steps, where the rows are those of
+        trajectories; compute, where no run says another size.
+        """
+        if self.is_trajectory:
+            return Axis.steps
+        axis = max(_SIZES, key=self.distinct)
+        return axis if self.distinct(axis) else max(Axis, key=self.distinct)
+
+    def distinct(self, axis: Axis) -> int:
+        """How many sizes there are along an axis."""
+        sizes = self.column(axis)
+        return len(set(sizes[np.isfinite(sizes)]))
 
     def rows(self) -> list[dict[str, Any]]:
-        return [dc.asdict(run) for run in self.runs]
+        """A row a run, without its trajectory, whose rows are `trajectories.rows()`."""
+        return [run.row() for run in self.runs]
 
     def to_frame(self) -> "pd.DataFrame":
         import pandas as pd
@@ -183,6 +274,7 @@ class LearningCurve:
         row: str | None = None,
         size_column: str | Mapping[str, str] | None = None,
         loss_column: str | None = None,
+        where: Mapping[str, Any] | None = None,
         **about: Any,
     ) -> "LearningCurve":
         """A curve from losses measured anywhere.
@@ -202,10 +294,13 @@ class LearningCurve:
             test_loss, val/loss, config.n_train, Training Tokens, model_params. A bare N is
             read (as parameters) beside D only.
         row : of a log, with many rows a network: "last" or "best" of each; "all" takes
-            every row for a network. By default the last, where there are steps or epochs.
+            every row for a network; "trajectory" every row for a step of its network, so
+            that the curve is L(t). By default the last, where there are steps or epochs.
         size_column : the column of the size, where the name does not say it: by its axis,
             as in {"data": "N"}, or its name alone for the data.
-        loss_column : the column of the loss, where several may be meant.
+        loss_column : the column of the loss, where several may be meant; "1 - NAME" is
+            the error of an accuracy.
+        where : which rows are read, by their values in columns, as in {"task": "inet_5"}.
         about : the other fields of a curve.
 
         Raises
@@ -213,82 +308,24 @@ class LearningCurve:
         ManifoldScaleError : no loss or no size; several columns that may be the loss or a
             size; cells that are no numbers; rows of one network that nothing orders.
         """
-        rows = read_rows(frame)
         if row is not None:
             one_of("row", row, CHOICES)
-        columns = columns_of_losses(rows, loss_column, _fields(size_column))
+        rows, said = long_rows(chosen_rows(read_rows(frame), where), row, loss_column)
+        rows = with_error(rows, loss_column)
+        steps = row == "trajectory"
+        sizes = fields_of(size_column, lambda name: Axis.of(name).value)
+        columns = columns_of_losses(rows, loss_column, sizes, needs_size=not steps)
         kept = networks_in(rows, columns, row)
-        columns = dc.replace(columns, rows=kept.said, logged=kept.by or "")
-        runs = tuple(_run(one, columns) for one in kept.rows)
-        about.setdefault("mixed", _mixed(kept.rows, runs, columns))
-        return cls(runs, columns=columns, **about)
-
-
-YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
-
-
-def _fields(size_column: str | Mapping[str, str] | None) -> dict[str, str]:
-    """The column of each size, by the field of a run; a name alone is that of the data,
-    unless it says itself what it is.
-    """
-    if size_column is None:
-        return {}
-    if isinstance(size_column, str):
-        said = meaning(size_column)
-        return {said if said in SIZES else Axis.data.value: size_column}
-    require(
-        isinstance(size_column, Mapping),
-        "`size_column` must be the name of a column, or one for each axis, as in "
-        f"{{'data': 'N'}}; not {size_column!r}.",
-    )
-    return {
-        axis if axis in SIZES else Axis.of(axis).value: column
-        for axis, column in size_column.items()
-    }
-
-
-def _run(row: Row, columns: Columns) -> Run:
-    given: dict[str, Any] = {}
-    for column, field in columns.read:
-        value = row[column]
-        if value is None:
-            continue
-        if field in ("loss", "loss_stderr", "train_loss", *SIZES):
-            value = _number(column, field, value)
-        if field in SIZES:
-            value = value * unit_of(column)
-            # A column with gaps is read as floats.
-            value = int(value) if float(value).is_integer() else value
-        if field == "converged":
-            value = _truth(column, value)
-        given[field] = value
-    return Run(**{"loss": math.nan, **given})
-
-
-def _mixed(rows: list[Row], runs: tuple[Run, ...], columns: Columns) -> tuple[str, ...]:
-    sizes = [tuple(getattr(run, name) for name in SIZES) for run in runs]
-    losses = np.array([run.loss for run in runs], dtype=float)
-    unread = [name for name in columns.unread if name != columns.logged]
-    logged = (columns.logged,) if columns.logged else ()
-    return (*logged, *settings_that_matter(rows, unread, sizes, losses))
-
-
-def _number(column: str, field: str, value: Any) -> float:
-    found = as_number(value)
-    if found is None:
-        said = repr(column) if column == field else f"{column!r} as {field!r}"
-        raise ManifoldScaleError(
-            f"Column {said} must hold numbers; it holds {value!r}. Numbers are written as "
-            "in 1600, 0.5 or 1.25e8."
+        columns = with_rows(columns, said, kept, steps)
+        found = [run_of(one, columns) for one in kept.rows]
+        about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
+        choose = how_to_choose(kept.rows, about["mixed"])
+        networks = kept.network or (None,) * len(found)
+        runs = tuple(
+            Run(**one, network=network)
+            for one, network in zip(found, networks, strict=True)
         )
-    return found
+        return cls(runs, columns=dc.replace(columns, choose=choose), **about)
 
 
-def _truth(column: str, value: Any) -> bool:
-    """Yes or no; the text "False" would count as true."""
-    text = str(value).strip().lower()
-    require(
-        text in (*YES, *NO),
-        f"Column {column!r} must hold true or false; it holds {value!r}.",
-    )
-    return text in YES
+_SIZES = (Axis.data, Axis.parameters, Axis.width)

@@ -6,6 +6,7 @@ with words that say no more. A name with a word that says something else (`token
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterable
 
@@ -14,6 +15,14 @@ COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size"
 UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
          "millions": 1e6, "b": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
          "trillion": 1e12, "trillions": 1e12}  # fmt: skip
+# A rate is one for a second; `PFLOP/s-days` is a number of operations again.
+PREFIXES = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e6, "mega": 1e6, "g": 1e9, "giga": 1e9,
+            "t": 1e12, "tera": 1e12, "p": 1e15, "peta": 1e15, "e": 1e18, "exa": 1e18,
+            "z": 1e21, "zetta": 1e21}  # fmt: skip
+LONG = tuple(prefix for prefix in PREFIXES if len(prefix) > 1)
+OPERATIONS = re.compile(rf"({'|'.join(PREFIXES)})(flops?|flos)|([pez])fs?")
+LASTING = {"day": 86_400.0, "days": 86_400.0, "hour": 3_600.0, "hours": 3_600.0,
+           "second": 1.0, "seconds": 1.0}  # fmt: skip
 LOGGED = {"value", "config", "configs", "cfg", "summary", "hparams", "args", "metrics",
           "hyperparams"}  # fmt: skip
 ENDS = {"final", "last", "end", "mean", "avg", "average", "min", "minimum", "best"}
@@ -22,8 +31,8 @@ TEST = {"test", "tst", "val", "valid", "validation", "eval", "evaluation", "dev"
         "holdout", "generalization", "generalisation", "population"}  # fmt: skip
 
 EXAMPLES = {"samples", "examples", "tokens", "tok", "toks", "images", "datapoints",
-            "sequences", "sentences", "documents", "observations", "ntrain", "nsamples",
-            "trainsize", "ndata"}  # fmt: skip
+            "sequences", "sentences", "documents", "observations", "anchor", "anchors",
+            "ntrain", "nsamples", "trainsize", "ndata"}  # fmt: skip
 ONE_OF_MANY = {"data", "dataset", "train", "training", "trainset", "sample", "example",
                "token", "image", "points", "point", "datapoint", "traindata", "obs",
                "subset", "corpus", "tr"}  # fmt: skip
@@ -33,6 +42,9 @@ ABOUT_PARAMETERS = {"model", "network", "net", "trainable", "learnable", "free",
                     "non", "nonembedding", "embedding", "embeddings", "embed", "emb",
                     "excluding",
                     "without", "weight"}  # fmt: skip
+ABOUT_COMPUTE = TRAIN | LOGGED | {"total", "number", "of", "n", "num", "budget", "c",
+                                  "estimated", "approx", "model", "compute", "s",
+                                  "full"}  # fmt: skip
 WIDTHS = {
     "width", "w", "hidden", "hidden dim", "hidden width", "hidden units", "hidden features",
     "network width", "net width", "model width", "layer width", "d model", "model dim",
@@ -45,8 +57,8 @@ ABOUT_TIMES = TRAIN | LOGGED | {"global", "optimizer", "optimiser", "gradient", 
                                 "trainer", "num", "n", "max", "total"}  # fmt: skip
 CLOCKS = {"timestamp", "runtime", "time", "walltime", "datetime", "date", "created"}
 LOSSES = {"loss", "losses"}
-MEASURES = {"mse", "nll", "xent", "ce", "crossentropy", "error", "err", "bpb", "bpc",
-            "risk"}  # fmt: skip
+MEASURES = {"mse", "nll", "xent", "ce", "crossentropy", "error", "errors", "err", "bpb",
+            "bpc", "risk"}  # fmt: skip
 ABOUT_LOSSES = TEST | ENDS | {"cross", "entropy", "squared", "set", "data", "lm"} | MEASURES
 ERRORS = {"stderr", "se", "sem", "stderror"}
 SPREADS = {"std", "sd", "stdev", "var", "variance", "ci", "low", "high", "lower", "upper",
@@ -80,16 +92,57 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def unit_of(name: str) -> float:
-    """What a size is counted in, where its name says so: `Tokens (B)`, `tokens_B`."""
+    """What a size is counted in, where its name says so: `Tokens (B)`, `tokens_B`,
+    `PFLOP-days`.
+
+    >>> unit_of("Tokens (B)"), unit_of("1e18 flops"), unit_of("PFLOP/s-days")
+    (1000000000.0, 1e+18, 8.64e+19)
+    """
+    operations = _operations(words_of(name))
+    if operations is not None:
+        return operations
     found = re.search(r"[(\[]\s*([A-Za-z]+)\s*[)\]]|[_ ]([KMBT])$", str(name))
     return UNITS.get((found[1] or found[2]).lower(), 1.0) if found else 1.0
+
+
+def without_unit(name: str) -> str:
+    """
+    >>> without_unit("N (M)"), without_unit("tokens_B"), without_unit("N (all)")
+    ('N', 'tokens', 'N (all)')
+    """
+    if unit_of(name) == 1:
+        return name
+    return re.sub(r"[(\[].*?[)\]]|[_ ][KMBT]$", "", name).strip()
+
+
+def _operations(words: tuple[str, ...]) -> float | None:
+    """The unit of a compute, in operations; None where the name is that of none: of a rate,
+    or of what one pass costs, as GFLOPs with nothing more mostly is.
+    """
+    joined = re.sub(rf"\b({'|'.join(LONG)}) (?=flop)", r"\1", " ".join(words))
+    rest = set(joined.split())
+    lasting = LASTING.keys() & rest
+    found = {word: OPERATIONS.fullmatch(word) for word in rest}
+    counted = {w: m for w, m in found.items() if m is not None and (m[2] or lasting)}
+    powers = {word for word in rest if re.fullmatch(r"1e\d{1,2}", word)}
+    if not counted and (lasting or "compute" not in rest):
+        return None
+    rest -= counted.keys() | lasting | powers
+    if len(counted) > 1 or not rest <= ABOUT_COMPUTE or ("s" in rest and not lasting):
+        return None
+    prefix = next((match[1] or match[3] or "" for match in counted.values()), "")
+    if 1 < PREFIXES[prefix] < 1e15 and not (rest & (TRAIN | {"total"}) or lasting):
+        return None
+    unit = math.prod(LASTING[word] for word in lasting) * PREFIXES[prefix]
+    return unit * math.prod(float(word) for word in powers)
 
 
 def meaning(name: str) -> str | None:
     """The field of a run that a column of this name holds, None where it says no such."""
     name = str(name)
-    if unit_of(name) != 1:
-        name = re.sub(r"[(\[].*?[)\]]|[_ ][KMBT]$", "", name)
+    if _operations(words_of(name)) is not None:
+        return "compute"
+    name = without_unit(name)
     if name.strip() in LETTERS:  # in small ones d is a dimension, p a probability
         return LETTERS[name.strip()]
     words = words_of(name)
@@ -101,6 +154,8 @@ def meaning(name: str) -> str | None:
     joined, said = "_".join(words), set(words)
     if joined in FIELDS:
         return joined
+    if re.fullmatch(r"1\s*-\s*[\w/.]*(acc|accuracy|auc)", name.strip().lower()):
+        return "loss"
     letter = {"D": "dataset_size", "P": "parameters"}.get(name[:1]) if words[1:] else None
     if letter and words[0] == name[0].lower():  # D_tokens, P_total
         about = ABOUT_EXAMPLES | EXAMPLES if letter == "dataset_size" else ABOUT_PARAMETERS
@@ -121,7 +176,7 @@ def meaning(name: str) -> str | None:
 
 LETTERS = {"D": "dataset_size", "P": "parameters", "W": "width", "w": "width"}
 FIELDS = ("loss", "dataset_size", "parameters", "width", "seed", "loss_stderr",
-          "train_loss", "converged", "failure")  # fmt: skip
+          "train_loss", "converged", "failure", "steps", "compute")  # fmt: skip
 
 
 def is_time(name: str) -> bool:
@@ -153,6 +208,18 @@ def is_measured(name: str) -> bool:
     said = set(words_of(name))
     of_a_gradient = bool(said & {"grad", "gradient"}) and "norm" in said
     return of_a_gradient or bool(said & MEASURED and not said & CHOSEN)
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether it rises where a loss falls, or may."""
+    said = set(words_of(name))
+    return bool(said & {"acc", "accuracy", "score", "scores", "value", "auc", "auroc"})
+
+
+def is_measure_of_loss(name: str) -> bool:
+    """Whether a loss is named so, of something that its name says besides."""
+    said = set(words_of(name))
+    return bool(said & (LOSSES | MEASURES) and not said & NO_LOSSES)
 
 
 def is_test(name: str) -> bool:

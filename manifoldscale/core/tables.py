@@ -68,6 +68,11 @@ def as_number(value: Any) -> float | int | None:
         return None
 
 
+def is_number_or_none(value: Any) -> bool:
+    """Whether a cell is a number, or holds none."""
+    return value is None or as_number(value) is not None
+
+
 def _cell(value: Any) -> Any:
     return None if is_missing(value) else value
 
@@ -282,7 +287,7 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
         for key in WRAPPERS:
             inner = found.get(key)
             if isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
-                found = inner
+                found = _joined_at_steps(inner) if key == "log_history" else inner
                 break
     if isinstance(found, Mapping) and not any(
         isinstance(column, list | Mapping) for column in found.values()
@@ -295,6 +300,21 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
             'it holds no records, as in [{"dataset_size": 100, "loss": 0.3}, ...]'
         )
     return found
+
+
+def _joined_at_steps(records: list[Mapping[Any, Any]]) -> list[Row]:
+    """Hugging Face logs what training and evaluation gave at a step in records of their
+    own; as one they are a row.
+    """
+    rows: list[Row] = []
+    for record in records:
+        last = rows[-1] if rows else {}
+        one = "step" in record and last.get("step") == record["step"]
+        if one and all(last[key] == record[key] for key in last.keys() & record.keys()):
+            rows[-1] = {**last, **record}
+        else:
+            rows.append(dict(record))
+    return rows
 
 
 def _of_parquet(path: Path) -> list[Row]:

@@ -11,32 +11,36 @@ from collections.abc import Callable, Hashable, Sequence
 from .columns import SIZES, Columns
 from .errors import ManifoldScaleError
 from .names import is_clock, is_measured, is_name_of_a_run, is_run_name, is_time
-from .tables import Row, as_number
+from .tables import Row, as_number, is_number_or_none
 
-CHOICES = ("last", "best", "all")
+CHOICES = ("last", "best", "all", "trajectory")
 MANY = 8  # rows a network, from which a log is one whatever its steps are
 
 
 @dc.dataclass(frozen=True)
 class Kept:
     """Which rows count as networks; `by`: the column in which the others of a network
-    differ, None where all rows count; said: what was done, in words.
+    differ, None where all rows count; said: what was done, in words; `network`: which
+    network each row is of, empty where a row is a network.
     """
 
     rows: list[Row]
     by: str | None = None
     said: str = ""
+    network: tuple[int, ...] = ()
 
 
 def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Kept:
     """One row for each network.
 
-    choice : "last", "best" (the smallest loss), "all" (every row is a network), or None:
-    the last, where a column of steps shows that there are several.
+    choice : "last", "best" (the smallest loss), "all" (every row is a network),
+    "trajectory" (every row is a step of one), or None: the last, where a column of steps
+    shows that there are several.
 
     Raises
     ------
-    ManifoldScaleError : rows of one network that nothing puts in order, and no choice.
+    ManifoldScaleError : rows of one network that nothing puts in order, and no choice; or
+        no column of steps, where these are asked for.
     """
     unique = list({_key(row, list(row)): row for row in rows}.values())
     repeated = len(rows) - len(unique)
@@ -52,6 +56,8 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
         left_out = f"{len(out):,} rows without {whole.loss} were left out"
         said = "; ".join(filter(None, (said, left_out)))
     table = _Log(unique, columns)
+    if choice == "trajectory":
+        return _every_step(table, whole.any_time, said)
     if table.names_every_row or (by is None and not (choice or table.tells_runs_apart)):
         return Kept(unique, None, said)
     groups = table.groups(by, asked=choice is not None)
@@ -73,6 +79,52 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
     open_ended = whole.open_ended(by)
     ends = f"{open_ended:,} of them end on a row without a loss" if open_ended else ""
     return Kept(picked, by, "; ".join(filter(None, (said, one, ends))))
+
+
+def _every_step(table: "_Log", by: str | None, said: str) -> Kept:
+    """All rows, in the order of their steps; those before the first step have no place on
+    a logarithmic axis.
+    """
+    if by is None:
+        raise ManifoldScaleError(
+            "row='trajectory' needs a column of steps (step, global_step, iteration, "
+            "epoch), as a number; the table has none in which rows differ. Another name: "
+            "size_column={'steps': '...'} (--size-column steps=...)."
+        )
+    groups = table.groups(by, asked=True)
+    steps = [
+        (row, _number(row[by], -1.0), i) for i, one in enumerate(groups) for row in one
+    ]
+    later = sorted((one for one in steps if one[1] > 0), key=lambda one: (one[2], one[1]))
+    before = len(steps) - len(later)
+    left = f"{before:,} rows of {by} 0, or without one, were left out" if before else ""
+    one = f"{len(later):,} rows are steps ({by}) of {len(groups):,} networks"
+    return Kept(
+        [row for row, _, _ in later],
+        by,
+        "; ".join(filter(None, (said, left, one))),
+        tuple(network for _, _, network in later),
+    )
+
+
+def with_rows(columns: Columns, layout: str, kept: Kept, trajectory: bool) -> Columns:
+    """What was done with the rows; and with the steps of a trajectory read as such, or the
+    column `steps` of networks that were trained for so many.
+    """
+    if trajectory:
+        columns = dc.replace(columns, layout="; ".join(filter(None, (layout, kept.said))))
+    else:
+        columns = dc.replace(columns, layout=layout, rows=kept.said, logged=kept.by or "")
+    column = (kept.by or "") if trajectory else "steps"
+    taken = columns.column("steps") is not None or column == columns.logged
+    numbers = [as_number(row[column]) for row in kept.rows if column in row]
+    if column not in columns.unread or taken or None in numbers:
+        return columns
+    return dc.replace(
+        columns,
+        read=(*columns.read, (column, "steps")),
+        unread=tuple(name for name in columns.unread if name != column),
+    )
 
 
 @dc.dataclass(frozen=True)
@@ -133,6 +185,21 @@ class _Log:
         times = [name for name in times if self.is_log_by(name)]
         return max(times, key=self.distinct, default=None)
 
+    @property
+    def any_time(self) -> str | None:
+        """The column of steps, where it is known that there is one: the one that is named
+        so, or steps before epochs.
+        """
+        given = self.columns.column("steps")
+        if given is not None:
+            return given
+        times = self.varying(lambda name: is_time(name) and self.is_numeric(name))
+
+        def steps_first(name: str) -> tuple[int, bool]:
+            return self.distinct(name), "epoch" not in name.lower()
+
+        return max(times, key=steps_first, default=self.time)
+
     def distinct(self, name: str) -> int:
         return len({str(row[name]) for row in self.rows})
 
@@ -149,9 +216,7 @@ class _Log:
         return self.tells_runs_apart or rows[len(rows) // 2] >= MANY or shared
 
     def is_numeric(self, name: str) -> bool:
-        return all(
-            row[name] is None or as_number(row[name]) is not None for row in self.rows
-        )
+        return all(is_number_or_none(row[name]) for row in self.rows)
 
     def groups(self, by: str | None, asked: bool) -> list[list[Row]]:
         """The rows of each network; without steps, and not `asked` for one of each, rows

@@ -137,7 +137,7 @@ class Law:
 
     @property
     def formula(self) -> str:
-        symbol = self.axis.label.split()[-1]
+        symbol = self.axis.symbol
         return f"E + A {symbol}" if self.floor else f"A {symbol}"
 
     @property

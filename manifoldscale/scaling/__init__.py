@@ -6,6 +6,10 @@ from ..core.lazy import attach
 
 if TYPE_CHECKING:
     from .comparison import Comparison as Comparison, compare as compare
+    from .envelope import (
+        ComputeEnvelope as ComputeEnvelope,
+        compute_envelope as compute_envelope,
+    )
     from .exponent import (
         ExponentPrediction as ExponentPrediction,
         ladder as ladder,
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .speedup import SpeedUp as SpeedUp, speed_up as speed_up
     from .sum_law import SumLaw as SumLaw, fit_sum as fit_sum
     from .tails import Huber as Huber, Normal as Normal, Student as Student
 
@@ -41,6 +46,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Comparison": ".comparison",
+        "ComputeEnvelope": ".envelope",
         "DualityTest": ".relation",
         "ExponentPrediction": ".exponent",
         "Forecast": ".forecast",
@@ -53,17 +59,20 @@ __getattr__, __dir__ = attach(
         "Reference": ".power_law",
         "RegimeVerdict": ".regime",
         "RelationTest": ".relation",
+        "SpeedUp": ".speedup",
         "Student": ".tails",
         "SumLaw": ".sum_law",
         "classify_regime": ".regime",
         "compare": ".comparison",
         "compare_models": ".models",
+        "compute_envelope": ".envelope",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
         "fit_sum": ".sum_law",
         "ladder": ".exponent",
         "predict_exponent": ".exponent",
         "select_range": ".range_selection",
+        "speed_up": ".speedup",
         "test_duality": ".relation",
         "test_relation": ".relation",
     },

@@ -60,7 +60,8 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
         runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
         return dc.replace(
             losses,
-            shared=curve.shared_data,
+            # A network that lies above the others does so at all of its steps.
+            shared=curve.shared_data or curve.is_trajectory,
             test_noise=_test_noise(runs),
             # Networks too small for their data never interpolate, and need not.
             train_share=_train_share(runs, x[usable], losses.x)
@@ -77,9 +78,20 @@ def _zeros(losses: Array) -> list[Remark]:
     return [Caveat.ZERO_LOSSES(f"{zeros} of {len(losses)} runs")] if zeros else []
 
 
+def others(axis: Axis) -> tuple[Axis, ...]:
+    """What is held along an axis: the other resource, both along the steps, and nothing
+    along compute, which they share among themselves.
+    """
+    if axis is Axis.compute:
+        return ()
+    if axis is Axis.steps:
+        return Axis.parameters, Axis.width, Axis.data
+    return (Axis.parameters, Axis.width) if axis is Axis.data else (Axis.data,)
+
+
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
-    others = (Axis.width, Axis.parameters) if axis is Axis.data else (Axis.data,)
-    for held in others:
+    sizes = axis not in (Axis.steps, Axis.compute)
+    for held in (*others(axis), *((Axis.steps,) if sizes and curve.is_trajectory else ())):
         column = curve.column(held)
         values = np.unique(column)
         values = values[~np.isnan(values)]
@@ -98,6 +110,7 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
             )
     x, y = curve.column(axis), curve.losses
     require(not np.isnan(x).all(), f"No run says its {axis.value}; choose another `axis`.")
+    _check_one_envelope(curve, axis)
     usable = np.isfinite(x) & np.isfinite(y)
     remarks = []
     if not usable.all():
@@ -105,25 +118,41 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     late = sum(run.converged is False for run in curve.runs)
     if late and axis is Axis.data:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
-    remarks += of_the_table(curve)
+    remarks += of_the_table(curve, axis)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
     return x, y, usable, remarks
 
 
-def of_the_table(curve: LearningCurve) -> list[Remark]:
+def _check_one_envelope(curve: LearningCurve, axis: Axis) -> None:
+    """Refuse to average trajectories of several sizes at one compute."""
+    several = [a for a in others(Axis.steps) if curve.distinct(a) > 1]
+    if axis is Axis.compute and curve.is_trajectory and several:
+        raise ManifoldScaleError(
+            f"These are trajectories of several {several[0].value}: along compute they are "
+            "fitted by their lower envelope, `compute_envelope(curve)`; one of them alone, "
+            f"by `curve.at({several[0].value}="
+            f"{np.nanmax(curve.column(several[0])):.0f})`."
+        )
+
+
+def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]:
     """What a table holds besides: by which the runs of one size differ, or that may be
-    what was meant; and which of its rows count.
+    what was meant; which of its rows count, and which go together.
     """
     remarks, columns = [], curve.columns
     logged = "" if columns is None else columns.logged
-    mixed = [name for name in curve.mixed if name != logged]
+    along = None if columns is None or axis is None else columns.column(axis.value)
+    mixed = [name for name in curve.mixed if name not in (logged, along)]
     if mixed:
         remarks.append(Caveat.MIXED_RUNS(", ".join(map(repr, mixed))))
     if columns is not None and columns.rivals:
         remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
     if columns is not None and columns.rows:
         remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
+    if curve.is_trajectory:
+        networks = len({run.network for run in curve.runs})
+        remarks.append(Caveat.TRAJECTORIES(f"{networks} networks, {len(curve)} rows"))
     return remarks
 
 

@@ -150,6 +150,11 @@ def classify_regime(
     """
     axis = Axis.of(axis)
     require(
+        axis not in (Axis.steps, Axis.compute),
+        f"`axis` is {axis.name!r}, along which there are no regimes: they are those of the "
+        "data and the parameters. Choose 'data', 'parameters' or 'width'.",
+    )
+    require(
         reference is None or isinstance(reference, Reference),
         f"`reference` must be a Reference(size, loss, stderr); not {reference!r}.",
     )

@@ -8,7 +8,7 @@ import numpy as np
 from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
-from .losses import Losses, losses_of
+from .losses import Losses, losses_of, others
 
 FEWEST = 4  # sizes that a fit needs
 CROSSOVER = 3.0  # within this factor of the other resource, both limit the loss
@@ -142,13 +142,12 @@ def label_of(other: Axis | None, held: float) -> str:
     """Which slice it is, "" where there is no other resource."""
     if other is None:
         return ""
-    symbol = other.label.split()[-1]  # D, P or w
+    symbol = other.symbol
     return f"{symbol} = {held:g}" if held < 1e6 else f"{symbol} = {held:.4g}"
 
 
 def _other(curve: LearningCurve, axis: Axis) -> Axis | None:
-    candidates = (Axis.parameters, Axis.width) if axis is Axis.data else (Axis.data,)
-    for candidate in candidates:
+    for candidate in others(axis):
         if not np.isnan(curve.column(candidate)).all():
             return candidate
     return None
@@ -160,6 +159,8 @@ def _slice(
     losses, _ = losses_of(curve, None, axis)
     data, parameters = curve.column(Axis.data), curve.column(Axis.parameters)
     ratio = data / parameters if axis is Axis.data else parameters / data
+    if axis in (Axis.steps, Axis.compute):
+        ratio = np.full(len(ratio), math.nan)  # of no resource that a count compares
     sizes = curve.column(axis)
     ratios = np.array([ratio[sizes == size].mean() for size in losses.x])
     return Slice(axis, other, held, curve, losses, ratios, rest)

@@ -7,7 +7,8 @@ and one that diverges harms no other. A module that keeps something from step to
 draws random numbers, cannot be batched so: it is a pack of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 import torch
@@ -39,6 +40,9 @@ class Pack(Protocol):
 
     def eval(self) -> None:
         """From now on as when tested: without dropout, with the statistics of training."""
+
+    def tested(self) -> AbstractContextManager[None]:
+        """Inside, it computes as when tested; after it, all is as it was before."""
 
     def member(self, index: int) -> nn.Sequential:
         """One member as a module of its own, weights copied."""
@@ -105,6 +109,9 @@ class MLPPack:
     def eval(self) -> None:
         """They compute the same when tested."""
 
+    def tested(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def member(self, index: int) -> nn.Sequential:
         with DrawsFrom(0):
             module = self.shape.module().to(self.flat.values.dtype)
@@ -154,6 +161,9 @@ class ModulePack:
     def eval(self) -> None:
         self.module.eval()
 
+    def tested(self) -> AbstractContextManager[None]:
+        return _tested(self.module)
+
     def member(self, index: int) -> nn.Sequential:
         state = {name: value[index] for name, value in self._stacked().items()}
         return _with_state(self.shape, state, self.flat.values)
@@ -192,6 +202,15 @@ class SinglePack:
     def eval(self) -> None:
         self.module.eval()
 
+    @contextmanager
+    def tested(self) -> Iterator[None]:
+        draws, self.draws = self.draws, DrawsFrom(0)  # what it draws when tested, if any
+        try:
+            with _tested(self.module):
+                yield
+        finally:
+            self.draws = draws
+
     def member(self, index: int) -> nn.Sequential:
         state = _state(self.module) | self._parameters()
         return _with_state(self.shape, state, self.flat.values)
@@ -212,6 +231,21 @@ def initialised(shape: ModuleShape, seed: int) -> nn.Module:
     """A network of this shape, its random numbers those of the seed alone."""
     with DrawsFrom(seed):
         return shape.module()
+
+
+@contextmanager
+def _tested(module: nn.Module) -> Iterator[None]:
+    """In eval mode; each part then goes back to its mode, and buffers to their values."""
+    modes = [(part, part.training) for part in module.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for buffer, value in buffers:
+            buffer.copy_(value)
 
 
 def _trained(module: nn.Module) -> list[str]:

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from ..core.errors import one_of, require
-from ..core.random import keyed
 from ..core.settings import check_fields
+from .batches import Data, Order
 from .flat import OPTIMISERS
 from .losses import check_name, example_loss
 from .pack import Pack
 from .students import AnyShape
 from .tasks import Split
 from .trial import make_pack
+from .watch import Point, Watch
 
 INTERPOLATED = 0.1  # a run has converged when its training loss is below this share of
 # its test loss
@@ -101,6 +102,7 @@ class Trained:
     loss became non-finite, or ended above ten times that of the zero function.
 
     steps : how many each member made.
+    watch : what was seen on the way, where that was asked for.
     """
 
     pack: Pack
@@ -108,6 +110,13 @@ class Trained:
     test_stderr: list[float]
     train_loss: list[float]
     steps: list[int]
+    watch: Watch | None = None
+
+    def trajectory(self, member: int) -> list[Point]:
+        """(step, test loss, its standard error) of a member, where it was watched."""
+        if self.watch is None or math.isnan(self.test_loss[member]):
+            return []
+        return self.watch.trajectory(member, self.steps[member])
 
     def converged(self, member: int) -> bool:
         """Whether the member interpolates its training set."""
@@ -123,6 +132,7 @@ def train(
     device: str = "cpu",
     learning_rates: Sequence[float] | None = None,
     fresh: Fresh | None = None,
+    watched: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Trained:
     """Train one network a seed, together.
@@ -136,25 +146,32 @@ def train(
     examples, seeds : one entry a member.
     learning_rates : one a member; by default all have that of `training`.
     fresh : new examples of all members, of their number of passes, for online training.
+    watched : look at the test losses on the way; changes nothing of the training.
     progress : called with the number of steps done since the last call.
     """
     dtype = training.torch_dtype
-    data = _Data(examples, dtype, device)
+    data = Data(examples, dtype, device)
     batches = {training.batch(n) for n in data.counts}
     require(len(batches) == 1, f"Members of a pack have batches of {sorted(batches)}.")
     pack = make_pack(shape, seeds, dtype, device)
     optimiser = OPTIMISERS[training.optimiser](pack.flat)
-    order = _Order(data.counts, batches.pop(), seeds)
+    batch = batches.pop()
+    order = Order(data.counts, batch, seeds)
     clock = _Clock(training, data.counts, learning_rates, dtype, device)
+    watch = None
+    if watched:
+        watch = Watch(examples, clock.longest, batch, training.loss, pack.flat.values)
     for step in range(clock.longest):
         rows = next(order)
         if training.online and fresh is not None and order.passed:
-            data = _Data(fresh(order.passes), dtype, device)
+            data = Data(fresh(order.passes), dtype, device)
         inputs, targets = data.batch(rows)
         losses = example_loss(pack(inputs), targets, training.loss).mean(1)
         pack.flat.differentiate(losses)
         optimiser.step(clock.rates(step))
         clock.watch(losses.detach())
+        if watch is not None:
+            watch(pack, step + 1)
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == clock.longest:
             _quarantine(pack, clock.alive)
             optimiser.forget(~clock.alive)
@@ -162,7 +179,7 @@ def train(
                 progress(step % CHECK_EVERY + 1)
             if clock.finished(step + 1):
                 break
-    return _evaluated(pack, examples, clock, training, device)
+    return dc.replace(_evaluated(pack, examples, clock, training, device), watch=watch)
 
 
 class _Clock:
@@ -218,66 +235,6 @@ class _Clock:
     def finished(self, step: int) -> bool:
         """Whether no member has a step to make."""
         return bool((~self.alive | self.stopped | (step >= self.budgets)).all())
-
-
-class _Data:
-    """The training sets of all members, one after the other."""
-
-    def __init__(self, examples: Sequence[Split], dtype: torch.dtype, device: str) -> None:
-        self.counts = [len(one.train_inputs) for one in examples]
-        starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
-        self.starts = torch.from_numpy(starts)[:, None].to(device)
-        self.inputs = _joined([one.train_inputs for one in examples], dtype, device)
-        self.targets = _joined([one.train_targets for one in examples], dtype, device)
-
-    def batch(self, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(members x batch) row numbers to inputs and targets; None is all."""
-        if rows is None:
-            shape = (len(self.counts), self.counts[0], -1)
-            return self.inputs.view(shape), self.targets.view(shape)
-        flat = (rows.to(self.starts.device) + self.starts).ravel()
-        shape = (*rows.shape, -1)
-        return (
-            self.inputs.index_select(0, flat).view(shape),
-            self.targets.index_select(0, flat).view(shape),
-        )
-
-
-def _joined(arrays: Sequence[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
-    return torch.from_numpy(np.concatenate(arrays)).to(device, dtype)
-
-
-class _Order:
-    """Batches of row numbers, (members x batch), reshuffled every pass by each member's
-    own stream; None, the whole set, where it fits in one batch.
-
-    passed, passes : whether the last batch began a new pass over the first member's set,
-    and how many it has completed.
-    """
-
-    def __init__(self, counts: Sequence[int], batch: int, seeds: Sequence[int]) -> None:
-        self.counts, self.batch = counts, batch
-        self.streams = [keyed(seed, "order") for seed in seeds]
-        self.orders = [np.arange(n) for n in counts]
-        self.at = list(counts)  # no pass begun
-        self.passed, self.passes = False, -1
-
-    def __next__(self) -> Tensor | None:
-        if all(n == self.batch for n in self.counts):
-            self.passed = self.passes >= 0
-            self.passes += 1
-            return None
-        rows = np.empty((len(self.counts), self.batch), dtype=np.int64)
-        for i, n in enumerate(self.counts):
-            begins = self.at[i] + self.batch > n
-            if begins:
-                self.orders[i], self.at[i] = self.streams[i].permutation(n), 0
-            rows[i] = self.orders[i][self.at[i] : self.at[i] + self.batch]
-            self.at[i] += self.batch
-            if i == 0:
-                self.passed = begins and self.passes >= 0
-                self.passes += begins
-        return torch.from_numpy(rows)
 
 
 def _quarantine(pack: Pack, alive: Tensor) -> None:

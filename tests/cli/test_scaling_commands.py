@@ -269,6 +269,26 @@ def test_fit_takes_the_row_and_the_columns_that_are_named() -> None:
     assert both.exit_code == 2 and "each needs its axis" in both.stderr
 
 
+def test_fit_along_the_steps_of_a_log(here: Path) -> None:
+    rows = [
+        {"params": p, "seed": s, "step": t, "loss": (1 + s / 50) * t**-0.5}
+        for p in (100, 1000)
+        for s in range(2)
+        for t in 2 ** np.arange(9)
+    ]
+    pd.DataFrame(rows).to_csv("log.csv", index=False)
+    along = ("--axis", "steps", "--floor", "zero")
+    said = said_by("fit", "log.csv", *along, "--out", "steps")
+    assert "36 rows are steps (step) of 4 networks" in said and "step as steps" in said
+    assert "alpha_t" in said and "P = 1000" in said and "there are no regimes" in said
+    assert "training steps t" in (here / "steps/report.html").read_text(encoding="utf-8")
+    one = call("fit", "log.csv", *along, "--where", "params=100", "--json")
+    (law,) = json.loads(one.stdout)["fits"]
+    assert law["fit"]["alpha"] == pytest.approx(0.5)
+    wrong = call("fit", "log.csv", "--where", "params")
+    assert wrong.exit_code == 2 and "is no COLUMN=VALUE" in wrong.stderr
+
+
 def test_a_slice_that_cannot_be_fitted_costs_that_slice_alone(here: Path) -> None:
     sizes = 100 * 2 ** np.arange(6)
     rows = [

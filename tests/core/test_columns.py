@@ -29,15 +29,15 @@ def falling(name: str = "n_train", **more: Callable[[int], Any]) -> list[dict]:
 
 def test_what_was_read_is_said_and_kept() -> None:
     curve = read(falling(note=str, flops=lambda d: 6 * d))
-    said = "read: n_train as dataset_size, loss; not read: note, flops"
+    said = "read: n_train as dataset_size, loss, flops as compute; not read: note"
     assert str(curve.columns) == said and said in str(curve)
     assert curve.columns.column("dataset_size") == "n_train"
     assert str(pickle.loads(pickle.dumps(curve))) == str(curve)
-    assert curve.columns.to_dict()["not_read"] == ["note", "flops"]
+    assert curve.columns.to_dict()["not_read"] == ["note"]
     assert curve.at(dataset_size=100).columns == curve.columns
 
 
-@pytest.mark.parametrize("other", ["val_loss", "eval_loss", "test_mse", "val/loss"])
+@pytest.mark.parametrize("other", ["val_loss", "test_mse", "val/loss"])
 def test_of_two_losses_none_is_taken_in_silence(other: str) -> None:
     """A bare `loss` is that of training to many loggers."""
     rows = falling(**{other: lambda d: d**-0.3})

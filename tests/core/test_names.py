@@ -77,6 +77,30 @@ LOSSES = [
     "heldout_nll",
     "eval_cross_entropy",
 ]
+COMPUTES = [
+    "compute",
+    "flops",
+    "Training FLOP",
+    "total_flos",
+    "train_TFLOPs",
+    "Compute (EFLOP)",
+    "PFLOP-days",
+    "pf-days",
+    "petaflop/s-days",
+    "1e18 flops",
+    "config.compute_budget",
+]
+NO_COMPUTE = [
+    "flops_per_token",
+    "TFLOP/s",
+    "GFLOPs",  # of one pass, or a rate
+    "compute_time",
+    "gpu_days",
+    "mfu",
+    "C",
+    "f1",
+    "1e18",
+]
 NO_SIZE = [
     "d",
     "p",
@@ -118,6 +142,7 @@ NO_LOSS = [
         ("dataset_size", [*EXAMPLES, "Training Tokens", "Seen Examples", "# examples"]),
         ("parameters", [*PARAMETERS, "Non-embedding params", "Model Size"]),
         ("width", WIDTHS),
+        ("compute", COMPUTES),
         ("loss", [*LOSSES, "Test Loss"]),
         ("train_loss", ["train_loss", "train/loss", "training_loss", "final_train_loss"]),
         (
@@ -132,7 +157,7 @@ NO_LOSS = [
             ],
         ),
         ("seed", ["seed", "random_seed", "config.seed", "replicate"]),
-        (None, [*NO_SIZE, *NO_LOSS, "Training FLOP", "lr", "note"]),
+        (None, [*NO_SIZE, *NO_LOSS, *NO_COMPUTE, "lr", "note"]),
     ],
     ids=str,
 )

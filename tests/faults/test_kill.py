@@ -18,7 +18,7 @@ plan = ms.sweeps.Plan(task, (20, 30, 40, 50, 60, 80), (16,), seeds=2, depth=1, n
                       training=ms.sweeps.Training(steps=400))
 print("start", flush=True)
 curve = ms.sweeps.run(plan, sys.argv[1])
-print(curve.losses.tolist())
+print(curve.losses.tolist(), [run.trajectory for run in curve.runs])
 """
 
 

@@ -11,9 +11,10 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.sweeps import DataSet, TeacherStudent, Training
+from manifoldscale.sweeps.batches import Order
 from manifoldscale.sweeps.losses import example_loss
 from manifoldscale.sweeps.pack import MLPPack
-from manifoldscale.sweeps.train import _Order, train
+from manifoldscale.sweeps.train import train
 
 SEEDS = [11, 12, 13]
 DOUBLE = Training(steps=100, batch_size=16, learning_rate=3e-3, dtype="float64")
@@ -51,7 +52,7 @@ def test_a_member_equals_a_plain_module_trained_by_torch() -> None:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, DOUBLE.steps)
         inputs = torch.from_numpy(examples[i].train_inputs)
         targets = torch.from_numpy(examples[i].train_targets)
-        order = _Order([60], 16, [seed])
+        order = Order([60], 16, [seed])
         for _ in range(DOUBLE.steps):
             rows = next(order)[0]
             loss = (module(inputs[rows]) - targets[rows]).square().sum(1).mean()

@@ -1,0 +1,231 @@
+"""Tables in other layouts as one row a run: a column a run, a column a size, lists."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .columns import SIZES
+from .errors import ManifoldScaleError, nearest, require
+from .names import is_time, meaning
+from .tables import Row, as_number, is_number_or_none
+
+RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
+WIDE = 4  # columns whose names are numbers, from which they are no other columns
+FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
+LOSS_FIELDS = ("loss", "train_loss", "loss_stderr")
+ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
+
+
+def long_rows(
+    rows: list[Row], choice: str | None, loss_column: str | None
+) -> tuple[list[Row], str]:
+    """The rows with one run, or one step of it, each; and what was done, in words.
+
+    Parameters
+    ----------
+    rows : as `read_rows` gives them.
+    choice, loss_column : those of `LearningCurve.from_frame`: of what lists of losses are,
+        and which column these are in.
+
+    Raises
+    ------
+    ManifoldScaleError : lists, or columns that are numbers, that may be repeats, sizes or
+        the history of a run, and no choice.
+    """
+    chart = _of_wandb(rows)
+    if chart is not None:
+        return chart
+    wide = [name for name in rows[0] if re.fullmatch(r"\d+(\.0)?", str(name))]
+    rest = [name for name in rows[0] if name not in wide]
+    known = any(name == loss_column or meaning(name) == "loss" for name in rest)
+    if len(wide) >= WIDE and not known:
+        return _of_wide(rows, wide, choice)
+    return _of_lists(rows, choice, loss_column)
+
+
+def _of_wandb(rows: list[Row]) -> tuple[list[Row], str] | None:
+    """An export of a chart of Weights & Biases: "run - val/loss", with its least and
+    largest value within a bin or group beside it.
+    """
+    found = {name: RUN.fullmatch(name) for name in rows[0]}
+    ends = {name for name, match in found.items() if match and match["end"]}
+    if not ends:
+        return None
+    columns = {name: match for name, match in found.items() if match and not match["end"]}
+    shared = [name for name, match in found.items() if match is None]
+    runs = dict.fromkeys(match["run"] for match in columns.values())
+    long = []
+    for row in rows:
+        for run in runs:
+            own = {m["what"]: row[name] for name, m in columns.items() if m["run"] == run}
+            if any(value is not None for value in own.values()):
+                long.append({name: row[name] for name in shared} | {"run": run} | own)
+    require(bool(long), "The export of a chart holds no values.")
+    ranges = any(row[end] not in (None, row.get(end[:-5])) for row in rows for end in ends)
+    said = f"a column a run, {len(runs):,} runs; __MIN and __MAX were left out"
+    return _aligned(long), said + (", which differ: each is a mean" if ranges else "")
+
+
+def _of_wide(
+    rows: list[Row], wide: Sequence[str], choice: str | None
+) -> tuple[list[Row], str]:
+    """A column a training set size, as learning-curve data bases (LCDB) have it; or a
+    column a step, where these are asked for.
+    """
+    numbers = [int(float(name)) for name in wide]
+    counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    if counted and choice is None:
+        raise ManifoldScaleError(
+            f"Columns {wide[0]!r} to {wide[-1]!r} may be steps or sizes: row='trajectory' "
+            "or 'last' (--row) takes them for the steps of a run, row='all' for sizes."
+        )
+    what = "anchor" if choice in (None, "all") else "step"
+    long = [
+        {name: cell for name, cell in row.items() if name not in wide}
+        | {what: number, "value": row[name]}
+        for row in rows
+        for name, number in zip(wide, numbers, strict=True)
+        if row[name] is not None
+    ]
+    kind = "sizes (anchor)" if what == "anchor" else "steps"
+    return long, f"{len(wide)} columns {wide[0]!r} to {wide[-1]!r} are {kind}"
+
+
+def _of_lists(
+    rows: list[Row], choice: str | None, loss_column: str | None
+) -> tuple[list[Row], str]:
+    """Losses that are lists of numbers: repeats, or steps where these are asked for; with
+    lists beside them that go along, of sizes or steps say.
+    """
+    listing = [name for name in rows[0] if any(_is_list(row[name]) for row in rows)]
+    losses = [n for n in listing if n == loss_column or meaning(n) in LOSS_FIELDS]
+    if not losses:
+        return rows, ""
+    names = [name for name in listing if name in losses or _go_along(rows, losses[0], name)]
+    listed = ", ".join(map(repr, names))
+    if any(meaning(name) in SIZES or is_time(name) for name in names):
+        return _unlisted(rows, names, None), f"lists in {listed} are rows"
+    if choice is None and all(_falls(row[losses[0]]) for row in rows):
+        raise ManifoldScaleError(
+            f"Column {listed} holds lists that fall: row='trajectory' or 'last' (--row) "
+            "takes each for the history of a run, row='all' for repeats."
+        )
+    if choice in (None, "all"):
+        return (
+            _unlisted(rows, names, "repeat"),
+            f"lists in {listed} are repeats, a run each",
+        )
+    return _unlisted(rows, names, "step"), f"lists in {listed} are steps of a run"
+
+
+def _unlisted(rows: list[Row], names: Sequence[str], counter: str | None) -> list[Row]:
+    """A row for each place of the lists, with its number in a column of this name."""
+    long = []
+    for row in rows:
+        cells = {name: _as_list(row[name]) for name in names}
+        lengths = {len(cell) for cell in cells.values()}
+        require(
+            len(lengths) == 1,
+            f"Lists of one row must be of one length; those of {list(names)} have "
+            f"{sorted(lengths)}.",
+        )
+        for i in range(lengths.pop()):
+            own = {name: cell[i] for name, cell in cells.items()}
+            long.append({**row, **own} | ({counter: i + 1} if counter else {}))
+    return long
+
+
+def _go_along(rows: list[Row], name: str, other: str) -> bool:
+    return all(len(_as_list(row[name])) == len(_as_list(row[other])) for row in rows)
+
+
+def _is_list(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | np.ndarray)
+
+
+def _as_list(cell: Any) -> list[Any]:
+    return list(cell) if _is_list(cell) else [cell]
+
+
+def _falls(cell: Any) -> bool:
+    """Whether a list of numbers goes down, as losses do in training."""
+    values = np.array([as_number(value) for value in _as_list(cell)], dtype=float)
+    if len(values) < 3 or not np.ptp(values) > 0:
+        return False
+    return bool(np.corrcoef(np.arange(len(values)), values)[0, 1] < FALLS)
+
+
+def _aligned(rows: list[Row]) -> list[Row]:
+    """All with the same columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def with_error(rows: list[Row], loss_column: str | None) -> list[Row]:
+    """With the column "1 - accuracy", where that is what the caller calls the loss.
+
+    Raises
+    ------
+    ManifoldScaleError : values that are no accuracies between 0 and 1.
+    """
+    said = ONE_LESS.fullmatch(loss_column) if isinstance(loss_column, str) else None
+    if said is None or loss_column in rows[0] or said["column"] not in rows[0]:
+        return rows
+    values = [as_number(row[said["column"]]) for row in rows]
+    for value in values:
+        require(
+            value is None or 0 <= value <= 1,
+            f"`loss_column` {loss_column!r} needs values between 0 and 1; it holds "
+            f"{value!r}.",
+        )
+    errors = [None if value is None else 1 - value for value in values]
+    return [{**row, str(loss_column): e} for row, e in zip(rows, errors, strict=True)]
+
+
+def chosen_rows(rows: list[Row], where: Mapping[str, Any] | None) -> list[Row]:
+    """The rows with these values, without the columns that say so.
+
+    Raises
+    ------
+    ManifoldScaleError : a column that the table does not have, or no such row.
+    """
+    for column, value in (where or {}).items():
+        require(
+            column in rows[0],
+            f"`where` names {column!r}, which the table does not have. Nearest are "
+            f"{nearest(str(column), list(rows[0]))}.",
+        )
+        there = list(dict.fromkeys(str(row[column]) for row in rows))
+        rows = [row for row in rows if _same(row[column], value)]
+        require(
+            bool(rows),
+            f"`where`: no row has {column} = {value!r}; there are {', '.join(there[:12])}"
+            f"{', ...' if len(there) > 12 else ''}.",
+        )
+    return rows
+
+
+def _same(cell: Any, value: Any) -> bool:
+    """Whether a cell is this value, also as the text that a command line gives."""
+    number = as_number(value)
+    both = number is not None and as_number(cell) == number
+    return bool(both or str(cell) == str(value))
+
+
+def how_to_choose(rows: Sequence[Row], mixed: Sequence[str]) -> str:
+    """How one of several curves is chosen, from the columns that tell them apart."""
+    several: dict[str, dict[str, Any]] = {}
+    numbers: dict[str, dict[str, Any]] = {}
+    for name in mixed:
+        values = {str(row.get(name)): row.get(name) for row in rows}
+        if 1 < len(values) <= len(rows) / 2 and not is_time(name):
+            numeric = all(map(is_number_or_none, values.values()))
+            (numbers if numeric else several)[name] = values
+    several = several or numbers
+    if not several:
+        return ""
+    first = {name: next(iter(values.values())) for name, values in several.items()}
+    counted = ", ".join(f"{name} ({len(values)})" for name, values in several.items())
+    return f"several curves, by {counted}: one of them by where={first}"

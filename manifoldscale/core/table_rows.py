@@ -1,0 +1,93 @@
+"""Rows of a table as fields of a run."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .columns import COSTS, SIZES, Columns
+from .errors import ManifoldScaleError, require
+from .factors import settings_that_matter
+from .names import meaning, unit_of
+from .tables import Row, as_number
+
+YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
+
+
+def fields_of(
+    size_column: str | Mapping[str, str] | None, field_of: Callable[[str], str]
+) -> dict[str, str]:
+    """The column of each size that a caller names, by the field of a run; a name alone is
+    that of the data, unless it says itself what it is.
+    """
+    if size_column is None:
+        return {}
+    if isinstance(size_column, str):
+        said = meaning(size_column)
+        return {said if said in (*SIZES, *COSTS) else SIZES[0]: size_column}
+    require(
+        isinstance(size_column, Mapping),
+        "`size_column` must be the name of a column, or one for each axis, as in "
+        f"{{'data': 'N'}}; not {size_column!r}.",
+    )
+    return {
+        axis if axis in (*SIZES, *COSTS) else field_of(axis): column
+        for axis, column in size_column.items()
+    }
+
+
+def run_of(row: Row, columns: Columns) -> dict[str, Any]:
+    """The fields of a run, from one row."""
+    given: dict[str, Any] = {}
+    for column, field in columns.read:
+        value = row[column]
+        if value is None:
+            continue
+        if field in ("loss", "loss_stderr", "train_loss", *SIZES, *COSTS):
+            value = _number(column, field, value)
+        if field in (*SIZES, *COSTS):
+            value = value * unit_of(column)
+            # A column with gaps is read as floats.
+            whole = field != "compute" and float(value).is_integer()
+            value = int(value) if whole else value
+        if field == "converged":
+            value = _truth(column, value)
+        given[field] = value
+    return {"loss": math.nan, **given}
+
+
+def mixed_in(
+    rows: list[Row], runs: Sequence[Mapping[str, Any]], columns: Columns, trajectory: bool
+) -> tuple[str, ...]:
+    """Columns by which the losses of rows of one size differ."""
+    steps = ("steps",) if trajectory else ()
+    sizes = [tuple(run.get(name) for name in (*SIZES, *steps)) for run in runs]
+    losses = np.array([run["loss"] for run in runs], dtype=float)
+    unread = [name for name in columns.unread if name != columns.logged]
+    # What a network cost may be all that tells it from others.
+    cost = [columns.column(field) for field in ("compute", "steps")[: 1 if steps else 2]]
+    unread += [name for name in cost if name is not None]
+    logged = (columns.logged,) if columns.logged else ()
+    return (*logged, *settings_that_matter(rows, unread, sizes, losses))
+
+
+def _number(column: str, field: str, value: Any) -> float:
+    found = as_number(value)
+    if found is None:
+        said = repr(column) if column == field else f"{column!r} as {field!r}"
+        raise ManifoldScaleError(
+            f"Column {said} must hold numbers; it holds {value!r}. Numbers are written as "
+            "in 1600, 0.5 or 1.25e8."
+        )
+    return found
+
+
+def _truth(column: str, value: Any) -> bool:
+    """Yes or no; the text "False" would count as true."""
+    text = str(value).strip().lower()
+    require(
+        text in (*YES, *NO),
+        f"Column {column!r} must hold true or false; it holds {value!r}.",
+    )
+    return text in YES
