@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .scaling.rollout import rollout as rollout
     from .scaling.speedup import speed_up as speed_up
     from .scaling.sum_law import fit_sum as fit_sum
 
@@ -82,6 +83,7 @@ __getattr__, __dir__ = attach(
         "population": ".networks.readers",
         "predict_exponent": ".scaling.exponent",
         "read_folder": ".networks.readers",
+        "rollout": ".scaling.rollout",
         "select_range": ".scaling.range_selection",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",

@@ -186,6 +186,20 @@ class Caveat(enum.Enum):
     NO_REPLICATES = (
         "one run a size: the scatter is estimated from the residuals of the fit alone"
     )
+    CORRELATED_ERRORS = (
+        "losses at neighbouring sizes miss the law together, as they do along one training "
+        "run, or where the curve bends: the sizes count as fewer independent ones, and the "
+        "intervals are those of such errors"
+    )
+    HEAVY_TAILS = (
+        "some losses lie further from the law than normal errors would: it was fitted to "
+        "the bulk, with errors that have tails; look at the runs that lie far off"
+    )
+    BEST_SO_FAR = (
+        "the losses never rise, and many are repeated: they are the best of a run so far, "
+        "which lies below the loss of a run; forecasts make up for it, the exponent does "
+        "not; fit the losses as they were"
+    )
     NOT_CONVERGED = (
         "some runs had not interpolated their training set: their losses may be above "
         "the converged value"
@@ -201,7 +215,8 @@ class Caveat(enum.Enum):
     )
     NOT_A_POWER_LAW = (
         "no power law describes the losses as well as they are known, or another curve "
-        "does so better: the exponent is a slope over this range, and belongs to it only"
+        "does so better: the exponent is a slope over this range, and belongs to it only; "
+        "`forecast` knows it"
     )
     RIVALS = (
         "other curves describe the losses about as well: a wider range of sizes, or a "

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         test_duality as test_duality,
         test_relation as test_relation,
     )
+    from .rollout import Rollout as Rollout, rollout as rollout
     from .speedup import SpeedUp as SpeedUp, speed_up as speed_up
     from .sum_law import SumLaw as SumLaw, fit_sum as fit_sum
     from .tails import Huber as Huber, Normal as Normal, Student as Student
@@ -59,6 +60,7 @@ __getattr__, __dir__ = attach(
         "Reference": ".power_law",
         "RegimeVerdict": ".regime",
         "RelationTest": ".relation",
+        "Rollout": ".rollout",
         "SpeedUp": ".speedup",
         "Student": ".tails",
         "SumLaw": ".sum_law",
@@ -71,6 +73,7 @@ __getattr__, __dir__ = attach(
         "fit_sum": ".sum_law",
         "ladder": ".exponent",
         "predict_exponent": ".exponent",
+        "rollout": ".rollout",
         "select_range": ".range_selection",
         "speed_up": ".speedup",
         "test_duality": ".relation",

@@ -29,8 +29,9 @@ from .projection import ALPHA_MAX, ALPHA_MIN
 
 CORRELATIONS = np.array([0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985])
 COARSE, FINE, ROUNDS = 250, 120, 3  # exponents of a grid, and how often it is narrowed
-FLOORS = 80
+FLOORS = 200
 SHUFFLES = 999
+SMALLEST = 1e-14  # share of the squares that is rounding
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -67,50 +68,50 @@ class Series:
         return found
 
 
+def autoregressive(shocks: Floats, r: float) -> Floats:
+    """(..., n) errors of variance one and correlation r, from independent shocks."""
+    found = shocks.copy()
+    for i in range(1, shocks.shape[-1]):
+        found[..., i] = r * found[..., i - 1] + math.sqrt(1 - r * r) * shocks[..., i]
+    return found
+
+
 @dc.dataclass(frozen=True, eq=False)
 class Correlated:
-    """What is known under errors that may go together.
-
-    alpha, floor, amplitude : at the likeliest exponent; amplitude in units of the loss at
-        the geometric mean of the sizes.
-    interval, floor_interval : of alpha and of the floor.
-    correlation : its mean over what is likely.
+    """What is known under errors that may go together: of alpha, of the floor, and the
+    mean of what is likely of their correlation.
     """
 
-    alpha: float
-    floor: float
-    amplitude: float
     interval: Interval
     floor_interval: Interval
     correlation: float
 
-    @property
-    def share(self) -> float:
-        """Of the sizes that count as independent ones: (1 - r) / (1 + r)."""
-        return (1 - self.correlation) / (1 + self.correlation)
 
-
-def correlated(series: Series, alpha: float, level: float) -> Correlated:
-    """The estimate and its region; `alpha` : that of independent errors."""
+def correlated(
+    series: Series, alpha: float, floor: float, level: float, stretch: float
+) -> Correlated:
+    """The regions; `alpha` and `floor` are the estimates of independent errors, which they
+    are made to hold; `stretch` multiplies by how much the likelihood may fall.
+    """
     penalty = _penalty(series, alpha)
     grid = np.geomspace(ALPHA_MIN, ALPHA_MAX, COARSE)
     for left in reversed(range(ROUNDS)):
-        logs = penalty[:, None] - series.freedom / 2 * np.log(_costs(series, grid))
+        costs = np.array([_Whitened.of(series, grid, r).cost() for r in CORRELATIONS])
+        logs = penalty[:, None] - series.freedom / 2 * np.log(costs)
         likely = special.logsumexp(logs, axis=0)
-        weights = np.exp(logs - logs.max()).sum(1)
-        weights /= weights.sum()
-        fall = _fall(series.freedom, weights, level)
+        weights = special.softmax(special.logsumexp(logs, axis=1))
+        fall = stretch * _fall(series.freedom, weights, level)
         inside = np.flatnonzero(likely >= likely.max() - fall)
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(grid) - 1)
         if left:
             grid = np.geomspace(grid[first], grid[last], FINE)
-    low = 0.0 if inside[0] == 0 and grid[0] <= ALPHA_MIN * 1.001 else grid[inside[0]]
-    open_end = inside[-1] == len(grid) - 1 and grid[-1] >= ALPHA_MAX / 1.001
-    high = math.inf if open_end else grid[inside[-1]]
-    best, r = float(grid[likely.argmax()]), float(weights @ CORRELATIONS)
-    floor, amplitude = _linear(series, best, r)
-    floors = _floors(series, penalty, grid, floor, fall, level)
-    return Correlated(best, floor, amplitude, Interval(low, high, level), floors, r)
+    low = 0.0 if grid[inside[0]] <= ALPHA_MIN * 1.001 else grid[inside[0]]
+    high = math.inf if grid[inside[-1]] >= ALPHA_MAX / 1.001 else grid[inside[-1]]
+    return Correlated(
+        Interval(min(low, alpha), max(high, alpha), level),
+        _floors(series, penalty, grid, floor, fall, level),
+        float(weights @ CORRELATIONS),
+    )
 
 
 def _fall(freedom: int, weights: Floats, level: float) -> float:
@@ -127,37 +128,45 @@ def _penalty(series: Series, alpha: float) -> Floats:
     return np.array(found)
 
 
-def _costs(series: Series, alpha: Floats, floor: float | None = None) -> Floats:
-    """(correlations, alphas) sums of squares; floor : a value that is tried."""
-    known = series.floor if floor is None else floor
-    return np.array([_project(series, alpha, r, known)[0] for r in CORRELATIONS])
+@dc.dataclass(frozen=True, eq=False)
+class _Whitened:
+    """Products of whitened columns: v the powers, (alphas,); u a constant; b the losses
+    above the known floor.
+    """
 
+    vv: Floats
+    uv: Floats
+    vb: Floats
+    uu: float
+    ub: float
+    bb: float
+    floor: float | None
 
-def _project(
-    series: Series, alpha: Floats, r: float, floor: float | None
-) -> tuple[Floats, Floats, Floats]:
-    """Least squares of whitened losses, E and A not negative: costs, E and A."""
-    v = series.whitened(series.powers(alpha) / series.deviation, r)
-    u = series.whitened(1 / series.deviation, r)
-    b = series.whitened((series.y - (floor or 0.0)) / series.deviation, r)
-    vv, vb, bb = (v * v).sum(1), v @ b, float(b @ b)
-    alone = np.maximum(vb / vv, 0)
-    without = bb - alone * (2 * vb - alone * vv)
-    tiny = bb * 1e-14
-    if floor is not None:
-        return np.maximum(without, tiny), np.full(len(alpha), floor), alone
-    uu, uv, ub = float(u @ u), v @ u, float(u @ b)
-    area = np.maximum(vv * uu - uv**2, np.finfo(float).tiny)
-    A, E = (uu * vb - uv * ub) / area, (vv * ub - uv * vb) / area
-    cost = np.where(E >= 0, bb - A * vb - E * ub, without)
-    cost = np.where(A >= 0, cost, bb - ub**2 / uu)
-    A, E = np.where(E >= 0, A, alone), np.where(A >= 0, np.maximum(E, 0), ub / uu)
-    return np.maximum(cost, tiny), E, np.maximum(A, 0)
+    @classmethod
+    def of(cls, series: Series, alpha: Floats, r: float) -> "_Whitened":
+        v = series.whitened(series.powers(alpha) / series.deviation, r)
+        u = series.whitened(1 / series.deviation, r)
+        b = series.whitened((series.y - (series.floor or 0.0)) / series.deviation, r)
+        u_b, b_b = float(u @ b), float(b @ b)
+        return cls((v * v).sum(1), v @ u, v @ b, float(u @ u), u_b, b_b, series.floor)
 
+    def cost(self) -> Floats:
+        """(alphas,) sums of squares, floor and amplitude projected out, none negative."""
+        if self.floor is not None:
+            return self.at_floors(np.zeros(1))[:, 0]
+        area = np.maximum(self.vv * self.uu - self.uv**2, np.finfo(float).tiny)
+        A = (self.uu * self.vb - self.uv * self.ub) / area
+        E = (self.vv * self.ub - self.uv * self.vb) / area
+        both = self.bb - A * self.vb - E * self.ub
+        cost = np.where(E >= 0, both, self.at_floors(np.zeros(1))[:, 0])
+        cost = np.where(A >= 0, cost, self.bb - self.ub**2 / self.uu)
+        return np.maximum(cost, self.bb * SMALLEST)
 
-def _linear(series: Series, alpha: float, r: float) -> tuple[float, float]:
-    _, floor, amplitude = _project(series, np.array([alpha]), r, series.floor)
-    return float(floor[0]), float(amplitude[0])
+    def at_floors(self, floors: Floats) -> Floats:
+        """(alphas, floors) sums of squares above each floor."""
+        pull = np.maximum(self.vb[:, None] - floors * self.uv[:, None], 0)
+        above = self.bb - 2 * floors * self.ub + floors**2 * self.uu
+        return np.maximum(above - pull**2 / self.vv[:, None], self.bb * SMALLEST)
 
 
 def _floors(
@@ -166,17 +175,15 @@ def _floors(
     """Where the likelihood of the floor, at its best exponent, stays as high."""
     if series.floor is not None:
         return Interval(best, best, level)
-    wide = np.geomspace(ALPHA_MIN, ALPHA_MAX, FINE)
-    alphas = np.sort(np.append(grid[::4], wide))
+    alphas = np.append(grid, np.geomspace(ALPHA_MIN, ALPHA_MAX, FINE))
     values = np.append(np.linspace(0, float(series.y.min()), FLOORS), best)
-    likely = np.array([_likely_floor(series, penalty, alphas, e) for e in values])
+    costs = np.array(
+        [_Whitened.of(series, alphas, r).at_floors(values).min(0) for r in CORRELATIONS]
+    )
+    logs = penalty[:, None] - series.freedom / 2 * np.log(costs)
+    likely = special.logsumexp(logs, axis=0)
     inside = values[likely >= likely.max() - fall]
     return Interval(min(inside.min(), best), max(inside.max(), best), level)
-
-
-def _likely_floor(series: Series, penalty: Floats, alphas: Floats, floor: float) -> float:
-    logs = -series.freedom / 2 * np.log(_costs(series, alphas, floor).min(axis=1))
-    return float(special.logsumexp(logs + penalty))
 
 
 def serial_p(series: Series, residual: Floats, alpha: float) -> float:
@@ -214,4 +221,5 @@ def bend_p(series: Series, alpha: float, r: float) -> float:
         return math.nan
     without, with_bends = left(of_all[:, : len(tangent)]), left(of_all)
     noise = max(with_bends / freedom, 1e-24 * float((target**2).mean()))
-    return float(stats.f.sf((without - with_bends) / len(bends) / noise, len(bends), freedom))
+    gain = (without - with_bends) / len(bends) / noise
+    return float(stats.f.sf(gain, len(bends), freedom))

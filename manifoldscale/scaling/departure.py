@@ -85,10 +85,9 @@ class Kind:
         """One of every strength."""
         shape = covariance(observed.s[:, None], observed.s, order, rate)
         errors = np.diag(1 / observed.runs)
-        factors = [linalg.cholesky(errors + rho**2 * shape, lower=True) for rho in STRENGTHS]
         return [
-            cls(order, rate, float(rho), factor)
-            for rho, factor in zip(STRENGTHS, factors, strict=True)
+            cls(order, rate, rho, linalg.cholesky(errors + rho**2 * shape, lower=True))
+            for rho in STRENGTHS.tolist()
         ]
 
     def whitened(self, columns: Floats) -> Floats:
@@ -136,7 +135,11 @@ class Departing:
             known = (curve + change) ** 2 + scale[:, None] * (self.spread[i] + left)
             mean += w @ (curve + change)
             square += w @ known
-        return mean, np.maximum(square - mean**2, 0), float((self.weights * self.scales).sum())
+        return (
+            mean,
+            np.maximum(square - mean**2, 0),
+            float((self.weights * self.scales).sum()),
+        )
 
     def _departure(self, kind: Kind, i: int, s: Floats) -> tuple[Floats, Floats]:
         """(laws or 1, sizes) expected departures, and (sizes,) what is left of their
@@ -198,7 +201,9 @@ def _weighed(
         left = (z**2).sum(0) - level**2 * square + observed.within
         left = np.maximum(left, 0) + free * ROUNDING
         size = float(np.log(np.diag(kind.factor)).sum()) + math.log(square) / 2
-        found.append((prior - size - free / 2 * np.log(left), level, left / free, 1 / square))
+        found.append(
+            (prior - size - free / 2 * np.log(left), level, left / free, 1 / square)
+        )
     logs, levels, scales, spread = (np.array(part) for part in zip(*found, strict=True))
     # Each shape counts alike, whatever the losses say of it: they tell how strong a
     # departure is, and hardly how it is to go on.
@@ -206,5 +211,12 @@ def _weighed(
     weights = np.exp(per_shape - per_shape.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True) * len(per_shape)
     return Departing(
-        observed, kinds, log_alpha, share, weights.reshape(logs.shape), levels, scales, spread
+        observed,
+        kinds,
+        log_alpha,
+        share,
+        weights.reshape(logs.shape),
+        levels,
+        scales,
+        spread,
     )

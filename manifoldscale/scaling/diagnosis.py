@@ -7,9 +7,12 @@ from scipy import stats
 
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval, number
+from .best_so_far import ties
+from .correlated import Series, bend_p
 from .losses import Losses
 from .profile_fit import Problem, Solution, solve
 from .projection import ALPHA_MAX, ALPHA_MIN
+from .tails import Student
 
 SIGNIFICANT = 0.05
 MISFIT = 0.01
@@ -31,6 +34,7 @@ def diagnose(
     return [
         *_of_the_design(problem, solution, losses),
         *_of_the_noise(losses),
+        *_of_the_errors(problem, solution, losses),
         *_of_the_exponent(solution, misfit, robust),
         *_of_the_floor(problem, solution, losses, forced),
     ]
@@ -61,6 +65,30 @@ def _of_the_noise(losses: Losses) -> list[Remark]:
     if losses.test_noise**2 > losses.spread**2 / 2:
         facts = f"{losses.test_noise:.2g} of {losses.spread:.2g}, relative"
         remarks.append(Caveat.TEST_NOISE(facts))
+    return remarks
+
+
+def _of_the_errors(problem: Problem, solution: Solution, losses: Losses) -> list[Remark]:
+    """Tails, neighbours that err alike, and a bend beyond what such errors make."""
+    remarks = []
+    if isinstance(solution.errors, Student):
+        remarks.append(Caveat.HEAVY_TAILS(f"Student's t, {solution.errors.freedom:g}"))
+    if ties(losses.y).any():
+        repeated = f"{int(ties(losses.y).sum())} of {len(losses.y)} repeated"
+        remarks.append(Caveat.BEST_SO_FAR(repeated))
+    if math.isnan(solution.alpha) or math.isnan(solution.serial):
+        return remarks
+    r = solution.correlation
+    if r and solution.serial < MISFIT:
+        n = len(losses.x)
+        count = number(n * (1 - r) / (1 + r), 2)
+        facts = f"correlation {number(r, 2)}, {n} sizes as {count} independent ones"
+        remarks.append(Caveat.CORRELATED_ERRORS(facts))
+    deviation = 1 / np.sqrt(solution.weights)
+    series = Series(problem.x, problem.y, deviation, problem.floor)
+    bend = bend_p(series, solution.alpha, r)
+    if bend < MISFIT:
+        remarks.append(Caveat.NOT_A_POWER_LAW(f"a further bend, p = {number(bend, 2)}"))
     return remarks
 
 

@@ -83,9 +83,11 @@ class Extrapolation:
         """Of the loss of a new run at sizes x."""
         middle, error = self.logs(x)
         reach = float(stats.t.ppf(0.5 + level / 2, self.departing.freedom)) * error
-        shape = np.shape(x)
-        ends = (np.exp(middle + shift).reshape(shape) for shift in (0, -reach, reach))
-        return Forecast(*ends, level)
+        median, low, high = (
+            np.exp(middle + shift).reshape(np.shape(np.asarray(x)))
+            for shift in (0, -reach, reach)
+        )
+        return Forecast(median, low, high, level)
 
 
 def extrapolation(losses: Losses, floor: float | None) -> Extrapolation:
@@ -127,7 +129,7 @@ def observed_of(losses: Losses) -> Observed:
     return Observed(
         np.log(losses.x / losses.x[-1]),
         np.log(losses.y),
-        losses.runs if known else np.ones(len(losses.x)),
+        losses.runs if known else np.ones_like(losses.runs),
         within,
         float(losses.freedom) if known else 0.0,
     )
@@ -161,7 +163,7 @@ def thinned(observed: Observed) -> Observed:
         return observed
     edges = np.linspace(observed.s[0], observed.s[-1], MOST)
     where = np.unique(np.searchsorted(edges, observed.s), return_inverse=True)[1]
-    runs = np.bincount(where, observed.runs)
+    runs = np.bincount(where, observed.runs).astype(float)
 
     def mean(values: Floats) -> Floats:
         return np.asarray(np.bincount(where, observed.runs * values) / runs)

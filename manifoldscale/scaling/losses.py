@@ -32,6 +32,7 @@ class Losses:
         NaN where no training losses are known, and along other axes than D.
     shared : runs of different sizes have examples or initialisations in common, so that
         the errors of the means move together.
+    along_a_run : sizes are steps of the same runs.
     """
 
     x: Floats
@@ -42,6 +43,7 @@ class Losses:
     test_noise: float = math.nan
     train_share: float = math.nan
     shared: bool = False
+    along_a_run: bool = False
 
     @property
     def seed_noise(self) -> float:
@@ -62,6 +64,7 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
             losses,
             # A network that lies above the others does so at all of its steps.
             shared=curve.shared_data or curve.is_trajectory,
+            along_a_run=curve.is_trajectory,
             test_noise=_test_noise(runs),
             # Networks too small for their data never interpolate, and need not.
             train_share=_train_share(runs, x[usable], losses.x)

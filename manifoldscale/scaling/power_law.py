@@ -1,6 +1,7 @@
 """Fitting L(x) = E + A x^-alpha to measured losses."""
 
 import dataclasses as dc
+import functools as ft
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from ..core.arrays import Floats
-from ..core.caveat import Remark
+from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
@@ -17,16 +18,21 @@ from ..core.reading import Reading
 from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .diagnosis import MISFIT, diagnose
+from .extrapolation import Extrapolation, extrapolation
 from .floor import floor_in_words, stated_floor
+from .forecast import Forecast
 from .losses import Losses, losses_of
 from .profile_fit import Problem, Reference as Reference, Solution, solve
 from .scatter import lack_of_fit
+from .tails import NORMAL, ErrorLaw
 from .wild_bootstrap import wild_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floor = str | float | Reference
+FORCED, GIVEN = "forced to zero", "given"
+NO_LAW = (Caveat.NOT_A_POWER_LAW, Caveat.LACK_OF_FIT)
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -49,6 +55,8 @@ class PowerLaw(Result):
         replicates.
     robust : where there is lack of fit, the interval of the wild cluster bootstrap over
         sizes, which does not take the scatter about the curve as that of noise.
+    errors : the law of the errors: normal, or Student's where there are tails.
+    correlation : of the errors of neighbouring sizes, zero where it was not looked for.
     draws : (draws, 3) parametric-bootstrap values of (alpha, floor, amplitude).
     """
 
@@ -64,6 +72,8 @@ class PowerLaw(Result):
     lack_of_fit: float
     draws: Floats
     robust: Interval | None = None
+    errors: ErrorLaw = NORMAL
+    correlation: float = 0.0
     caveats: tuple[Remark, ...] = ()
 
     @property
@@ -77,6 +87,18 @@ class PowerLaw(Result):
     def value(self) -> float:
         """The exponent, under the name that every result has."""
         return self.alpha
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no power law describes the losses over their range, so that the exponent
+        is a local slope, of that range only.
+        """
+        return any(note.caveat in NO_LAW for note in self.caveats)
+
+    @property
+    def effective_sizes(self) -> float:
+        """How many independent sizes there are as much as these: n (1 - r) / (1 + r)."""
+        return len(self.losses.x) * (1 - self.correlation) / (1 + self.correlation)
 
     @property
     def floor_in_words(self) -> str:
@@ -107,6 +129,34 @@ class PowerLaw(Result):
         curves = floor + amplitude * sizes**-alpha
         low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return low, high
+
+    @ft.cached_property
+    def extrapolation(self) -> Extrapolation:
+        """What `forecast` rests on: made at the first one, and kept."""
+        known = self.floor_rule in (GIVEN, FORCED)
+        return extrapolation(self.losses, self.floor if known else None)
+
+    def forecast(self, x: Any, level: float | None = None) -> Forecast:
+        """The loss of a new run at sizes `x`: `.median`, `.low`, `.high`.
+
+        They hold the scatter of a run, what is not known of the curve's numbers, and what
+        the law's form is worth, by how far the losses leave it and by how well forecasts
+        from the smaller sizes did (`rollout` shows them). A `Reference` is not used.
+
+        level : of the interval; by default that of the fit.
+
+        Raises
+        ------
+        ManifoldScaleError : sizes that are not positive.
+        """
+        sizes = np.asarray(x, dtype=float)
+        require(
+            bool(np.isfinite(sizes).all() and (sizes > 0).all()),
+            f"`x` must be positive and finite sizes; not {x!r}.",
+        )
+        level = self.interval.level if level is None else level
+        check_level(level)
+        return self.extrapolation.at(sizes, level)
 
     @property
     def scatter(self) -> tuple[float, int]:
@@ -148,10 +198,13 @@ class PowerLaw(Result):
         ax.legend()
 
     def headline(self) -> str:
-        n = len(self.losses.x)
+        n, x = len(self.losses.x), self.losses.x
+        said = f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled}"
+        if self.is_local:
+            said = f"local slope {said} over {self.axis.symbol} = {x[0]:.3g} to {x[-1]:.3g}"
         return (
-            f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled} "
-            f"(floor {self.floor_in_words}; {n} sizes, {self.losses.runs.sum():.0f} runs)"
+            f"{said} (floor {self.floor_in_words}; {n} sizes, "
+            f"{self.losses.runs.sum():.0f} runs)"
         )
 
     def row(self) -> dict[str, Any]:
@@ -169,6 +222,9 @@ class PowerLaw(Result):
             "n_sizes": len(self.losses.x),
             "n_runs": int(self.losses.runs.sum()),
             "lack_of_fit": self.lack_of_fit,
+            "local": self.is_local,
+            "effective_sizes": self.effective_sizes,
+            "errors": str(self.errors),
             "caveats": "; ".join(str(note) for note in self.caveats),
         }
 
@@ -196,6 +252,7 @@ def fit_power_law(
     axis: Axis | str = "data",
     floor: Floor = "free",
     level: float = 0.95,
+    errors: str | ErrorLaw = "auto",
 ) -> PowerLaw:
     """Fit L(x) = E + A x^-alpha, with an interval for alpha.
 
@@ -208,17 +265,21 @@ def fit_power_law(
     Arithmetic means of the runs at each size are fitted with weights of constant relative
     error, by variable projection; the interval is that of the profile likelihood with an
     F threshold, whose unknown scale is estimated from the residuals of the fit, so that
-    lack of fit widens it.
+    lack of fit widens it. Where there is one run a size, errors of neighbouring sizes may
+    go together, as along one training run: the interval then is that of such errors
+    (`scaling.correlated`), and a bend beyond the law is tested against them.
 
     Parameters
     ----------
     curve : a `LearningCurve`; or the sizes, with `loss` the losses beside them (several
         runs at one size stand as several entries).
-    axis : "data", "parameters" or "width".
+    axis : "data", "parameters", "width", "steps" or "compute".
     floor : "free" fits E >= 0; "zero" or a number fixes it (a teacher without noise has
         E = 0, label noise of variance s^2 has E = s^2); `Reference(size, loss, stderr)`
         anchors it on a measured limit.
     level : of the interval.
+    errors : "auto" takes errors with tails, Student's, where 20 sizes or more ask for them;
+        "normal", "student", or a law such as `Huber(1e-3)`.
 
     Raises
     ------
@@ -228,7 +289,7 @@ def fit_power_law(
     axis = Axis.of(axis)
     check_level(level)
     losses, remarks = losses_of(curve, loss, axis)
-    return fit_losses(losses, axis, floor, level, remarks)
+    return fit_losses(losses, axis, floor, level, remarks, errors)
 
 
 def fit_losses(
@@ -237,12 +298,13 @@ def fit_losses(
     floor: Floor,
     level: float = 0.95,
     remarks: Sequence[Remark] = (),
+    errors: str | ErrorLaw = "auto",
 ) -> PowerLaw:
     """`fit_power_law` of mean losses, with what was noticed of them before."""
     known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)
-    solution = solve(problem, losses, level)
+    solution = solve(problem, losses, level, errors, dependent=True)
     misfit = lack_of_fit(solution.cost, problem.freedom, losses.spread, losses.freedom)
     robust = _robust(problem, solution, level) if misfit < MISFIT else None
     return PowerLaw(
@@ -252,12 +314,14 @@ def fit_losses(
         floor_interval=solution.floor_interval,
         amplitude=solution.amplitude,
         axis=axis,
-        floor_rule="forced to zero" if forced else _rule(known),
+        floor_rule=FORCED if forced else _rule(known),
         losses=losses,
         freedom=problem.freedom,
         lack_of_fit=misfit,
         draws=solution.draws,
         robust=robust,
+        errors=solution.errors,
+        correlation=solution.correlation,
         caveats=(*remarks, *diagnose(problem, solution, losses, misfit, robust, forced)),
     )
 
@@ -295,4 +359,4 @@ def _rule(known: float | Reference | None) -> str:
         return "fitted"
     if isinstance(known, Reference):
         return f"anchored at {known.size:g}"
-    return "given"
+    return GIVEN

@@ -11,13 +11,19 @@ from ..core.arrays import Floats
 from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
+from .correlated import Series, autoregressive, correlated, serial_p
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
 from .projection import Profile
 from .scatter import LARGEST
+from .tails import NORMAL, ErrorLaw, Normal, Student, errors_of, scale_of
 
 DRAWS = 400
 FLAT = 1e-12  # an amplitude below this share of the losses is none
+# Neighbouring errors may go together wherever one run a size hides it. On few sizes it is
+# looked for where they seem to: the intervals of all would be too wide for most.
+SERIES, MANY, SUSPECT = 8, 16, 0.2
+ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
 @dc.dataclass(frozen=True)
@@ -87,6 +93,9 @@ class Solution:
     cost : weighted sum of squares at the minimum.
     mean : fitted losses at the problem's sizes.
     draws : parametric-bootstrap values of (alpha, floor, amplitude).
+    errors : the law of the errors.
+    correlation : of the errors of neighbouring sizes; zero where it was not looked for.
+    serial : p-value of its being none; NaN where it was not looked for.
     """
 
     alpha: float
@@ -98,26 +107,36 @@ class Solution:
     cost: float
     mean: Floats
     draws: Floats
+    errors: ErrorLaw = NORMAL
+    correlation: float = 0.0
+    serial: float = math.nan
 
 
-def solve(problem: Problem, losses: Losses, level: float) -> Solution:
-    """Fit with weights of constant relative error.
+def solve(
+    problem: Problem,
+    losses: Losses,
+    level: float,
+    errors: str | ErrorLaw = "normal",
+    dependent: bool = False,
+) -> Solution:
+    """Fit with weights of constant relative error, and of those of its tails.
 
     The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), m the degrees
     of freedom: the likelihood-ratio region of a normal error whose scale is unknown. Where
     errors at different sizes move together they leave less of a residual than they move
     the curve; the scale is then that of the scatter between runs, if this is larger.
     """
-    weights = _reweighted(problem, losses)
+    weights = _reweighted(problem, losses, np.ones(len(problem.y)))
+    law, weights = _robust(problem, losses, weights, errors)
     profile = problem.profile(weights)
     alpha = profile.minimise()
     best = profile.at(alpha)
     cost, floor, amplitude = float(best.cost), float(best.floor), float(best.amplitude)
-    limit = cost + _threshold(cost, problem.freedom, losses, level)
+    limit = cost + _widened(law) * _threshold(cost, problem.freedom, losses, level)
     mean = floor + amplitude * profile.powers(np.asarray(alpha))
     falls = amplitude > FLAT * problem.y.min()
     low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
-    return Solution(
+    found = Solution(
         alpha=alpha if falls else math.nan,
         interval=Interval(low, high, level),
         floor=floor,
@@ -126,8 +145,66 @@ def solve(problem: Problem, losses: Losses, level: float) -> Solution:
         weights=weights,
         cost=cost,
         mean=mean,
-        draws=_draws(problem, profile, mean, cost),
+        draws=np.empty((0, 3)),
+        errors=law,
     )
+    if dependent and falls:
+        found = _dependent(problem, losses, found)
+    return dc.replace(found, draws=_draws(problem, profile, found))
+
+
+def _dependent(problem: Problem, losses: Losses, found: Solution) -> Solution:
+    """With the intervals of errors that go together, where they may."""
+    hidden = losses.freedom == 0 or losses.along_a_run
+    if problem.reference is not None or len(problem.x) < SERIES or not hidden:
+        return found
+    deviation = 1 / np.sqrt(found.weights)
+    if found.cost < ROUNDING**2 * len(problem.x):
+        return found
+    series = Series(problem.x, problem.y, deviation, problem.floor)
+    p = serial_p(series, (problem.y - found.mean) / deviation, found.alpha)
+    if len(problem.x) < MANY and p > SUSPECT and not losses.along_a_run:
+        return dc.replace(found, serial=p)
+    stretch = _widened(found.errors)
+    known = correlated(series, found.alpha, found.floor, found.interval.level, stretch)
+    return dc.replace(
+        found,
+        interval=known.interval,
+        floor_interval=known.floor_interval,
+        correlation=known.correlation,
+        serial=p,
+    )
+
+
+def _robust(
+    problem: Problem, losses: Losses, weights: Floats, errors: str | ErrorLaw
+) -> tuple[ErrorLaw, Floats]:
+    """The law of the errors, and the weights under it."""
+    law = errors_of(errors, _residuals(problem, weights))
+    if isinstance(law, Normal):
+        return law, weights
+    pull = np.ones(len(problem.y))
+    for _ in range(REWEIGHTINGS):
+        unit = _residuals(problem, weights / pull, weights)
+        pull = law.weight(unit / scale_of(law, unit, len(unit) - problem.freedom))
+        weights = _reweighted(problem, losses, pull)
+    return law, weights
+
+
+def _residuals(problem: Problem, units: Floats, weights: Floats | None = None) -> Floats:
+    """About the fit with these weights, in the units of 1 / sqrt(units)."""
+    profile = problem.profile(units if weights is None else weights)
+    alpha = profile.minimise()
+    best = profile.at(alpha)
+    mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
+    return np.asarray(np.sqrt(units) * (problem.y - mean))
+
+
+def _widened(law: ErrorLaw) -> float:
+    """What the curvature of the weighted squares lacks to the variance of the estimate:
+    under a Student t their ratio is (f + 3) / (f + 1).
+    """
+    return (law.freedom + 3) / (law.freedom + 1) if isinstance(law, Student) else 1.0
 
 
 def _threshold(cost: float, freedom: int, losses: Losses, level: float) -> float:
@@ -139,11 +216,11 @@ def _threshold(cost: float, freedom: int, losses: Losses, level: float) -> float
     return rise
 
 
-def _reweighted(problem: Problem, losses: Losses) -> Floats:
-    """Weights 1 / variance up to a factor, about the fitted curve."""
+def _reweighted(problem: Problem, losses: Losses, pull: Floats) -> Floats:
+    """Weights 1 / variance up to a factor, about the fitted curve, times `pull`."""
     mean, noise = problem.y, losses.spread
     for _ in range(REWEIGHTINGS):
-        weights = problem.runs / mean**2
+        weights = pull * problem.runs / mean**2
         if problem.reference is not None and noise > 0:
             weights[-1] = (noise / problem.reference.stderr) ** 2
         profile = problem.profile(weights)
@@ -188,11 +265,14 @@ def _root(excess: Callable[[float], float], outside: float, inside: float) -> fl
     )
 
 
-def _draws(problem: Problem, profile: Profile, mean: Floats, cost: float) -> Floats:
+def _draws(problem: Problem, profile: Profile, found: Solution) -> Floats:
     """Parametric bootstrap: the fit repeated on losses drawn about the fitted curve."""
     rng = keyed(0, "power law draws")
-    sigma = np.sqrt(cost / problem.freedom / profile.weights)
-    noise = rng.standard_t(problem.freedom, (DRAWS, len(mean)))
+    r = found.correlation
+    mean, n = found.mean, max(problem.freedom * (1 - r) / (1 + r), 1.0)
+    sigma = np.sqrt(found.cost / problem.freedom / profile.weights)
+    noise = rng.standard_t(n, (DRAWS, len(mean)))
+    noise = autoregressive(noise, r) if r else noise
     drawn = np.clip(mean + sigma * noise, 0.05 * mean, None)
     many = refined(problem.x, drawn, profile.weights, problem.floor)
     return np.column_stack(

@@ -185,9 +185,7 @@ def _part(
     used, x = kept(losses, keep), losses.x[~keep]
     law = fit_losses(used, axis, "free" if floor is None else floor, level)
     forecast = extrapolation(used, floor).at(x, level)
-    return HeldBack(
-        factor, int(keep.sum()), x, losses.y[~keep], forecast, law.predict(x)
-    )
+    return HeldBack(factor, int(keep.sum()), x, losses.y[~keep], forecast, law.predict(x))
 
 
 def _rms(ratio: Floats) -> float:

@@ -60,6 +60,9 @@ class Normal(ErrorLaw):
         return np.ones_like(u)
 
 
+NORMAL = Normal()
+
+
 @dc.dataclass(frozen=True)
 class Student(ErrorLaw):
     """Student's t: cost (f + 1) / 2 log(1 + u^2 / f), f the degrees of freedom."""
