@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         ladder as ladder,
         predict_exponent as predict_exponent,
     )
+    from .forecast import Forecast as Forecast
     from .joint import JointLaw as JointLaw, fit_joint as fit_joint
     from .models import (
         ModelComparison as ModelComparison,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         test_relation as test_relation,
     )
     from .sum_law import SumLaw as SumLaw, fit_sum as fit_sum
+    from .tails import Huber as Huber, Normal as Normal, Student as Student
 
 # Each on first use: the exponents of a dimension need no SciPy, which is slow to come.
 __getattr__, __dir__ = attach(
@@ -41,13 +43,17 @@ __getattr__, __dir__ = attach(
         "Comparison": ".comparison",
         "DualityTest": ".relation",
         "ExponentPrediction": ".exponent",
+        "Forecast": ".forecast",
+        "Huber": ".tails",
         "JointLaw": ".joint",
         "ModelComparison": ".models",
+        "Normal": ".tails",
         "PowerLaw": ".power_law",
         "RangeSelection": ".range_selection",
         "Reference": ".power_law",
         "RegimeVerdict": ".regime",
         "RelationTest": ".relation",
+        "Student": ".tails",
         "SumLaw": ".sum_law",
         "classify_regime": ".regime",
         "compare": ".comparison",
