@@ -236,6 +236,10 @@ class Caveat(enum.Enum):
         "the losses do not depend on this resource, beyond their scatter: nothing is known "
         "of its exponent, and its term is left out of the law"
     )
+    HEAVY_TAILS = (
+        "some losses lie further from the law than normal errors would: it was fitted to "
+        "the bulk, with errors that have tails; look at the runs that lie far off"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"

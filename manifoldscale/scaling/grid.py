@@ -150,13 +150,14 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     )
 
 
-def require_enough(grid: Grid, unknowns: int) -> None:
-    """Three values of either resource, and two pairs more than unknowns."""
+def require_enough(grid: Grid, unknowns: int, spare: int = 2) -> None:
+    """Three values of either resource, and more pairs than unknowns by `spare`."""
     both = ((Axis.data.value, grid.data), (grid.axis.value, grid.parameters))
     for name, sizes in both:
         n = len(np.unique(sizes))
         require(n >= 3, f"A law in both needs three values of {name}; there are {n}.")
     require(
-        len(grid) >= unknowns + 2,
-        f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are {len(grid)}.",
+        len(grid) >= unknowns + spare,
+        f"{unknowns} unknowns need {unknowns + spare} pairs of sizes; there are "
+        f"{len(grid)}.",
     )
