@@ -240,6 +240,10 @@ class Caveat(enum.Enum):
         "some losses lie further from the law than normal errors would: it was fitted to "
         "the bulk, with errors that have tails; look at the runs that lie far off"
     )
+    FORM_UNTESTED = (
+        "too few pairs of sizes to fit some and score the others: forecasts hold what is "
+        "not known of the law's numbers, and not what its form is worth beyond them"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"

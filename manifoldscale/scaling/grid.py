@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.arrays import Floats
+from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
@@ -43,6 +43,13 @@ class Grid:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def at(self, where: Ints) -> "Grid":
+        """The pairs at these places."""
+        data, parameters, loss, runs = (
+            part[where] for part in (self.data, self.parameters, self.loss, self.runs)
+        )
+        return dc.replace(self, data=data, parameters=parameters, loss=loss, runs=runs)
 
     def aligned(self) -> list[Remark]:
         """Whether the two sizes were varied together."""

@@ -6,6 +6,7 @@ that follow the one give wrong exponents with the other.
 """
 
 import dataclasses as dc
+import functools as ft
 import math
 from typing import Any
 
@@ -18,7 +19,9 @@ from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from .floor import stated_floor
+from .forecast import Forecast
 from .grid import Grid, GridLaw, grid_of, require_enough
+from .outlook import FormError, forecast, form_error, untested_form
 from .powers import SumOfPowers
 from .sum_fit import Fitted, SumProblem, fit_errors, least_squares
 from .tails import ENOUGH, ErrorLaw, Normal, Student, errors_of
@@ -105,6 +108,28 @@ class SumLaw(GridLaw):
         )
         return self.numbers.compute_optimal(product)
 
+    @ft.cached_property
+    def form(self) -> FormError:
+        """How fast the form of the law goes wrong beyond its sizes, from inside them."""
+        floor = self.floor if self.floor_rule == "given" else None
+
+        def fit(grid: Grid) -> SumLaw:
+            level = self.interval_D.level
+            return sum_of_powers(grid, floor, level, self.errors, self.tied)
+
+        return form_error(self.grid, self.unknowns, fit)
+
+    def forecast(self, dataset_size: Any, parameters: Any) -> Forecast:
+        """The loss of a new run at these sizes, broadcast against each other: `.median`,
+        and `.low` to `.high`, which hold it at the law's level.
+
+        They contain what is not known of the law's numbers, the scatter of a run, and what
+        the law's form is worth beyond its sizes, as it shows inside the table
+        (`law.form`). What changes with scale, such as another mixture of data, no table
+        can know.
+        """
+        return forecast(self, dataset_size, parameters)
+
     def facts(self) -> str:
         fitted = (
             f" {self.floor_interval.labelled}" if self.floor_rule == "fitted" else ", given"
@@ -172,8 +197,8 @@ def fit_sum(
     tails = []
     if errors == "auto" and isinstance(law.errors, Student):
         tails = [Caveat.HEAVY_TAILS(f"{law.errors.freedom:g} degrees of freedom")]
-    caveats = (*grid.remarks, *idle, *tails, *misfit, *grid.aligned())
-    return dc.replace(law, caveats=caveats)
+    notes = (*grid.remarks, *idle, *tails, *misfit, *grid.aligned(), *untested_form(law))
+    return dc.replace(law, caveats=notes)
 
 
 def sum_of_powers(
