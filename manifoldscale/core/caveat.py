@@ -278,6 +278,15 @@ class Caveat(enum.Enum):
         "tells that they do not: they were taken as if they were repeats; fit each value "
         "of that column alone"
     )
+    EMBEDDINGS = (
+        "parameters are counted with the embedding by some and without it by others; where "
+        "small models are among the runs the exponents differ: name the column that is "
+        "meant, `size_column`"
+    )
+    REPEATED_DATA = (
+        "runs have seen examples more than once, which are worth less than fresh ones: "
+        "leave them out, or fit what repetition is worth, `fit_repetition`"
+    )
     ROWS_OF_A_NETWORK = (
         "a network counts once, whatever the number of its rows: say which row of each is "
         "meant, `row`, or give every network a seed of its own"

@@ -12,6 +12,7 @@ from .names import (
     is_index,
     is_log_of_loss,
     is_test,
+    is_without_embedding,
     meaning,
     unit_of,
     words_of,
@@ -19,7 +20,7 @@ from .names import (
 from .tables import Row, as_number
 
 LOSS = "loss"
-SIZES = ("dataset_size", "parameters", "width")
+SIZES = ("dataset_size", "parameters", "width", "unique_examples")
 OPTION = {LOSS: "loss_column"} | dict.fromkeys(SIZES, "size_column")  # of `from_frame`
 
 
@@ -54,6 +55,8 @@ class Columns:
         said = [f"read: {', '.join(read)}", f"not read: {', '.join(self.unread) or 'none'}"]
         if self.repeats:
             said.insert(1, f"the same again: {', '.join(self.repeats)}")
+        if self.rivals:
+            said.append(f"may be meant instead: {', '.join(self.rivals)}")
         return "; ".join([*said, self.rows] if self.rows else said)
 
     def column(self, field: str) -> str | None:
@@ -157,9 +160,10 @@ def _add_letter_n(
     """N is the number of parameters where D stands beside it, and nothing else does."""
     data = found.get("dataset_size", [])
     beside = any(name == "D" or {"tokens", "token"} & set(words_of(name)) for name in data)
-    free = "parameters" not in found and "parameters" not in chosen
+    others = found.get("parameters", [])
+    free = all(map(is_without_embedding, others)) and "parameters" not in chosen
     if "N" in names and beside and free and "N" not in chosen.values():
-        found["parameters"] = ["N"]
+        found["parameters"] = ["N", *others]
 
 
 def _one_of(
@@ -173,6 +177,11 @@ def _one_of(
         columns = numeric or columns
     if field == LOSS:
         columns = _likely_losses(columns)
+    partial = [c for c in columns if field == "parameters" and is_without_embedding(c)]
+    if partial and len(partial) < len(columns):  # the total is read, and the rest is told
+        whole = [c for c in columns if c not in partial]
+        first, same, others = _one_of(field, whole, rows, needed)
+        return first, same, [*others, *partial]
     first = field if field in columns else columns[0]
     others = [c for c in columns if c != first]
     same = [c for c in others if _is_repeat(field, first, c, rows)]
@@ -223,7 +232,7 @@ def _require_loss_and_size(names: Sequence[str], taken: Mapping[str, str]) -> No
             "The table needs a column 'loss' (or test_loss, val_loss, eval_loss, "
             f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}"
         )
-    if not any(field in taken for field in SIZES):
+    if not taken.keys() & {"dataset_size", "parameters", "width"}:
         bare = [name for name in names if is_bare_size(name) or is_index(name)]
         said = f"Columns {bare} may be one of them. " if bare else ""
         column = bare[0] if bare else "NAME"
