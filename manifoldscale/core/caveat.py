@@ -287,6 +287,10 @@ class Caveat(enum.Enum):
         "runs have seen examples more than once, which are worth less than fresh ones: "
         "leave them out, or fit what repetition is worth, `fit_repetition`"
     )
+    SEVERAL_MINIMA = (
+        "other values describe the losses about as well, and a search from elsewhere ends "
+        "there: read the intervals before the values"
+    )
     ROWS_OF_A_NETWORK = (
         "a network counts once, whatever the number of its rows: say which row of each is "
         "meant, `row`, or give every network a seed of its own"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Reference as Reference,
         fit_power_law as fit_power_law,
     )
+    from .powers import SumOfPowers as SumOfPowers
     from .range_selection import (
         RangeSelection as RangeSelection,
         select_range as select_range,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
         RelationTest as RelationTest,
         test_duality as test_duality,
         test_relation as test_relation,
+    )
+    from .repetition import (
+        RepetitionLaw as RepetitionLaw,
+        fit_repetition as fit_repetition,
     )
     from .sum_law import SumLaw as SumLaw, fit_sum as fit_sum
     from .tails import Huber as Huber, Normal as Normal, Student as Student
@@ -53,13 +58,16 @@ __getattr__, __dir__ = attach(
         "Reference": ".power_law",
         "RegimeVerdict": ".regime",
         "RelationTest": ".relation",
+        "RepetitionLaw": ".repetition",
         "Student": ".tails",
         "SumLaw": ".sum_law",
+        "SumOfPowers": ".powers",
         "classify_regime": ".regime",
         "compare": ".comparison",
         "compare_models": ".models",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
+        "fit_repetition": ".repetition",
         "fit_sum": ".sum_law",
         "ladder": ".exponent",
         "predict_exponent": ".exponent",

@@ -52,13 +52,23 @@ class SumOfPowers:
         ------
         ManifoldScaleError : the losses do not depend on one of the two.
         """
+        product = np.asarray(product, dtype=float)
+        parameters = self.balance * product**self.optimal
+        return product / parameters, parameters
+
+    @property
+    def balance(self) -> float:
+        """G of `compute_optimal`."""
         both = self.A > 0 and self.B > 0
         require(both, "There is no best pair of sizes: a term of the law is zero.")
-        total = self.alpha_P + self.alpha_D
-        balance = (self.alpha_P * self.A / (self.alpha_D * self.B)) ** (1 / total)
-        product = np.asarray(product, dtype=float)
-        parameters = balance * product**self.optimal
-        return product / parameters, parameters
+        ratio = self.alpha_P * self.A / (self.alpha_D * self.B)
+        return float(ratio ** (1 / (self.alpha_P + self.alpha_D)))
+
+    def best_parameters(self, dataset_size: Any) -> Floats:
+        """The P for which D is the best dataset size: P = G (G D)^(alpha_D / alpha_P)."""
+        d = np.asarray(dataset_size, dtype=float)
+        power = self.alpha_D / self.alpha_P
+        return np.asarray(self.balance * (self.balance * d) ** power)
 
     def slopes(self, dataset_size: Any, parameters: Any, middle: Floats) -> Floats:
         """(..., 5) of the log loss in log alpha_D, log alpha_P, E, log b and log a: a and b

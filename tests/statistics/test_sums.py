@@ -97,4 +97,4 @@ def test_forecasts_hold_new_runs(kind: str) -> None:
             ahead = law.forecast(d, p)
             held.append(np.mean((ahead.low <= loss) & (loss <= ahead.high)))
     assert 0.90 <= np.mean(inside) <= 0.985, np.mean(inside)
-    assert 0.90 <= np.mean(beyond), np.mean(beyond)
+    assert np.mean(beyond) >= 0.90, np.mean(beyond)
