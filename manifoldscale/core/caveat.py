@@ -291,6 +291,16 @@ class Caveat(enum.Enum):
         "other values describe the losses about as well, and a search from elsewhere ends "
         "there: read the intervals before the values"
     )
+    PARABOLAS = (
+        "losses at equal compute are no parabola in log size where the exponents of the "
+        "two resources differ: budgets that are wide, or lie to one side of their minimum, "
+        "move it, and a range that drifts with compute moves the exponent; compare "
+        "method='parametric'"
+    )
+    ENVELOPE = (
+        "of a finite set of models none is the best at its compute, so that the losses lie "
+        "above the frontier; and of runs that scatter the lucky ones are picked"
+    )
     ROWS_OF_A_NETWORK = (
         "a network counts once, whatever the number of its rows: say which row of each is "
         "meant, `row`, or give every network a seed of its own"

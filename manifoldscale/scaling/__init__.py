@@ -12,6 +12,10 @@ if TYPE_CHECKING:
         predict_exponent as predict_exponent,
     )
     from .forecast import Forecast as Forecast
+    from .frontier import (
+        ComputeFrontier as ComputeFrontier,
+        compute_frontier as compute_frontier,
+    )
     from .joint import JointLaw as JointLaw, fit_joint as fit_joint
     from .models import (
         ModelComparison as ModelComparison,
@@ -46,6 +50,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Comparison": ".comparison",
+        "ComputeFrontier": ".frontier",
         "DualityTest": ".relation",
         "ExponentPrediction": ".exponent",
         "Forecast": ".forecast",
@@ -65,6 +70,7 @@ __getattr__, __dir__ = attach(
         "classify_regime": ".regime",
         "compare": ".comparison",
         "compare_models": ".models",
+        "compute_frontier": ".frontier",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
         "fit_repetition": ".repetition",
