@@ -6,6 +6,7 @@ from ..core.lazy import attach
 
 if TYPE_CHECKING:
     from .comparison import Comparison as Comparison, compare as compare
+    from .duality import DualityTest as DualityTest, test_duality as test_duality
     from .exponent import (
         ExponentPrediction as ExponentPrediction,
         ladder as ladder,
@@ -32,12 +33,7 @@ if TYPE_CHECKING:
         select_range as select_range,
     )
     from .regime import RegimeVerdict as RegimeVerdict, classify_regime as classify_regime
-    from .relation import (
-        DualityTest as DualityTest,
-        RelationTest as RelationTest,
-        test_duality as test_duality,
-        test_relation as test_relation,
-    )
+    from .relation import RelationTest as RelationTest, test_relation as test_relation
     from .repetition import (
         RepetitionLaw as RepetitionLaw,
         fit_repetition as fit_repetition,
@@ -51,7 +47,7 @@ __getattr__, __dir__ = attach(
     {
         "Comparison": ".comparison",
         "ComputeFrontier": ".frontier",
-        "DualityTest": ".relation",
+        "DualityTest": ".duality",
         "ExponentPrediction": ".exponent",
         "Forecast": ".forecast",
         "Huber": ".tails",
@@ -78,7 +74,7 @@ __getattr__, __dir__ = attach(
         "ladder": ".exponent",
         "predict_exponent": ".exponent",
         "select_range": ".range_selection",
-        "test_duality": ".relation",
+        "test_duality": ".duality",
         "test_relation": ".relation",
     },
 )
