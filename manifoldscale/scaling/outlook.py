@@ -108,8 +108,9 @@ def forecast(law: "SumLaw", dataset_size: Any, parameters: Any) -> Forecast:
     own = scale * stats.t(min(freedom, unsure.freedom)).ppf(0.5 + level / 2)
     numbers = quantile * unsure.sd_of(law.numbers, d, p)
     half = np.hypot(own, numbers)
-    if form.cuts:  # Student's t of a growth from so few numbers about zero
+    if form.growth > 0:  # Student's t of a growth from so few numbers about zero
         of_form = stats.t(form.cuts).ppf(0.5 + level / 2) * form.growth
         half = np.hypot(half, of_form * reach(law.grid, d, p))
     median = law.predict(d, p)
-    return Forecast(median, median * np.exp(-half), median * np.exp(half), level)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Forecast(median, median * np.exp(-half), median * np.exp(half), level)

@@ -78,8 +78,14 @@ class SumOfPowers:
             np.asarray(dataset_size, dtype=float), np.asarray(parameters, dtype=float)
         )
         of_D, of_P = self.terms(d, p)
-        from_D = np.nan_to_num(self.alpha_D) * (middle[0] - np.log(d)) * of_D
-        from_P = np.nan_to_num(self.alpha_P) * (middle[1] - np.log(p)) * of_P
+        # At an infinite size a term is zero, and so is what its exponent does to it.
+        far_D, far_P = (
+            np.where(term > 0, place - np.log(size), 0.0)
+            for term, place, size in ((of_D, middle[0], d), (of_P, middle[1], p))
+        )
+        from_D = np.nan_to_num(self.alpha_D) * far_D * of_D
+        from_P = np.nan_to_num(self.alpha_P) * far_P * of_P
         columns = [from_D, from_P, np.ones_like(of_D), of_D, of_P]
         loss = self.floor + of_D + of_P
-        return np.stack(columns, axis=-1) / loss[..., None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a loss of zero has no log
+            return np.asarray(np.stack(columns, axis=-1) / loss[..., None])

@@ -7,6 +7,7 @@ Hoffmann et al. (2022) to one.
 """
 
 import dataclasses as dc
+import functools as ft
 import math
 from typing import Any
 
@@ -24,6 +25,7 @@ LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
 POLISHED = 4  # of the starts
 SETTLED = 1e-9  # relative gain of a round of polishing below which it is at the bottom
 ROUNDS = 12
+LEAST_SCALE = 1e-6  # of log losses: exact ones would have none, and no likelihood
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -53,17 +55,17 @@ class SumProblem:
     def one_exponent(self) -> bool:
         return self.tied and all(self.kept)
 
-    @property
+    @ft.cached_property
     def middle(self) -> Floats:
         """(2,) log sizes."""
         return np.asarray(self.logs.mean(axis=1))
 
-    @property
+    @ft.cached_property
     def logs(self) -> Floats:
         """(2, pairs) log sizes."""
         return np.log(np.stack([self.grid.data, self.grid.parameters]))
 
-    @property
+    @ft.cached_property
     def centred(self) -> Floats:
         """The same about the middle size, where powers are O(1)."""
         return np.asarray(self.logs - self.middle[:, None])
@@ -193,7 +195,8 @@ def fit_errors(problem: SumProblem, errors: ErrorLaw, near: Floats | None = None
     if near is not None:
         chosen.append(_start(problem, errors, near)[1])
     objective = Objective(problem, errors)
-    value, z = min((objective.polish(z) for z in chosen), key=lambda found: found[0])
+    z = min((objective.descend(z) for z in chosen), key=lambda found: found.fun).x
+    value, z = objective.polish(z)
     return objective.fitted(z, value)
 
 
@@ -205,13 +208,13 @@ def _start(problem: SumProblem, errors: ErrorLaw, x: Floats) -> tuple[float, Flo
         coefficients = problem.coefficients(x, roots)
         predicted = (problem.floor or 0.0) + problem.columns(x) @ coefficients
         r = np.sqrt(problem.grid.runs) * np.log(np.maximum(predicted / loss, 1e-9))
-        scale = max(scale_of(errors, r), 1e-12)
+        scale = max(scale_of(errors, r), 2 * LEAST_SCALE)
         roots = problem.roots * np.sqrt(errors.weight(r / scale))
     least = 1e-4 * float(np.median(loss))
     E, *amplitudes = np.maximum(coefficients, least)
     z = [*x, *([math.sqrt(E)] if problem.floor is None else [])]
     z += [math.log(a) for a, kept in zip(amplitudes, problem.kept, strict=True) if kept]
-    z += [math.log(scale)] if errors.scaled else []
+    z += [math.log(scale - LEAST_SCALE)] if errors.scaled else []
     value = float(errors.cost(r / scale).sum()) + errors.scaled * len(r) * math.log(scale)
     return value, np.array(z)
 
@@ -231,9 +234,9 @@ class Objective:
         n = 1 if problem.one_exponent else 2
         left = list(z[n:])
         E = left.pop(0) ** 2 if problem.floor is None else 0.0
-        amplitudes = [math.exp(left.pop(0)) if kept else 0.0 for kept in problem.kept]
-        scale = math.exp(left.pop(0)) if left else 1.0
-        return z[:n], np.array([E, *amplitudes]), scale
+        amplitudes = [np.exp(left.pop(0)) if kept else 0.0 for kept in problem.kept]
+        scale = LEAST_SCALE + float(np.exp(left.pop(0))) if left else 1.0
+        return np.clip(z[:n], LOWEST, HIGHEST), np.array([E, *amplitudes]), scale
 
     def __call__(self, z: Floats) -> tuple[float, Floats]:
         """The objective and its gradient."""
@@ -242,7 +245,8 @@ class Objective:
         value, gradient = float(self.errors.cost(u).sum()), slopes.T @ pull / scale
         if self.errors.scaled:
             value += len(u) * math.log(scale)
-            gradient = np.append(gradient, len(u) - pull @ u)
+            share = 1 - LEAST_SCALE / scale
+            gradient = np.append(gradient, (len(u) - pull @ u) * share)
         return value, gradient
 
     def linearised(self, z: Floats) -> tuple[Floats, Floats, float]:
@@ -253,7 +257,9 @@ class Objective:
         predicted = (problem.floor or 0.0) + columns.sum(axis=1)
         root = np.sqrt(problem.grid.runs)
         u = root * np.log(predicted / problem.grid.loss) / scale
-        by_exponent = -np.exp(problem.both(x))[:, None] * problem.centred * columns[:, 1:].T
+        # Beyond the ends of the exponents nothing changes.
+        alphas = np.exp(problem.both(x)) * problem.both((x == z[: len(x)]).astype(float))
+        by_exponent = -alphas[:, None] * problem.centred * columns[:, 1:].T
         if problem.one_exponent:
             by_exponent = by_exponent.sum(axis=0, keepdims=True)
         by_E = [2 * math.sqrt(coefficients[0]) * np.ones(len(u))]
