@@ -64,11 +64,11 @@ def drawn(
 @pytest.mark.parametrize("kind", [*KINDS, "falling"])
 @pytest.mark.parametrize("design", ["square", "budgets"])
 def test_intervals_cover(design: str, kind: str) -> None:
-    """200 draws: 90 to 98 % on average over the four numbers, and none below 87 %, nor the
-    exponents above 98.5 %: two standard errors of a share are 3 %.
+    """150 draws: the mean over the four numbers is 90 to 98 %; of the 40 shares of all
+    cases, each with a standard error of 1 to 3 %, none is below 86 % or all.
     """
     held = []
-    for rng in range(200):
+    for rng in range(150):
         curve, truth, _ = drawn(rng, design, kind)
         law = ms.fit_sum(curve)
         pairs = [
@@ -79,17 +79,17 @@ def test_intervals_cover(design: str, kind: str) -> None:
         ]
         held.append([value in interval for value, interval in pairs])
     shares = np.mean(held, axis=0)
-    assert 0.90 <= shares.mean() <= 0.98 and shares.min() >= 0.87, shares
-    assert shares[:3].max() <= 0.985, shares
+    assert 0.90 <= shares.mean() <= 0.98 and shares.min() >= 0.86, shares
+    assert shares[:3].max() < 1, shares
 
 
 @pytest.mark.parametrize("kind", ["normal", "student", "outliers"])
 def test_forecasts_hold_new_runs(kind: str) -> None:
-    """Of a law that is right: inside its sizes, and ten times beyond in either; 150 tables,
-    a run each. The error of the form, which is none here, may only widen them.
+    """Of a law that is right: inside its sizes, and ten times beyond in either, 100 tables.
+    The error of the form, which is none here, may only widen them.
     """
     inside, beyond = [], []
-    for rng in range(150):
+    for rng in range(100):
         curve, truth, random = drawn(rng, "square", kind)
         law = ms.fit_sum(curve)
         for d, p, held in ((2e10, 7e8, inside), (5e12, 1e11, beyond)):
