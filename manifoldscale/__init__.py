@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         data as data,
         dimension as dimension,
         manifolds as manifolds,
+        scaling as scaling,
         sklearn as sklearn,
         spectra as spectra,
         sweeps as sweeps,
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     )
     from .networks.readers import population as population, read_folder as read_folder
     from .scaling.comparison import compare as compare
+    from .scaling.duality import test_duality as test_duality
     from .scaling.envelope import compute_envelope as compute_envelope
     from .scaling.exponent import predict_exponent as predict_exponent
+    from .scaling.held_back import rollout as rollout
     from .scaling.joint import fit_joint as fit_joint
     from .scaling.models import compare_models as compare_models
     from .scaling.power_law import (
@@ -46,11 +49,7 @@ if TYPE_CHECKING:
     )
     from .scaling.range_selection import select_range as select_range
     from .scaling.regime import classify_regime as classify_regime
-    from .scaling.relation import (
-        test_duality as test_duality,
-        test_relation as test_relation,
-    )
-    from .scaling.rollout import rollout as rollout
+    from .scaling.relation import test_relation as test_relation
     from .scaling.speedup import speed_up as speed_up
     from .scaling.sum_law import fit_sum as fit_sum
 
@@ -83,7 +82,8 @@ __getattr__, __dir__ = attach(
         "population": ".networks.readers",
         "predict_exponent": ".scaling.exponent",
         "read_folder": ".networks.readers",
-        "rollout": ".scaling.rollout",
+        "rollout": ".scaling.held_back",
+        "scaling": ".scaling",
         "select_range": ".scaling.range_selection",
         "sites": ".networks.extract",
         "sklearn": ".sklearn",
@@ -91,7 +91,7 @@ __getattr__, __dir__ = attach(
         "stream_neighbors": ".geometry.stream",
         "spectra": ".spectra",
         "sweeps": ".sweeps",
-        "test_duality": ".scaling.relation",
+        "test_duality": ".scaling.duality",
         "test_relation": ".scaling.relation",
         "testing": ".testing",
         "theory": ".theory",

@@ -43,7 +43,7 @@ def is_room(name: str) -> bool:
     return isinstance(getattr(ms, name), ModuleType)
 
 
-ROOMS = ["scaling", *filter(is_room, dir(ms))]
+ROOMS = list(filter(is_room, dir(ms)))
 
 
 def re_exported(source: str) -> set[str]:

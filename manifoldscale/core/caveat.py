@@ -251,6 +251,10 @@ class Caveat(enum.Enum):
         "the losses do not depend on this resource, beyond their scatter: nothing is known "
         "of its exponent, and its term is left out of the law"
     )
+    FORM_UNTESTED = (
+        "too few pairs of sizes to fit some and score the others: forecasts hold what is "
+        "not known of the law's numbers, and not what its form is worth beyond them"
+    )
     ALIGNED_DESIGN = (
         "the two resources were varied together: their exponents cannot be told apart; "
         "add runs that vary one of them alone"
@@ -284,6 +288,29 @@ class Caveat(enum.Enum):
         "runs differ in a column that is not read, and so do their losses, or nothing "
         "tells that they do not: they were taken as if they were repeats; fit each value "
         "of that column alone"
+    )
+    EMBEDDINGS = (
+        "parameters are counted with the embedding by some and without it by others; where "
+        "small models are among the runs the exponents differ: name the column that is "
+        "meant, `size_column`"
+    )
+    REPEATED_DATA = (
+        "runs have seen examples more than once, which are worth less than fresh ones: "
+        "leave them out, or fit what repetition is worth, `fit_repetition`"
+    )
+    SEVERAL_MINIMA = (
+        "other values describe the losses about as well, and a search from elsewhere ends "
+        "there: read the intervals before the values"
+    )
+    PARABOLAS = (
+        "losses at equal compute are no parabola in log size where the exponents of the "
+        "two resources differ: budgets that are wide, or lie to one side of their minimum, "
+        "move it, and a range that drifts with compute moves the exponent; compare "
+        "method='parametric'"
+    )
+    ENVELOPE = (
+        "of a finite set of models none is the best at its compute, so that the losses lie "
+        "above the frontier; and of runs that scatter the lucky ones are picked"
     )
     ROWS_OF_A_NETWORK = (
         "a network counts once, whatever the number of its rows: say which row of each is "

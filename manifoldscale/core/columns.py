@@ -14,6 +14,7 @@ from .names import (
     is_log_of_loss,
     is_measure_of_loss,
     is_test,
+    is_without_embedding,
     meaning,
     unit_of,
     without_unit,
@@ -23,7 +24,7 @@ from .tables import Row, as_number, is_number_or_none
 
 LOSS = "loss"
 EVAL_LOSS = "eval_loss"
-SIZES = ("dataset_size", "parameters", "width")
+SIZES = ("dataset_size", "parameters", "width", "unique_examples")
 COSTS = ("steps", "compute")  # which change while one network is trained
 OPTION = {LOSS: "loss_column"} | dict.fromkeys((*SIZES, *COSTS), "size_column")
 
@@ -63,6 +64,8 @@ class Columns:
         said = [f"read: {', '.join(read)}", f"not read: {', '.join(self.unread) or 'none'}"]
         if self.repeats:
             said.insert(1, f"the same again: {', '.join(self.repeats)}")
+        if self.rivals:
+            said.append(f"may be meant instead: {', '.join(self.rivals)}")
         return "; ".join([*said, *filter(None, (self.layout, self.rows, self.choose))])
 
     def column(self, field: str) -> str | None:
@@ -182,10 +185,11 @@ def _add_letters(
         without_unit(name) == "D" or {"tokens", "token"} & set(words_of(name))
         for name in data
     )
-    free = "parameters" not in found and "parameters" not in chosen
+    others = found.get("parameters", [])
+    free = all(map(is_without_embedding, others)) and "parameters" not in chosen
     named = letters.get("N")
     if named is not None and beside and free and named not in chosen.values():
-        found["parameters"] = [named]
+        found["parameters"] = [named, *others]
     sized = all(found.get(field) or field in chosen for field in SIZES[:2])
     if "C" in names and sized and "compute" not in found and "C" not in chosen.values():
         found["compute"] = ["C"]
@@ -221,6 +225,11 @@ def _one_of(
         columns = numeric or columns
     if field == LOSS:
         columns = _likely_losses(columns)
+    partial = [c for c in columns if field == "parameters" and is_without_embedding(c)]
+    if partial and len(partial) < len(columns):  # the total is read, and the rest is told
+        whole = [c for c in columns if c not in partial]
+        first, same, others = _one_of(field, whole, rows, needed)
+        return first, same, [*others, *partial]
     first = field if field in columns else columns[0]
     others = [c for c in columns if c != first]
     same = [c for c in others if _is_repeat(field, first, c, rows)]
@@ -284,7 +293,9 @@ def _require_loss_and_size(
             f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}{may}"
         )
     bare = [name for name in names if is_bare_size(name) or is_index(name)]
-    sized = any(field in taken for field in (*SIZES, "steps"))
+    sized = any(
+        field in taken for field in ("dataset_size", "parameters", "width", "steps")
+    )
     sized = sized or ("compute" in taken and not bare)
     if needs_size and not sized:
         said = f"Columns {bare} may be one of them. " if bare else ""

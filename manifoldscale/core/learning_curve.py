@@ -80,6 +80,7 @@ class Run:
     loss : test loss; NaN where the run failed.
     loss_stderr : standard error of `loss` from the finite test set.
     train_loss : training loss at the end.
+    unique_examples : how many of the examples are distinct, where some are seen again.
     converged : the training loss is small against the test loss.
     steps : optimisation steps that it made; compute : operations (FLOP) that these took.
     network : which network this is a step of, where a curve has several rows a network.
@@ -90,6 +91,7 @@ class Run:
     dataset_size: int | None = None
     width: int | None = None
     parameters: int | None = None
+    unique_examples: int | None = None
     seed: int = 0
     loss_stderr: float = math.nan
     train_loss: float = math.nan
@@ -289,10 +291,11 @@ class LearningCurve:
         frame : a data frame of pandas, polars or pyarrow; the path of a .csv, .tsv,
             .parquet, .json or .jsonl file; a mapping of columns; or a list of mappings, one
             row a run. It has a column `loss` and at least one of `dataset_size`, `width`,
-            `parameters`; `seed`, `loss_stderr`, `train_loss`, `converged` and `failure`
-            are read where they are there. Names that others give them do as well, such as
-            test_loss, val/loss, config.n_train, Training Tokens, model_params. A bare N is
-            read (as parameters) beside D only.
+            `parameters`; `unique_examples`, `seed`, `loss_stderr`, `train_loss`,
+            `converged` and `failure` are read where they are there. Names that others give
+            them do as well, such as test_loss, val/loss, config.n_train, Training Tokens,
+            model_params. A bare N is read (as parameters) beside D only. Of parameters with
+            and without the embedding all are read, unless `size_column` names the others.
         row : of a log, with many rows a network: "last" or "best" of each; "all" takes
             every row for a network; "trajectory" every row for a step of its network, so
             that the curve is L(t). By default the last, where there are steps or epochs.

@@ -161,6 +161,8 @@ def meaning(name: str) -> str | None:
         about = ABOUT_EXAMPLES | EXAMPLES if letter == "dataset_size" else ABOUT_PARAMETERS
         if set(words[1:]) <= about | COUNTS:
             return letter
+    if said & UNIQUE and _is_examples(said - UNIQUE - {"u"}):
+        return "unique_examples"
     if joined in ("training_loss", "final_train_loss"):
         return "train_loss"
     if " ".join(words) in SEEDS:
@@ -175,8 +177,18 @@ def meaning(name: str) -> str | None:
 
 
 LETTERS = {"D": "dataset_size", "P": "parameters", "W": "width", "w": "width"}
-FIELDS = ("loss", "dataset_size", "parameters", "width", "seed", "loss_stderr",
-          "train_loss", "converged", "failure", "steps", "compute")  # fmt: skip
+FIELDS = ("loss", "dataset_size", "parameters", "width", "unique_examples", "seed",
+          "loss_stderr", "train_loss", "converged", "failure", "steps",
+          "compute")  # fmt: skip
+UNIQUE = {"unique", "distinct"}
+EMBEDDING = {"embedding", "embeddings", "embed", "emb"}
+WITHOUT = {"non", "no", "excluding", "without"}
+
+
+def is_without_embedding(name: str) -> bool:
+    """Whether these are the parameters without those of the embedding, by the name."""
+    said = set(words_of(name))
+    return "nonembedding" in said or bool(said & EMBEDDING and said & WITHOUT)
 
 
 def is_time(name: str) -> bool:
@@ -255,10 +267,10 @@ def _is_examples(said: set[str]) -> bool:
 
 def _is_parameters(said: set[str]) -> bool:
     rest = said - COUNTS
-    if rest & {"embedding", "embeddings", "embed", "emb"} and not said & {
-        "non", "no", "excluding", "without"
-    }:  # fmt: skip
+    if rest & EMBEDDING and not said & WITHOUT:
         return False  # those of the embedding alone
+    if rest & EMBEDDING and rest <= EMBEDDING | WITHOUT:
+        return "n" in said  # N_no_embed
     if rest <= {"model", "network", "net"} and rest:
         return "size" in said or "sizes" in said
     if rest == {"weights"}:

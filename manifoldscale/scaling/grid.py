@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.arrays import Floats
+from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
@@ -43,6 +43,13 @@ class Grid:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def at(self, where: Ints) -> "Grid":
+        """The pairs at these places."""
+        data, parameters, loss, runs = (
+            part[where] for part in (self.data, self.parameters, self.loss, self.runs)
+        )
+        return dc.replace(self, data=data, parameters=parameters, loss=loss, runs=runs)
 
     def aligned(self) -> list[Remark]:
         """Whether the two sizes were varied together."""
@@ -150,13 +157,14 @@ def grid_of(curve: LearningCurve, axis: Axis | str) -> Grid:
     )
 
 
-def require_enough(grid: Grid, unknowns: int) -> None:
-    """Three values of either resource, and two pairs more than unknowns."""
+def require_enough(grid: Grid, unknowns: int, spare: int = 2) -> None:
+    """Three values of either resource, and more pairs than unknowns by `spare`."""
     both = ((Axis.data.value, grid.data), (grid.axis.value, grid.parameters))
     for name, sizes in both:
         n = len(np.unique(sizes))
         require(n >= 3, f"A law in both needs three values of {name}; there are {n}.")
     require(
-        len(grid) >= unknowns + 2,
-        f"{unknowns} unknowns need {unknowns + 2} pairs of sizes; there are {len(grid)}.",
+        len(grid) >= unknowns + spare,
+        f"{unknowns} unknowns need {unknowns + spare} pairs of sizes; there are "
+        f"{len(grid)}.",
     )

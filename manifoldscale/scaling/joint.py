@@ -163,7 +163,7 @@ def fit_joint(
         spread = math.exp(half) if half < 20 else math.inf
         return Interval(value / spread, value * spread, level)
 
-    rival = sum_of_powers(grid, known, level)
+    rival = sum_of_powers(grid, known, level, "normal")
     half_P = math.hypot(errors[0], errors[3]) if kappa is None else errors[0]
     return JointLaw(
         alpha_D=alpha,

@@ -8,8 +8,10 @@ import numpy as np
 
 from ..core.arrays import Array, Bools, Floats, as_real
 from ..core.caveat import Caveat, Remark
+from ..core.columns import Columns
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
+from ..core.names import is_without_embedding
 from .scatter import LARGEST, means_of
 
 
@@ -149,13 +151,32 @@ def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]
     mixed = [name for name in curve.mixed if name not in (logged, along)]
     if mixed:
         remarks.append(Caveat.MIXED_RUNS(", ".join(map(repr, mixed))))
-    if columns is not None and columns.rivals:
-        remarks.append(Caveat.OTHER_COLUMNS(", ".join(map(repr, columns.rivals))))
+    if columns is not None:
+        remarks += _of_rivals(columns)
+    repeated = sum(
+        (run.unique_examples or math.inf) < (run.dataset_size or 0) for run in curve.runs
+    )
+    if repeated:
+        remarks.append(Caveat.REPEATED_DATA(f"{repeated} of {len(curve)} runs"))
     if columns is not None and columns.rows:
         remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
     if curve.is_trajectory:
         networks = len({run.network for run in curve.runs})
         remarks.append(Caveat.TRAJECTORIES(f"{networks} networks, {len(curve)} rows"))
+    return remarks
+
+
+def _of_rivals(columns: Columns) -> list[Remark]:
+    """Columns that may be meant instead; and which parameters are counted."""
+    read = columns.column("parameters") or ""
+    partial = [name for name in columns.rivals if is_without_embedding(name)]
+    rest = [name for name in columns.rivals if name not in partial]
+    remarks = [Caveat.OTHER_COLUMNS(", ".join(map(repr, rest)))] if rest else []
+    if partial:
+        said = f"read: {read!r}, with the embedding; not {', '.join(map(repr, partial))}"
+        remarks.append(Caveat.EMBEDDINGS(said))
+    elif is_without_embedding(read):
+        remarks.append(Caveat.EMBEDDINGS(f"read: {read!r}, without the embedding"))
     return remarks
 
 

@@ -23,7 +23,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import is_real, require
 from ..core.interval import Interval, check_level, number
 from ..core.result import Result
-from ..core.style import BLUE, draw_interval, drawing, name_heights
+from ..core.style import drawing
 from .pairs import ROUNDING, Logs, exp, logs_of, pool, scatter
 
 if TYPE_CHECKING:
@@ -381,92 +381,3 @@ def _universality(
     p = float(stats.f.sf(wald / (len(names) - 1) / scale, len(names) - 1, freedom))
     ratios = {name: exp(mean) for name, mean in zip(names, means, strict=True)}
     return p, ratios
-
-
-@dc.dataclass(frozen=True, eq=False)
-class DualityTest(Result):
-    """The ratio alpha_D / alpha_P over data sets; one in the linear random-feature model.
-
-    Attributes
-    ----------
-    ratio, interval : geometric mean, with the scatter between data sets.
-    p_value : of a ratio of one.
-    tau, tau_interval : relative scatter between data sets beyond the errors.
-    """
-
-    ratio: float
-    interval: Interval
-    p_value: float
-    tau: float
-    tau_interval: Interval
-    n: int
-    caveats: tuple[Remark, ...] = ()
-
-    @property
-    def value(self) -> float:
-        """The ratio, under the name that every result has."""
-        return self.ratio
-
-    def headline(self) -> str:
-        return (
-            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over "
-            f"{self.n} pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
-            f"{100 * self.tau:.0f} %"
-        )
-
-    @drawing
-    def plot(self, ax: "Axes") -> None:
-        """The ratio with its interval, and the line of equality."""
-        draw_interval(ax, 0, self.ratio, self.interval, BLUE)
-        ax.axvline(1.0, color="0.3", ls="--", lw=1)
-        name_heights(ax, [f"{self.n} data sets"])
-        ax.set(xlabel="alpha_D / alpha_P")
-
-    def row(self) -> dict[str, Any]:
-        return {
-            "ratio": self.ratio,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "p_value": self.p_value,
-            "tau": self.tau,
-            "n": self.n,
-        }
-
-
-def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> DualityTest:
-    """Test alpha_D = alpha_P over data sets, pair by pair.
-
-    >>> print(test_duality([.5, .7, .4], [.52, .66, .41]).interval)
-    [0.875, 1.14]
-
-    Parameters
-    ----------
-    data_fits, parameter_fits : as the `fits` of `test_relation`, in the same order.
-
-    Raises
-    ------
-    ManifoldScaleError : lists of different lengths, or fewer than two pairs.
-    """
-    check_level(level)
-    data, parameters = (
-        logs_of(data_fits, "data_fits"),
-        logs_of(parameter_fits, "parameter_fits"),
-    )
-    n = len(data)
-    require(n == len(parameters), f"There are {n} alpha_D and {len(parameters)} alpha_P.")
-    require(n >= 2, "A paired test needs at least two data sets.")
-    error = np.hypot(data.error, parameters.error)
-    pooled = pool(data.value - parameters.value, error, level)
-    return DualityTest(
-        ratio=exp(pooled.mean),
-        interval=pooled.interval(level).map(exp),
-        p_value=pooled.p_two_sided(),
-        tau=pooled.tau,
-        tau_interval=pooled.tau_interval,
-        n=n,
-        caveats=(Caveat.FEW_PAIRS(f"{n}"),) if n < 5 else (),
-    )
-
-
-test_duality.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's

@@ -6,24 +6,27 @@ that follow the one give wrong exponents with the other.
 """
 
 import dataclasses as dc
+import functools as ft
 import math
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
-from ..core.nonnegative import nonnegative
 from .floor import stated_floor
+from .forecast import Forecast
 from .grid import Grid, GridLaw, grid_of, require_enough
+from .outlook import FormError, forecast, form_error, untested_form
+from .powers import SumOfPowers
+from .sum_fit import Fitted, SumProblem, fit_errors, least_squares
+from .tails import ENOUGH, ErrorLaw, Normal, Student, errors_of
+from .uncertainty import ROUNDING, Uncertainty, uncertainty_of
 
-STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
-LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
-ROUNDING = 1e-4  # relative errors below this are no evidence
 IDLE = 0.05  # p-value of a term above which the losses do not depend on its resource
 
 
@@ -43,6 +46,11 @@ class SumLaw(GridLaw):
         alpha_D / (alpha_D + alpha_P); that of D is the rest to one.
     misfit : relative root mean square of the residuals.
     cost, unknowns : weighted sum of squares of the relative residuals, and what was fitted.
+    tied : alpha_D = alpha_P was given.
+    errors, scale : the law of the errors of log losses, and their scale; one for `Huber`.
+    objective : that was minimised: the sum of the costs of the residuals, with log scale a
+        pair where the scale is fitted.
+    uncertainty : covariances of the unknowns.
     """
 
     floor: float
@@ -53,7 +61,17 @@ class SumLaw(GridLaw):
     cost: float
     unknowns: int
     floor_rule: str
+    tied: bool
+    errors: ErrorLaw
+    scale: float
+    objective: float
+    uncertainty: Uncertainty
     caveats: tuple[Remark, ...] = ()
+
+    @property
+    def numbers(self) -> SumOfPowers:
+        """The law as a function, without its intervals."""
+        return SumOfPowers(self.floor, self.A, self.alpha_P, self.B, self.alpha_D)
 
     @property
     def idle(self) -> list[Axis]:
@@ -71,17 +89,13 @@ class SumLaw(GridLaw):
 
     def predict(self, dataset_size: Any, parameters: Any) -> Floats:
         """The fitted loss, sizes broadcast against each other; np.inf is a limit."""
-        d, p = (np.asarray(size, dtype=float) for size in (dataset_size, parameters))
-        terms = ((self.A, p, self.alpha_P), (self.B, d, self.alpha_D))
-        falling = [a * x**-alpha if a > 0 else 0 * x**-1 for a, x, alpha in terms]
-        return np.asarray(self.floor + sum(falling))
+        return self.numbers.predict(dataset_size, parameters)
 
     def compute_optimal(self, product: Any) -> tuple[Floats, Floats]:
         """The D and the P of the smallest loss at a given product P D.
 
         Where a step costs 6 P operations an example, as in language models, the product is
-        compute / 6. The stationary point of E + A P^-a + B D^-b at fixed P D is
-        P = G (P D)^(b / (a + b)) with G = (a A / (b B))^(1 / (a + b)).
+        compute / 6. `SumOfPowers.compute_optimal` has the formula.
 
         Raises
         ------
@@ -92,11 +106,29 @@ class SumLaw(GridLaw):
             not idle,
             f"There is no best pair of sizes: the losses do not depend on {idle}.",
         )
-        total = self.alpha_P + self.alpha_D
-        balance = (self.alpha_P * self.A / (self.alpha_D * self.B)) ** (1 / total)
-        product = np.asarray(product, dtype=float)
-        parameters = balance * product**self.optimal
-        return product / parameters, parameters
+        return self.numbers.compute_optimal(product)
+
+    @ft.cached_property
+    def form(self) -> FormError:
+        """How fast the form of the law goes wrong beyond its sizes, from inside them."""
+        floor = self.floor if self.floor_rule == "given" else None
+
+        def fit(grid: Grid) -> SumLaw:
+            level = self.interval_D.level
+            return sum_of_powers(grid, floor, level, self.errors, self.tied)
+
+        return form_error(self.grid, self.unknowns, fit)
+
+    def forecast(self, dataset_size: Any, parameters: Any) -> Forecast:
+        """The loss of a new run at these sizes, broadcast against each other: `.median`,
+        and `.low` to `.high`, which hold it at the law's level.
+
+        They contain what is not known of the law's numbers, the scatter of a run, and what
+        the law's form is worth beyond its sizes, as it shows inside the table
+        (`law.form`). What changes with scale, such as another mixture of data, no table
+        can know.
+        """
+        return forecast(self, dataset_size, parameters)
 
     def facts(self) -> str:
         fitted = (
@@ -106,7 +138,8 @@ class SumLaw(GridLaw):
 
     def headline(self) -> str:
         size = f"{len(self.grid)} pairs, residuals {100 * self.misfit:.1f} %"
-        return f"{self.facts()} ({size})"
+        errors = "" if isinstance(self.errors, Normal) else f", errors {self.errors}"
+        return f"{self.facts()} ({size}{errors})"
 
     def row(self) -> dict[str, Any]:
         return super().row() | {
@@ -119,6 +152,7 @@ class SumLaw(GridLaw):
             "optimal_low": self.optimal_interval.low,
             "optimal_high": self.optimal_interval.high,
             "misfit": self.misfit,
+            "errors": str(self.errors),
         }
 
 
@@ -127,6 +161,8 @@ def fit_sum(
     axis: Axis | str = Axis.parameters,
     floor: str | float = "free",
     level: float = 0.95,
+    errors: str | ErrorLaw = "auto",
+    tied: bool = False,
 ) -> SumLaw:
     """Fit E + A P^-alpha_P + B D^-alpha_D to runs over both resources.
 
@@ -137,6 +173,10 @@ def fit_sum(
     floor : "free", "zero" or a number.
     level : of the intervals, those of the linearised fit in the logarithms of the
         exponents, with Student's t.
+    errors : of the log losses: "auto" chooses between normal ones and a Student t by
+        likelihood, where there are 20 pairs or more; "normal"; "student"; or a law of
+        `manifoldscale.scaling`, as `Huber(1e-3)`, the objective of Hoffmann et al.
+    tied : one exponent for both resources, as Gadre et al. (2024) have it.
 
     Losses are means over seeds, with a constant relative error. Exponents, amplitudes and
     the floor are positive. A term without which the losses are described as well (an F test
@@ -144,88 +184,120 @@ def fit_sum(
 
     Raises
     ------
-    ManifoldScaleError : less than three values of either resource, fewer pairs than
-        unknowns and two, settings that make no sense.
+    ManifoldScaleError : less than three values of either resource, too few pairs for the
+        unknowns, settings that make no sense.
     """
     check_level(level)
     grid = grid_of(curve, axis)
     known = stated_floor(floor, float(grid.loss.min()))
-    require_enough(grid, 4 + (known is None))
-    law = sum_of_powers(grid, known, level)
+    require_enough(grid, 4 + (known is None) - tied, 1 if tied else 2)
+    law = sum_of_powers(grid, known, level, errors, tied)
     misfit = grid.lack_of_fit(law.cost, law.unknowns)
     idle = [Caveat.IDLE_RESOURCE(axis.value) for axis in law.idle]
-    return dc.replace(law, caveats=(*grid.remarks, *idle, *misfit, *grid.aligned()))
+    tails = []
+    if errors == "auto" and isinstance(law.errors, Student):
+        tails = [Caveat.HEAVY_TAILS(f"{law.errors.freedom:g} degrees of freedom")]
+    notes = (*grid.remarks, *idle, *tails, *misfit, *grid.aligned(), *untested_form(law))
+    return dc.replace(law, caveats=notes)
 
 
-def sum_of_powers(grid: Grid, floor: float | None, level: float) -> SumLaw:
+def sum_of_powers(
+    grid: Grid,
+    floor: float | None,
+    level: float,
+    errors: str | ErrorLaw = "normal",
+    tied: bool = False,
+) -> SumLaw:
     """The fit itself, without caveats; `floor` is E where it is known."""
-    problem = _Sum(grid, floor, np.sqrt(grid.runs) / grid.loss)
-    problem, x = _reweighted(problem, problem.minimise())
-    problem, x = _without_idle_terms(problem, x)
-    cost, freedom = problem.cost(x), len(grid) - problem.unknowns
-    covariance = problem.covariance(x) * max(cost / freedom, ROUNDING**2)
-    quantile = float(stats.t.ppf(0.5 + level / 2, freedom))
-    kept_D, kept_P = problem.kept
+    problem = SumProblem(grid, floor, np.sqrt(grid.runs) / grid.loss, tied=tied)
+    problem, fit = _without_idle_terms(problem, *_with_errors(problem, errors))
+    law, unsure = fit.law, uncertainty_of(problem, fit)
+    quantile = float(stats.t.ppf(0.5 + level / 2, unsure.freedom))
 
     def half(*weights: float) -> float:
         """Of the sum of log alpha_D, log alpha_P and E with these weights."""
-        if (weights[0] and not kept_D) or (weights[1] and not kept_P):
-            return math.inf
-        w = np.array(weights)
-        return quantile * math.sqrt(max(float(w @ covariance @ w), 0.0))
+        idle = any(w and not k for w, k in zip(weights, problem.kept, strict=False))
+        return math.inf if idle else quantile * unsure.sd(*weights)
 
-    alpha_D = math.exp(x[0]) if kept_D else math.nan
-    alpha_P = math.exp(x[1]) if kept_P else math.nan
-    E, A, B = problem.linear(x)
-    odds = _about(alpha_D / alpha_P, half(1, -1, 0), level)
-    wide = half(0, 0, 1)
-    highest = max(E, float(grid.loss.min()))
+    odds = _about(law.alpha_D / law.alpha_P, half(1, -1), level)
+    wide = half(0, 0, 1) if floor is None else 0.0
+    highest = max(law.floor, float(grid.loss.min()))
+    ends = max(law.floor - wide, 0.0), min(law.floor + wide, highest)
+    relative = grid.loss / law.predict(grid.data, grid.parameters) - 1
     return SumLaw(
-        alpha_D=alpha_D,
-        interval_D=_about(alpha_D, half(1, 0, 0), level),
-        alpha_P=alpha_P,
-        interval_P=_about(alpha_P, half(0, 1, 0), level),
-        floor=E,
-        floor_interval=Interval(max(E - wide, 0.0), min(E + wide, highest), level),
-        A=A,
-        B=B,
+        **dc.asdict(law),
+        interval_D=_about(law.alpha_D, half(1), level),
+        interval_P=_about(law.alpha_P, half(0, 1), level),
+        floor_interval=Interval(*ends, level),
         optimal_interval=odds.map(_share),
-        cost=cost,
+        cost=float(grid.runs @ relative**2),
         unknowns=problem.unknowns,
         floor_rule="fitted" if floor is None else "given",
+        tied=tied,
+        errors=fit.errors,
+        scale=fit.scale,
+        objective=fit.objective,
+        uncertainty=unsure,
         grid=grid,
     )
 
 
-def _reweighted(problem: "_Sum", x: Floats) -> tuple["_Sum", Floats]:
-    """With errors relative to the fit, not to the data."""
-    for _ in range(2):
-        problem = dc.replace(problem, roots=np.sqrt(problem.grid.runs) / problem.fitted(x))
-        x = problem.polish(x).x
-    return problem, x
+def _with_errors(problem: SumProblem, errors: str | ErrorLaw) -> tuple[ErrorLaw, Fitted]:
+    """The law of the errors, chosen where it is to be chosen, and the fit with it."""
+    normal = _solve(problem, Normal())
+    robust = None
+    if errors == "student" or (errors == "auto" and len(problem.grid) >= ENOUGH):
+        robust = problem.residuals_of(fit_errors(problem, Student(3.0)).law)
+    law = errors_of(errors, problem.residuals_of(normal.law), robust)
+    return law, normal if isinstance(law, Normal) else fit_errors(problem, law)
 
 
-def _without_idle_terms(problem: "_Sum", x: Floats) -> tuple["_Sum", Floats]:
+def _solve(problem: SumProblem, errors: ErrorLaw) -> Fitted:
+    if not isinstance(errors, Normal):
+        return fit_errors(problem, errors)
+    weighted, x = least_squares(problem)
+    n, cost = len(problem.grid), weighted.cost(x)
+    scale = max(math.sqrt(cost / n), 1e-300)
+    return Fitted(weighted.law(x), errors, scale, n / 2 + n * math.log(scale))
+
+
+def _without_idle_terms(
+    problem: SumProblem, errors: ErrorLaw, fit: Fitted
+) -> tuple[SumProblem, Fitted]:
     """The fit without the terms that the losses do not need, the least needed first.
 
     At an amplitude of nothing an exponent may have any value, and the linearised fit tells
     nothing of it.
     """
-    freedom = len(problem.grid) - problem.unknowns
     while any(problem.kept) and (problem.floor is None or all(problem.kept)):
-        scale = max(problem.cost(x) / freedom, ROUNDING**2)
         fewer = []
         for term in np.flatnonzero(problem.kept):
             kept_D, kept_P = (k and i != term for i, k in enumerate(problem.kept))
             less = dc.replace(problem, kept=(kept_D, kept_P))
-            found = less.minimise()
-            gain = max(less.cost(found) - problem.cost(x), 0.0)
-            fewer.append((float(stats.f.sf(gain / 2 / scale, 2, freedom)), less, found))
+            found = _solve(less, errors)
+            fewer.append((_p_value(problem, fit, less, found), less, found))
         p, less, found = max(fewer, key=lambda one: one[0])
         if not p > IDLE:
             break
-        problem, x = _reweighted(less, found)
-    return problem, x
+        problem, fit = less, found
+    return problem, fit
+
+
+def _p_value(problem: SumProblem, fit: Fitted, less: SumProblem, found: Fitted) -> float:
+    """Of the unknowns that the lesser problem does without, by an F test: in units of the
+    variance of the pull of a pair over the steepness of its cost.
+    """
+    n, freedom = len(problem.grid), max(len(problem.grid) - problem.unknowns, 1)
+    dropped = max(problem.unknowns - less.unknowns, 1)
+    if isinstance(fit.errors, Normal):
+        scale = max(n * fit.scale**2 / freedom, ROUNDING**2)
+        gain = n * (found.scale**2 - fit.scale**2) / scale
+    else:
+        u = problem.residuals_of(fit.law) / fit.scale
+        pull = fit.errors.weight(u) * u
+        unit = float(pull @ pull) / freedom / float(fit.errors.slope(u).mean())
+        gain = 2 * (found.objective - fit.objective) / max(unit, 1e-300)
+    return float(stats.f.sf(max(gain, 0.0) / dropped, dropped, freedom))
 
 
 def _share(odds: float) -> float:
@@ -237,94 +309,3 @@ def _about(value: float, half: float, level: float) -> Interval:
     if not half <= 20:
         return Interval(0.0, math.inf, level)
     return Interval(value * math.exp(-half), value * math.exp(half), level)
-
-
-@dc.dataclass(frozen=True, eq=False)
-class _Sum:
-    """Least squares over (log alpha_D, log alpha_P); E, A and B, none negative, projected
-    out.
-
-    roots : square roots of the weights.
-    kept : whether there is a term of D, and one of P.
-    """
-
-    grid: Grid
-    floor: float | None
-    roots: Floats
-    kept: tuple[bool, bool] = (True, True)
-
-    @property
-    def unknowns(self) -> int:
-        return 2 * sum(self.kept) + (self.floor is None)
-
-    @property
-    def logs(self) -> Floats:
-        """(2, pairs) log sizes."""
-        return np.log(np.stack([self.grid.data, self.grid.parameters]))
-
-    @property
-    def centred(self) -> Floats:
-        """The same about the middle size, where powers are O(1)."""
-        return np.asarray(self.logs - self.logs.mean(axis=1, keepdims=True))
-
-    def columns(self, x: Floats) -> Floats:
-        """(pairs, 3) one where E is fitted, P^-alpha_P, D^-alpha_D; zero where they are
-        not.
-        """
-        by_D, by_P = np.exp(-np.exp(x)[:, None] * self.centred)
-        used = [self.floor is None, *self.kept[::-1]]
-        return np.column_stack([np.ones_like(by_D), by_P, by_D]) * used
-
-    def coefficients(self, x: Floats) -> Floats:
-        """(3,) of the columns."""
-        columns, level = self.columns(x), self.floor or 0.0
-        used = columns.any(axis=0)
-        found = np.zeros(3)
-        found[used] = nonnegative(
-            columns[:, used] * self.roots[:, None], (self.grid.loss - level) * self.roots
-        )[0]
-        return found
-
-    def linear(self, x: Floats) -> tuple[float, float, float]:
-        """E, A and B in the units of the sizes."""
-        E, a, b = map(float, self.coefficients(x))
-        middle_D, middle_P = self.logs.mean(axis=1)
-        alpha_D, alpha_P = np.exp(x)
-        A, B = a * math.exp(alpha_P * middle_P), b * math.exp(alpha_D * middle_D)
-        return (E if self.floor is None else self.floor), A, B
-
-    def fitted(self, x: Floats) -> Floats:
-        return np.asarray((self.floor or 0.0) + self.columns(x) @ self.coefficients(x))
-
-    def residuals(self, x: Floats) -> Floats:
-        return np.asarray((self.grid.loss - self.fitted(x)) * self.roots)
-
-    def cost(self, x: Floats) -> float:
-        return float((self.residuals(x) ** 2).sum())
-
-    def minimise(self) -> Floats:
-        """Polished from the three best of a coarse grid."""
-        of_D, of_P = (STARTS if kept else STARTS[:1] for kept in self.kept)
-        starts = [np.log([b, a]) for b in of_D for a in of_P]
-        starts.sort(key=self.cost)
-        best = min(map(self.polish, starts[:3]), key=lambda found: float(found.cost))
-        return np.asarray(best.x)
-
-    def polish(self, start: Floats) -> Any:
-        ends = (LOWEST, HIGHEST)
-        return optimize.least_squares(
-            self.residuals, np.clip(start, *ends), bounds=ends, x_scale=1.0, max_nfev=60
-        )
-
-    def covariance(self, x: Floats) -> Floats:
-        """(3, 3) of (log alpha_D, log alpha_P, E), for errors of unit weight.
-
-        E is free to move even where it ended at zero: held there, it would lend the
-        exponents a certainty that they do not have.
-        """
-        columns, coefficients = self.columns(x), self.coefficients(x)
-        by_P, by_D = (columns[:, 1:] * coefficients[1:]).T
-        slopes = -np.exp(x)[:, None] * self.centred * np.stack([by_D, by_P])
-        jacobian = np.column_stack([*slopes, columns]) * self.roots[:, None]
-        # E comes first of the columns; what is not fitted is a column of zeros.
-        return np.asarray(np.linalg.pinv(jacobian.T @ jacobian)[:3, :3], dtype=float)

@@ -120,7 +120,9 @@ class Huber(ErrorLaw):
         return np.asarray((np.abs(u) <= reach) * (self.delta / reach))
 
 
-def errors_of(errors: "str | ErrorLaw", residuals: Floats) -> ErrorLaw:
+def errors_of(
+    errors: "str | ErrorLaw", residuals: Floats, robust: Floats | None = None
+) -> ErrorLaw:
     """The law of the errors that was asked for.
 
     >>> errors_of("auto", np.random.default_rng(0).standard_t(2, 100))
@@ -130,7 +132,9 @@ def errors_of(errors: "str | ErrorLaw", residuals: Floats) -> ErrorLaw:
     ----------
     errors : "auto", the likelier of normal and Student t; "normal"; "student", of the
         likeliest freedom; or a law, which is taken.
-    residuals : about zero, of equal scale as far as that is known.
+    residuals : of least squares, about zero, of equal scale as far as that is known.
+    robust : those of a fit with tails, by which these are judged: least squares bend to a
+        run far off, and hide it. By default they are the same.
 
     Raises
     ------
@@ -146,7 +150,8 @@ def errors_of(errors: "str | ErrorLaw", residuals: Floats) -> ErrorLaw:
     r = np.asarray(residuals, dtype=float)
     if errors == "normal" or (errors == "auto" and len(r) < ENOUGH) or not r.any():
         return Normal()
-    tails = {law: log_likelihood(law, r) for law in map(Student, FREEDOMS)}
+    bulk = r if robust is None else np.asarray(robust, dtype=float)
+    tails = {law: log_likelihood(law, bulk) for law in map(Student, FREEDOMS)}
     best = max(tails, key=lambda law: tails[law])
     gain = 2 * (tails[best] - log_likelihood(Normal(), r))
     return best if errors == "student" or gain > GAIN else Normal()

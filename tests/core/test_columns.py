@@ -107,6 +107,44 @@ def test_choices_that_cannot_be(choice: dict, message: str) -> None:
         read(falling(), **choice)
 
 
+@pytest.mark.parametrize(
+    ("whole", "partial"),
+    [
+        ("N", "N_no_embed"),
+        ("params", "non_embedding_params"),
+        ("total_params", "params_non_embedding"),
+    ],
+)
+def test_parameters_with_and_without_the_embedding(whole: str, partial: str) -> None:
+    """All of them are read, and the others told; those that are named come first."""
+    grid = [(d, p) for d in (100, 400, 1600) for p in (1000, 3000, 9000)]
+    rows = [
+        {"D": d, partial: p - 500, whole: p, "loss": 1 + p**-0.5 + d**-0.5} for d, p in grid
+    ]
+    curve = read(rows)
+    assert curve.columns.column("parameters") == whole
+    assert curve.columns.rivals == (partial,)
+    assert f"may be meant instead: {partial}" in str(curve)
+    notes = {note.caveat.name: note.detail for note in ms.fit_sum(curve).caveats}
+    assert f"read: {whole!r}, with" in notes["EMBEDDINGS"]
+    other = read(rows, size_column={"parameters": partial})
+    assert other.runs[0].parameters == 500
+    notes = {note.caveat.name: note.detail for note in ms.fit_sum(other).caveats}
+    assert f"{partial!r}, without" in notes["EMBEDDINGS"]
+
+
+def test_examples_that_are_seen_again() -> None:
+    rows = falling(U_unique_tokens=lambda d: min(d, 400))
+    curve = read(rows)
+    assert [run.unique_examples for run in curve.runs] == [min(d, 400) for d in SIZES]
+    (note,) = [
+        n for n in ms.fit_power_law(curve).caveats if n.caveat.name == "REPEATED_DATA"
+    ]
+    assert note.detail == "3 of 6 runs"
+    with pytest.raises(ms.ManifoldScaleError, match="needs a column 'dataset_size'"):
+        read([{"unique_tokens": row["n_train"], "loss": row["loss"]} for row in rows])
+
+
 def test_sizes_come_in_the_unit_of_their_name() -> None:
     curve = read([{"Tokens (B)": 0.5, "Params (M)": 125, "loss": 3.0}])
     assert (curve.runs[0].dataset_size, curve.runs[0].parameters) == (

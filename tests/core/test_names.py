@@ -120,7 +120,6 @@ NO_SIZE = [
     "n_classes",
     "tokens_per_step",
     "seq_len",
-    "U_unique_tokens",
     "hyperparameters",
     "n_layers",
 ]
@@ -141,6 +140,8 @@ NO_LOSS = [
     [
         ("dataset_size", [*EXAMPLES, "Training Tokens", "Seen Examples", "# examples"]),
         ("parameters", [*PARAMETERS, "Non-embedding params", "Model Size"]),
+        ("parameters", ["N_no_embed", "n_no_emb"]),
+        ("unique_examples", ["U_unique_tokens", "unique_tokens", "n_distinct_samples"]),
         ("width", WIDTHS),
         ("compute", COMPUTES),
         ("loss", [*LOSSES, "Test Loss"]),

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import manifoldscale as ms
+from manifoldscale.core.learning_curve import LearningCurve, Run
 from manifoldscale.core.result import Result
 from manifoldscale.core.style import SINGLE, new_figure, save_figure, styled
 
@@ -86,6 +87,16 @@ def on(method: Any) -> Any:
     return lambda: ms.estimate(sphere(), method)
 
 
+def repeated() -> Any:
+    base = ms.scaling.SumOfPowers(floor=1.0, A=30.0, alpha_P=0.5, B=30.0, alpha_D=0.5)
+    runs = tuple(
+        Run(float(base.predict(min(d, 2000), p)), d, parameters=p, unique_examples=1000)
+        for d in (1000, 2000, 4000, 8000)
+        for p in (300, 900)
+    )
+    return ms.scaling.fit_repetition(LearningCurve(runs), base)
+
+
 ranks = np.arange(1, 2001)
 MAKE: dict[str, Callable[[], Any]] = {
     "Dimension": on(ms.dimension.Auto()),
@@ -101,6 +112,9 @@ MAKE: dict[str, Callable[[], Any]] = {
     "RangeSelection": lambda: ms.select_range(*losses()),
     "ModelComparison": lambda: ms.compare_models(*losses()),
     "JointLaw": lambda: ms.fit_joint(grid(), floor="zero"),
+    "SumLaw": lambda: ms.fit_sum(grid()),
+    "ComputeFrontier": lambda: ms.scaling.compute_frontier(ms.fit_sum(grid())),
+    "RepetitionLaw": repeated,
     "RegimeVerdict": lambda: ms.classify_regime(curve().at(width=64)),
     "ExponentPrediction": predicted,
     "Comparison": lambda: ms.compare(predicted(), fitted()),

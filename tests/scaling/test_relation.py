@@ -10,8 +10,9 @@ from scipy import stats
 import manifoldscale as ms
 from manifoldscale.core.interval import Interval, number
 from manifoldscale.core.result import Quantity
+from manifoldscale.scaling.duality import test_duality
 from manifoldscale.scaling.pairs import pool
-from manifoldscale.scaling.relation import holm, test_duality, test_relation
+from manifoldscale.scaling.relation import holm, test_relation
 
 TRUE = np.geomspace(2, 14, 7)
 

@@ -1,0 +1,147 @@
+"""Do the exponents of data and parameters agree, and how? Two theories.
+
+Duality: in the linear random-feature model alpha_D = alpha_P (Bahri et al. 2024).
+
+Independent quanta (Michaud et al. 2023, arXiv 2303.13506): a task is many skills, the k-th
+of which is needed with a frequency p_k ~ k^-(1 + a), and a network that lacks one pays for
+it whenever it is needed. The best n quanta leave sum_{k > n} p_k ~ n^-a. P parameters hold
+n ~ P of them: alpha_P = a. Of D examples p_k D show the k-th, and it takes so many, tau, to
+learn: it is learned if p_k D > tau, which is n ~ (D / tau)^(1 / (1 + a)) of them, and
+alpha_D = a / (1 + a). Hence alpha_D = alpha_P / (1 + alpha_P): data are worth less.
+"""
+
+import dataclasses as dc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.caveat import Caveat, Remark
+from ..core.errors import require
+from ..core.interval import Interval, check_level, number
+from ..core.result import Result
+from ..core.style import BLUE, ORANGE, draw_interval, drawing, name_heights
+from .pairs import exp, logs_of, pool
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dc.dataclass(frozen=True, eq=False)
+class DualityTest(Result):
+    """The ratio alpha_D / alpha_P over data sets; one in the linear random-feature model,
+    and 1 / (1 + alpha_P) where the task is made of independent quanta.
+
+    Attributes
+    ----------
+    ratio, interval : geometric mean, with the scatter between data sets.
+    p_value : of a ratio of one, duality.
+    tau, tau_interval : relative scatter between data sets beyond the errors.
+    quanta_ratio, quanta_interval : geometric mean of alpha_D (1 + alpha_P) / alpha_P, which
+        is one for quanta.
+    p_quanta : of one.
+    """
+
+    ratio: float
+    interval: Interval
+    p_value: float
+    tau: float
+    tau_interval: Interval
+    quanta_ratio: float
+    quanta_interval: Interval
+    p_quanta: float
+    n: int
+    caveats: tuple[Remark, ...] = ()
+
+    @property
+    def value(self) -> float:
+        """The ratio, under the name that every result has."""
+        return self.ratio
+
+    @property
+    def agrees_with(self) -> tuple[str, ...]:
+        """The theories that the exponents do not exclude: "duality", "quanta"."""
+        least = 1 - self.interval.level
+        both = (("duality", self.p_value), ("quanta", self.p_quanta))
+        return tuple(name for name, p in both if p >= least)
+
+    def headline(self) -> str:
+        return (
+            f"alpha_D / alpha_P = {number(self.ratio)} {self.interval.labelled} over "
+            f"{self.n} pairs; alpha_D = alpha_P: p = {number(self.p_value, 2)}; scatter "
+            f"{100 * self.tau:.0f} %; quanta, alpha_D = alpha_P / (1 + alpha_P): "
+            f"{number(self.quanta_ratio)} of it {self.quanta_interval.labelled}, "
+            f"p = {number(self.p_quanta, 2)}"
+        )
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The ratio to what either theory says, with its interval, and the line of
+        equality.
+        """
+        draw_interval(ax, 0, self.ratio, self.interval, BLUE)
+        draw_interval(ax, 1, self.quanta_ratio, self.quanta_interval, ORANGE)
+        ax.axvline(1.0, color="0.3", ls="--", lw=1)
+        name_heights(ax, ["duality", "quanta"])
+        ax.set(xlabel=f"alpha_D over that of the theory, {self.n} data sets")
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "ratio": self.ratio,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "level": self.interval.level,
+            "p_value": self.p_value,
+            "tau": self.tau,
+            "quanta_ratio": self.quanta_ratio,
+            "quanta_low": self.quanta_interval.low,
+            "quanta_high": self.quanta_interval.high,
+            "p_quanta": self.p_quanta,
+            "n": self.n,
+        }
+
+
+def test_duality(data_fits: Any, parameter_fits: Any, level: float = 0.95) -> DualityTest:
+    """Test alpha_D = alpha_P over data sets, pair by pair, and beside it the rival,
+    alpha_D = alpha_P / (1 + alpha_P).
+
+    >>> found = test_duality([.5, .7, .4], [.52, .66, .41])
+    >>> print(found.interval, found.quanta_interval, *found.agrees_with)
+    [0.875, 1.14] [1.11, 2.10] duality
+
+    Parameters
+    ----------
+    data_fits, parameter_fits : as the `fits` of `test_relation`, in the same order.
+
+    Raises
+    ------
+    ManifoldScaleError : lists of different lengths, or fewer than two pairs.
+    """
+    check_level(level)
+    data, parameters = (
+        logs_of(data_fits, "data_fits"),
+        logs_of(parameter_fits, "parameter_fits"),
+    )
+    n = len(data)
+    require(n == len(parameters), f"There are {n} alpha_D and {len(parameters)} alpha_P.")
+    require(n >= 2, "A paired test needs at least two data sets.")
+    more = 1 + np.exp(parameters.value)
+    ratio, of_quanta = data.value - parameters.value, parameters.value - np.log(more)
+    pooled = pool(ratio, np.hypot(data.error, parameters.error), level)
+    # log alpha_P - log(1 + alpha_P) changes with log alpha_P as 1 / (1 + alpha_P).
+    error = np.hypot(data.error, parameters.error / more)
+    quanta = pool(data.value - of_quanta, error, level)
+    return DualityTest(
+        ratio=exp(pooled.mean),
+        interval=pooled.interval(level).map(exp),
+        p_value=pooled.p_two_sided(),
+        tau=pooled.tau,
+        tau_interval=pooled.tau_interval,
+        quanta_ratio=exp(quanta.mean),
+        quanta_interval=quanta.interval(level).map(exp),
+        p_quanta=quanta.p_two_sided(),
+        n=n,
+        caveats=(Caveat.FEW_PAIRS(f"{n}"),) if n < 5 else (),
+    )
+
+
+test_duality.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
