@@ -110,8 +110,9 @@ def correlated(
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(grid) - 1)
         if left:
             grid = np.geomspace(grid[first], grid[last], FINE)
-    low = 0.0 if grid[inside[0]] <= ALPHA_MIN * 1.001 else grid[inside[0]]
-    high = math.inf if grid[inside[-1]] >= ALPHA_MAX / 1.001 else grid[inside[-1]]
+    low, high = float(grid[inside[0]]), float(grid[inside[-1]])
+    low = 0.0 if low <= ALPHA_MIN * 1.001 else low
+    high = math.inf if high >= ALPHA_MAX / 1.001 else high
     return Correlated(
         Interval(min(low, alpha), max(high, alpha), level),
         _floors(series, penalty, grid, floor, fall, level),
@@ -188,7 +189,7 @@ def _floors(
     logs = penalty[:, None] - series.freedom / 2 * np.log(costs)
     likely = special.logsumexp(logs, axis=0)
     inside = values[likely >= likely.max() - fall]
-    return Interval(min(inside.min(), best), max(inside.max(), best), level)
+    return Interval(min(float(inside.min()), best), max(float(inside.max()), best), level)
 
 
 def serial_p(series: Series, residual: Floats, alpha: float) -> float:

@@ -28,7 +28,8 @@ from .projection import Profile
 from .tails import Student, robust_scale
 
 WINDOWS = (5.0, 7.0, 10.0)  # factors of the last sizes that a law of its own is fitted to
-FEWEST = 6  # sizes that it keeps
+SHARE = 0.5  # of these laws beyond the last size; none below their windows
+FEWEST = 6  # sizes that each keeps
 TAILS = Student(4.0)
 REWEIGHTINGS = 6
 MOST = 150  # sizes; more are averaged with their neighbours
@@ -74,10 +75,13 @@ class Extrapolation:
         s = np.log(np.asarray(x, dtype=float).ravel() / self.last)
         means = np.array([law.predict(s) for law in self.recent])
         mean, variance, scatter = self.departing.predict(s)
-        middle = (means.mean(axis=0) + mean) / 2
-        between = ((means**2).mean(axis=0) + mean**2) / 2 - middle**2
+        share = SHARE * np.clip(1 + s / math.log(min(WINDOWS)), 0, 1)
+        middle = share * means.mean(axis=0) + (1 - share) * mean
+        square = share * (means**2).mean(axis=0) + (1 - share) * (mean**2 + variance)
         own = float(np.mean([law.variance for law in self.recent]))
-        return middle, self.stretch * np.sqrt(between + variance / 2 + (own + scatter) / 2)
+        run = share * own + (1 - share) * scatter
+        spread = np.maximum(square - middle**2, 0) + run
+        return middle, self.stretch * np.sqrt(spread)
 
     def at(self, x: object, level: float) -> Forecast:
         """Of the loss of a new run at sizes x."""

@@ -2,12 +2,14 @@
 
 import functools
 import itertools
+import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import manifoldscale as ms
+from manifoldscale.scaling.correlated import autoregressive
 from manifoldscale.scaling.many import costs_at, fit_many
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,64 @@ def test_floors(alpha: float, share: float) -> None:
         assert fit.floor_interval.high > 0
     assert np.mean(held) >= 0.90
     assert share == 0 or np.mean(held) <= 0.98
+
+
+@pytest.mark.parametrize("sizes", [20, 40, 70])
+@pytest.mark.parametrize(
+    ("correlation", "freedom"), [(0.0, 0), (0.5, 0), (0.9, 0), (0.0, 3)],
+    ids=["independent", "AR(0.5)", "AR(0.9)", "Student t(3)"],
+)  # fmt: skip
+def test_one_run_a_size(sizes: int, correlation: float, freedom: int) -> None:
+    """Exponents and floors at 2 % noise, as along one training run or with tails; over the
+    same laws as above, 300 draws. Wide intervals are no fault here: at 20 sizes little
+    tells how far errors go together.
+    """
+    x = np.geomspace(100, 10_000, sizes)
+    held = []
+    for draw in range(300):
+        alpha, share = (0.25, 0.5, 1.0)[draw % 3], (0.0, 0.3, 0.6)[draw // 3 % 3]
+        rng = np.random.default_rng([draw, sizes])
+        fall = (x / 100) ** -alpha
+        floor = share / (1 - share) * fall[-1]
+        shocks = rng.standard_normal(sizes)
+        if freedom:
+            shocks = rng.standard_t(freedom, sizes) / math.sqrt(3)
+        noise = autoregressive(shocks, correlation)
+        fit = ms.fit_power_law(x, (floor + fall) * (1 + 0.02 * noise))
+        held.append([alpha in fit.interval, floor in fit.floor_interval])
+    assert (np.mean(held, axis=0) >= 0.90).all()
+    assert sizes < 40 or (np.mean(held, axis=0) <= 0.99).all()
+
+
+@pytest.mark.parametrize("kind", ["power", "floor", "two-sided", "exponential"])
+def test_forecasts_of_new_runs(kind: str) -> None:
+    """At twice and four times the last size; 150 curves of 8 to 60 sizes. Laws, and curves
+    that are none: for these the interval must come from what the curve shows itself.
+    """
+    inside = []
+    for draw in range(150):
+        rng = np.random.default_rng([draw, len(kind)])
+        n, noise = int(rng.choice([8, 12, 20, 40, 60])), rng.choice([0.003, 0.01, 0.03])
+        floor, alpha, place = rng.uniform(0.1, 0.6), rng.uniform(0.2, 1), rng.uniform()
+        curves = {
+            "power": lambda u, a=alpha: u**-a,
+            "floor": lambda u, a=alpha, e=floor: e + (1 - e) * u**-a,
+            "two-sided": lambda u, e=floor, p=place: (
+                e / 2 + (1 - e / 2) / (1 + (u / (0.02 + 0.2 * p)) ** (0.6 + p))
+            ),
+            "exponential": lambda u, e=floor, p=place: (
+                e + (1 - e) * np.exp(-u / (0.3 + 1.2 * p))
+            ),
+        }
+        u = np.geomspace(10 ** -rng.uniform(1, 2.5), 1, n)
+        new = np.array([2.0, 4.0])
+        y, truth = (
+            curves[kind](v) * np.exp(noise * rng.standard_normal(len(v))) for v in (u, new)
+        )
+        forecast = ms.fit_power_law(1e6 * u, y).forecast(1e6 * new)
+        inside.append((forecast.low <= truth) & (truth <= forecast.high))
+    least = {"power": 0.88, "floor": 0.90}.get(kind, 0.80)
+    assert np.mean(inside) >= least
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 1.0, 2.0])
