@@ -41,6 +41,7 @@ class Fits:
         none of the others.
     joint : the law in both resources, or why there is none, "" where there is one only.
     columns : which columns of the table were read.
+    ahead : sizes at which new runs are forecast.
     """
 
     slices: dict[str, tuple["PowerLaw", "ModelComparison | None"]]
@@ -49,6 +50,19 @@ class Fits:
     joint: "JointLaw | str"
     table: str
     columns: "Columns | None"
+    ahead: tuple[float, ...] = ()
+
+    def forecasts(self) -> list[dict[str, Any]]:
+        """One row a slice and size: the loss of a new run there."""
+        rows = []
+        for label, (fit, _) in self.slices.items() if self.ahead else ():
+            found = fit.forecast(self.ahead)
+            ends = zip(self.ahead, found.median, found.low, found.high, strict=True)
+            rows += [
+                {"slice": label, "size": x, "median": m, "low": a, "high": b}
+                for x, m, a, b in ends
+            ]
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -74,6 +88,7 @@ class Fits:
             ],
             "regime": self.regime.to_dict(),
             "joint": None if isinstance(self.joint, str) else _joint(self.joint),
+            "forecasts": self.forecasts(),
         }
 
 
@@ -116,6 +131,14 @@ def _joint(law: "JointLaw") -> dict[str, Any]:
 )
 @click.option("--loss-column", metavar="NAME", help="The column of the loss.")
 @click.option(
+    "--forecast",
+    "ahead",
+    multiple=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SIZE",
+    help="Also the loss of a new run at this size; may be given several times.",
+)
+@click.option(
     "--out",
     "folder",
     type=click.Path(file_okay=False),
@@ -131,6 +154,7 @@ def fit(
     where: tuple[str, ...],
     size_columns: tuple[str, ...],
     loss_column: str | None,
+    ahead: tuple[float, ...],
     folder: str | None,
     as_json: bool,
 ) -> None:
@@ -157,7 +181,7 @@ def fit(
     )
     if known != "free":
         curve = dc.replace(curve, floor=0.0 if known == "zero" else float(known))
-    fits = _fit(curve, along, known, limit, Path(table).name)
+    fits = dc.replace(_fit(curve, along, known, limit, Path(table).name), ahead=ahead)
     if folder is not None:
         _save(fits, Path(folder))
     if as_json:
@@ -315,6 +339,7 @@ def _show(fits: Fits) -> None:
         out.print(f"  not fitted: {label or 'all runs'}: {reason}", style="yellow")
     for note in _notes(fits):
         out.print(f"  ! {note}", style="yellow")
+    _show_forecasts(fits)
     if isinstance(fits.joint, str):
         out.print(f"\nTogether: not fitted: {fits.joint}" if fits.joint else "", end="")
     else:
@@ -332,6 +357,20 @@ def _show(fits: Fits) -> None:
     for note in regime.caveats:
         if note.caveat not in said:  # the fits above are mostly the same
             out.print(f"  ! {note}", style="yellow")
+
+
+def _show_forecasts(fits: Fits) -> None:
+    rows = [
+        [
+            row["slice"] or "all runs",
+            number(row["size"]),
+            f"{number(row['median'])} [{number(row['low'])}, {number(row['high'])}]",
+        ]
+        for row in fits.forecasts()
+    ]
+    if rows:
+        columns = {"runs at": "left", fits.regime.axis.value: "right"}
+        show_table("Forecasts", columns | {"loss of a new run, 95 %": "left"}, rows)
 
 
 def _notes(fits: Fits) -> list[Remark]:

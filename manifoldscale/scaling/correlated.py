@@ -69,6 +69,11 @@ class Series:
         return found
 
 
+def effective(n: int, r: float) -> float:
+    """How many independent errors n of correlation r count as: n (1 - r) / (1 + r)."""
+    return max(n * (1 - r) / (1 + r), 1.0)
+
+
 def autoregressive(shocks: Floats, r: float) -> Floats:
     """(..., n) errors of variance one and correlation r, from independent shocks."""
     found = shocks.copy()

@@ -8,6 +8,7 @@ from scipy import stats
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval, number
 from .best_so_far import ties
+from .correlated import effective
 from .losses import Losses
 from .profile_fit import ROUNDING, Problem, Solution, solve
 from .projection import ALPHA_MAX, ALPHA_MIN
@@ -76,7 +77,7 @@ def _of_the_errors(solution: Solution, losses: Losses) -> list[Remark]:
         remarks.append(Caveat.BEST_SO_FAR(repeated))
     r, n = solution.correlation, len(losses.x)
     if r and solution.serial < MISFIT:
-        count = number(n * (1 - r) / (1 + r), 2)
+        count = number(effective(n, r), 2)
         facts = f"correlation {number(r, 2)}, {n} sizes as {count} independent ones"
         remarks.append(Caveat.CORRELATED_ERRORS(facts))
     if solution.bend < MISFIT:

@@ -17,6 +17,7 @@ from ..core.learning_curve import Axis
 from ..core.reading import Reading
 from ..core.result import Result
 from ..core.style import drawing, log_axes
+from .correlated import effective
 from .diagnosis import diagnose
 from .extrapolation import Extrapolation, extrapolation
 from .floor import floor_in_words, stated_floor
@@ -103,8 +104,8 @@ class PowerLaw(Result):
 
     @property
     def effective_sizes(self) -> float:
-        """How many independent sizes there are as much as these: n (1 - r) / (1 + r)."""
-        return len(self.losses.x) * (1 - self.correlation) / (1 + self.correlation)
+        """How many independent sizes these count as."""
+        return effective(len(self.losses.x), self.correlation)
 
     @property
     def floor_in_words(self) -> str:

@@ -11,7 +11,14 @@ from ..core.arrays import Floats
 from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
-from .correlated import Series, autoregressive, bend_p, correlated, serial_p
+from .correlated import (
+    Series,
+    autoregressive,
+    bend_p,
+    correlated,
+    effective,
+    serial_p,
+)
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
 from .projection import Profile
@@ -273,7 +280,7 @@ def draws(problem: Problem, found: Solution) -> Floats:
     """
     rng = keyed(0, "power law draws")
     r, mean = found.correlation, found.mean
-    freedom = max(problem.freedom * (1 - r) / (1 + r), 1.0)
+    freedom = effective(problem.freedom, r)
     sigma = np.sqrt(found.cost / problem.freedom / found.weights)
     noise = rng.standard_t(freedom, (DRAWS, len(mean)))
     noise = autoregressive(noise, r) if r else noise

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import manifoldscale as ms
 from manifoldscale.cli.main import main
 from manifoldscale.cli.sweep import _fits
 from manifoldscale.core.interval import number
@@ -40,6 +41,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
+
+
+def test_fit_forecasts_new_runs() -> None:
+    found = call("fit", "one.csv", "--forecast", "40000", "--forecast", "1e6")
+    assert found.exit_code == 0, found.output
+    assert "Forecasts" in found.output and "1.00e+06" in found.output
+    rows = json.loads(call("fit", "one.csv", "--forecast", "40000", "--json").stdout)
+    (row,) = rows["forecasts"]
+    truth = 0.05 + 400**-0.5
+    assert row["size"] == 40_000 and row["low"] < truth < row["high"]
+    law = ms.fit_power_law(LearningCurve.from_frame("one.csv"))
+    assert row["median"] == pytest.approx(float(law.forecast(40_000).median))
+    assert call("fit", "one.csv", "--forecast", "0").exit_code == 2
 
 
 def test_fit_prints_exponent_regime_and_caveats() -> None:
