@@ -293,9 +293,7 @@ def _require_loss_and_size(
             f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}{may}"
         )
     bare = [name for name in names if is_bare_size(name) or is_index(name)]
-    sized = any(
-        field in taken for field in ("dataset_size", "parameters", "width", "steps")
-    )
+    sized = any(field in taken for field in (*SIZES[:3], "steps"))
     sized = sized or ("compute" in taken and not bare)
     if needs_size and not sized:
         said = f"Columns {bare} may be one of them. " if bare else ""

@@ -17,6 +17,7 @@ matters: a few sizes hardly tell it. Coverage is tested at r = 0, 0.5 and 0.9.
 
 import dataclasses as dc
 import math
+from typing import Any
 
 import numpy as np
 from scipy import special, stats
@@ -85,6 +86,10 @@ class Correlated:
     interval: Interval
     floor_interval: Interval
     correlation: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """By the names that these have in a solution."""
+        return {f.name: getattr(self, f.name) for f in dc.fields(self)}
 
 
 def correlated(

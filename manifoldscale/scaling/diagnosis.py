@@ -8,16 +8,14 @@ from scipy import stats
 from ..core.caveat import Caveat, Remark
 from ..core.interval import Interval, number
 from .best_so_far import ties
-from .correlated import Series, bend_p
 from .losses import Losses
-from .profile_fit import Problem, Solution, solve
+from .profile_fit import ROUNDING, Problem, Solution, solve
 from .projection import ALPHA_MAX, ALPHA_MIN
+from .scatter import MISFIT
 from .tails import Student
 
 SIGNIFICANT = 0.05
-MISFIT = 0.01
 NOT_INTERPOLATED = 0.1  # training loss over test loss
-ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
 def diagnose(
@@ -34,7 +32,7 @@ def diagnose(
     return [
         *_of_the_design(problem, solution, losses),
         *_of_the_noise(losses),
-        *_of_the_errors(problem, solution, losses),
+        *_of_the_errors(solution, losses),
         *_of_the_exponent(solution, misfit, robust),
         *_of_the_floor(problem, solution, losses, forced),
     ]
@@ -68,7 +66,7 @@ def _of_the_noise(losses: Losses) -> list[Remark]:
     return remarks
 
 
-def _of_the_errors(problem: Problem, solution: Solution, losses: Losses) -> list[Remark]:
+def _of_the_errors(solution: Solution, losses: Losses) -> list[Remark]:
     """Tails, neighbours that err alike, and a bend beyond what such errors make."""
     remarks = []
     if isinstance(solution.errors, Student):
@@ -76,19 +74,14 @@ def _of_the_errors(problem: Problem, solution: Solution, losses: Losses) -> list
     if ties(losses.y).any():
         repeated = f"{int(ties(losses.y).sum())} of {len(losses.y)} repeated"
         remarks.append(Caveat.BEST_SO_FAR(repeated))
-    if math.isnan(solution.alpha) or math.isnan(solution.serial):
-        return remarks
-    r = solution.correlation
+    r, n = solution.correlation, len(losses.x)
     if r and solution.serial < MISFIT:
-        n = len(losses.x)
         count = number(n * (1 - r) / (1 + r), 2)
         facts = f"correlation {number(r, 2)}, {n} sizes as {count} independent ones"
         remarks.append(Caveat.CORRELATED_ERRORS(facts))
-    deviation = 1 / np.sqrt(solution.weights)
-    series = Series(problem.x, problem.y, deviation, problem.floor)
-    bend = bend_p(series, solution.alpha, r)
-    if bend < MISFIT:
-        remarks.append(Caveat.NOT_A_POWER_LAW(f"a further bend, p = {number(bend, 2)}"))
+    if solution.bend < MISFIT:
+        bend = f"a further bend, p = {number(solution.bend, 2)}"
+        remarks.append(Caveat.NOT_A_POWER_LAW(bend))
     return remarks
 
 

@@ -13,9 +13,8 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .diagnosis import MISFIT
 from .losses import of_the_table
-from .scatter import lack_of_fit, means_of
+from .scatter import MISFIT, lack_of_fit, means_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

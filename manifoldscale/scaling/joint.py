@@ -32,10 +32,10 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import is_real, require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
-from .diagnosis import MISFIT
 from .floor import stated_floor
 from .grid import Grid, GridLaw, grid_of, require_enough
 from .projection import project
+from .scatter import MISFIT
 from .sum_law import SumLaw, sum_of_powers
 
 BISECTIONS = 60

@@ -15,7 +15,7 @@ from ..core.result import Result
 from ..core.style import drawing, log_axes
 from .families import FAMILIES, Member, fit_family
 from .losses import Losses, losses_of
-from .scatter import lack_of_fit
+from .scatter import MISFIT, lack_of_fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FEWEST = 5  # distinct sizes
 EXCLUDED = 6.0  # difference of AICc from which the worse curve counts as excluded
 ROUNDING = 1e-4  # relative errors below this are no evidence
-MISFIT = 0.01  # p-value below which a curve does not describe the losses at all
 ALIKE = 0.05  # the same of every curve: runs of one size are moved alike
 
 

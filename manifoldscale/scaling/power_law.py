@@ -17,13 +17,19 @@ from ..core.learning_curve import Axis
 from ..core.reading import Reading
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .diagnosis import MISFIT, diagnose
+from .diagnosis import diagnose
 from .extrapolation import Extrapolation, extrapolation
 from .floor import floor_in_words, stated_floor
 from .forecast import Forecast
 from .losses import Losses, losses_of
-from .profile_fit import Problem, Reference as Reference, Solution, solve
-from .scatter import lack_of_fit
+from .profile_fit import (
+    Problem,
+    Reference as Reference,
+    Solution,
+    draws,
+    solve_as_measured,
+)
+from .scatter import MISFIT, lack_of_fit
 from .tails import NORMAL, ErrorLaw
 from .wild_bootstrap import wild_interval
 
@@ -304,7 +310,7 @@ def fit_losses(
     known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)
-    solution = solve(problem, losses, level, errors, dependent=True)
+    solution = solve_as_measured(problem, losses, level, errors)
     misfit = lack_of_fit(solution.cost, problem.freedom, losses.spread, losses.freedom)
     robust = _robust(problem, solution, level) if misfit < MISFIT else None
     return PowerLaw(
@@ -318,7 +324,7 @@ def fit_losses(
         losses=losses,
         freedom=problem.freedom,
         lack_of_fit=misfit,
-        draws=solution.draws,
+        draws=draws(problem, solution),
         robust=robust,
         errors=solution.errors,
         correlation=solution.correlation,

@@ -11,12 +11,12 @@ from ..core.arrays import Floats
 from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
-from .correlated import Series, autoregressive, correlated, serial_p
+from .correlated import Series, autoregressive, bend_p, correlated, serial_p
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
 from .projection import Profile
-from .scatter import LARGEST
-from .tails import NORMAL, ErrorLaw, Normal, Student, errors_of, scale_of
+from .scatter import LARGEST, MISFIT
+from .tails import ENOUGH, NORMAL, ErrorLaw, Normal, Student, errors_of, scale_of
 
 DRAWS = 400
 FLAT = 1e-12  # an amplitude below this share of the losses is none
@@ -92,10 +92,10 @@ class Solution:
     weights : w^(-1/2) is proportional to the standard deviation of the problem's y.
     cost : weighted sum of squares at the minimum.
     mean : fitted losses at the problem's sizes.
-    draws : parametric-bootstrap values of (alpha, floor, amplitude).
     errors : the law of the errors.
     correlation : of the errors of neighbouring sizes; zero where it was not looked for.
-    serial : p-value of its being none; NaN where it was not looked for.
+    serial, bend : p-values of its being none, and of no bend beyond the law; NaN where
+        they were not looked for.
     """
 
     alpha: float
@@ -106,28 +106,23 @@ class Solution:
     weights: Floats
     cost: float
     mean: Floats
-    draws: Floats
     errors: ErrorLaw = NORMAL
     correlation: float = 0.0
     serial: float = math.nan
+    bend: float = math.nan
 
 
 def solve(
-    problem: Problem,
-    losses: Losses,
-    level: float,
-    errors: str | ErrorLaw = "normal",
-    dependent: bool = False,
+    problem: Problem, losses: Losses, level: float, law: ErrorLaw = NORMAL
 ) -> Solution:
-    """Fit with weights of constant relative error, and of those of its tails.
+    """Fit with weights of constant relative error, and of its law.
 
     The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), m the degrees
     of freedom: the likelihood-ratio region of a normal error whose scale is unknown. Where
     errors at different sizes move together they leave less of a residual than they move
     the curve; the scale is then that of the scatter between runs, if this is larger.
     """
-    weights = _reweighted(problem, losses, np.ones(len(problem.y)))
-    law, weights = _robust(problem, losses, weights, errors)
+    weights = _pulled(problem, losses, law)
     profile = problem.profile(weights)
     alpha = profile.minimise()
     best = profile.at(alpha)
@@ -136,7 +131,7 @@ def solve(
     mean = floor + amplitude * profile.powers(np.asarray(alpha))
     falls = amplitude > FLAT * problem.y.min()
     low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
-    found = Solution(
+    return Solution(
         alpha=alpha if falls else math.nan,
         interval=Interval(low, high, level),
         floor=floor,
@@ -145,55 +140,62 @@ def solve(
         weights=weights,
         cost=cost,
         mean=mean,
-        draws=np.empty((0, 3)),
         errors=law,
     )
-    if dependent and falls:
-        found = _dependent(problem, losses, found)
-    return dc.replace(found, draws=_draws(problem, profile, found))
+
+
+def solve_as_measured(
+    problem: Problem, losses: Losses, level: float, errors: str | ErrorLaw
+) -> Solution:
+    """`solve`, with what one run a size hides: errors of neighbouring sizes that go
+    together, a bend, and tails. A curve that bends off the law is no sign of tails.
+    """
+    found = _dependent(problem, losses, solve(problem, losses, level))
+    if errors == "auto" and (len(problem.x) < ENOUGH or found.bend < MISFIT):
+        return found
+    robust = _residuals(problem, found.weights, _pulled(problem, losses, Student()))
+    plain = _residuals(problem, found.weights, found.weights)
+    law = errors_of(errors, plain, robust)
+    if isinstance(law, Normal):
+        return found
+    return _dependent(problem, losses, solve(problem, losses, level, law))
 
 
 def _dependent(problem: Problem, losses: Losses, found: Solution) -> Solution:
     """With the intervals of errors that go together, where they may."""
-    hidden = losses.freedom == 0 or losses.along_a_run
-    if problem.reference is not None or len(problem.x) < SERIES or not hidden:
+    n, hidden = len(problem.x), losses.freedom == 0 or losses.along_a_run
+    if problem.reference is not None or n < SERIES or not hidden:
+        return found
+    if math.isnan(found.alpha) or found.cost < ROUNDING**2 * n:
         return found
     deviation = 1 / np.sqrt(found.weights)
-    if found.cost < ROUNDING**2 * len(problem.x):
-        return found
     series = Series(problem.x, problem.y, deviation, problem.floor)
     p = serial_p(series, (problem.y - found.mean) / deviation, found.alpha)
-    if len(problem.x) < MANY and p > SUSPECT and not losses.along_a_run:
-        return dc.replace(found, serial=p)
-    stretch = _widened(found.errors)
-    known = correlated(series, found.alpha, found.floor, found.interval.level, stretch)
-    return dc.replace(
-        found,
-        interval=known.interval,
-        floor_interval=known.floor_interval,
-        correlation=known.correlation,
-        serial=p,
-    )
+    found = dc.replace(found, serial=p)
+    if n >= MANY or p < SUSPECT or losses.along_a_run:
+        level, stretch = found.interval.level, _widened(found.errors)
+        known = correlated(series, found.alpha, found.floor, level, stretch)
+        found = dc.replace(found, **known.to_dict())
+    return dc.replace(found, bend=bend_p(series, found.alpha, found.correlation))
 
 
-def _robust(
-    problem: Problem, losses: Losses, weights: Floats, errors: str | ErrorLaw
-) -> tuple[ErrorLaw, Floats]:
-    """The law of the errors, and the weights under it."""
-    law = errors_of(errors, _residuals(problem, weights))
+def _pulled(problem: Problem, losses: Losses, law: ErrorLaw) -> Floats:
+    """The weights of iterated least squares under this law."""
+    weights = _reweighted(problem, losses, np.ones(len(problem.y)))
     if isinstance(law, Normal):
-        return law, weights
-    pull = np.ones(len(problem.y))
+        return weights
+    units, unknowns = weights, len(problem.y) - problem.freedom
     for _ in range(REWEIGHTINGS):
-        unit = _residuals(problem, weights / pull, weights)
-        pull = law.weight(unit / scale_of(law, unit, len(unit) - problem.freedom))
+        unit = _residuals(problem, units, weights)
+        pull = law.weight(unit / scale_of(law, unit, unknowns))
         weights = _reweighted(problem, losses, pull)
-    return law, weights
+        units = weights / pull
+    return weights
 
 
-def _residuals(problem: Problem, units: Floats, weights: Floats | None = None) -> Floats:
+def _residuals(problem: Problem, units: Floats, weights: Floats) -> Floats:
     """About the fit with these weights, in the units of 1 / sqrt(units)."""
-    profile = problem.profile(units if weights is None else weights)
+    profile = problem.profile(weights)
     alpha = profile.minimise()
     best = profile.at(alpha)
     mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
@@ -265,16 +267,18 @@ def _root(excess: Callable[[float], float], outside: float, inside: float) -> fl
     )
 
 
-def _draws(problem: Problem, profile: Profile, found: Solution) -> Floats:
-    """Parametric bootstrap: the fit repeated on losses drawn about the fitted curve."""
+def draws(problem: Problem, found: Solution) -> Floats:
+    """(DRAWS, 3) alpha, floor and amplitude of a parametric bootstrap: the fit repeated on
+    losses drawn about the fitted curve.
+    """
     rng = keyed(0, "power law draws")
-    r = found.correlation
-    mean, n = found.mean, max(problem.freedom * (1 - r) / (1 + r), 1.0)
-    sigma = np.sqrt(found.cost / problem.freedom / profile.weights)
-    noise = rng.standard_t(n, (DRAWS, len(mean)))
+    r, mean = found.correlation, found.mean
+    freedom = max(problem.freedom * (1 - r) / (1 + r), 1.0)
+    sigma = np.sqrt(found.cost / problem.freedom / found.weights)
+    noise = rng.standard_t(freedom, (DRAWS, len(mean)))
     noise = autoregressive(noise, r) if r else noise
     drawn = np.clip(mean + sigma * noise, 0.05 * mean, None)
-    many = refined(problem.x, drawn, profile.weights, problem.floor)
+    many = refined(problem.x, drawn, found.weights, problem.floor)
     return np.column_stack(
         [many.alpha, many.floor, many.amplitude * many.scale**many.alpha]
     )

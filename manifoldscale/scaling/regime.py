@@ -12,7 +12,6 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
 from ..core.style import drawing
-from .diagnosis import MISFIT
 from .evidence import (
     BAND,
     Evidence,
@@ -26,6 +25,7 @@ from .evidence import (
 )
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
+from .scatter import MISFIT
 from .slices import CROSSOVER, Slice, slice_of, slices_of
 
 if TYPE_CHECKING:

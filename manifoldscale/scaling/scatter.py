@@ -11,6 +11,7 @@ from ..core.errors import ManifoldScaleError
 from ..core.interval import number
 
 ROUNDING = 1e-12  # a relative scatter below this is none
+MISFIT = 0.01  # p-value below which a curve does not describe the losses
 LARGEST = 1e100  # of sizes and losses, whose squares are still numbers
 
 
