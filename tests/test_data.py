@@ -38,6 +38,65 @@ def test_cards_say_what_is_known(name: str) -> None:
         assert data.load(name).inputs.shape == (card.points, np.prod(card.shape))
 
 
+@pytest.mark.parametrize("name", data.tables())
+def test_cards_of_tables_say_what_was_published(name: str) -> None:
+    table = data.table(name)
+    assert table.licence and table.origin and table.citation and table.description
+    assert len(table.cells) == table.rows
+    there = set(table.cells[0])
+    assert set(table.columns) <= there and table.loss_column in there
+    assert table.known and all(number["what"] for number in table.known.values())
+    part = next(iter(table.parts()))
+    assert set(part) == set(table.curves)
+    curve = table.curve(part)
+    assert curve.task == name and np.isfinite(curve.losses).all()
+    assert curve.distinct(curve.longest_axis()) >= 5
+
+
+def test_a_table_gives_its_curves_and_other_losses() -> None:
+    assert len(list(data.table("few-shot-vision").parts())) == 36
+    language = data.table("few-shot-language")
+    assert [len(list(language.parts(Domain=d))) for d in ("NMT", "LM", "BB")] == [5, 5, 10]
+    ladder = data.table("olmo-ladder")
+    seven, thirteen = ladder.curve(where={"mode": "eval"}).runs
+    assert thirteen.loss == pytest.approx(2.437876, abs=1e-6)
+    assert (seven.parameters, seven.dataset_size) == (6887575552, 3945065873408)
+    accuracy = ladder.curve(loss_column="1 - acc_hellaswag_val_5shot")
+    assert accuracy.losses.max() < 1 < ladder.curve().losses.min()
+    gadre = data.table("gadre-104")
+    counts = {"data": "D", "parameters": "N_no_embed"}
+    inner = gadre.curve({"train_set": "rpj"}, size_column=counts)
+    assert (
+        inner.column("parameters") < gadre.curve({"train_set": "rpj"}).column("parameters")
+    ).all()
+    assert gadre.published("eta") == 0.1212
+
+
+def test_a_table_is_no_data_set_and_a_data_set_no_table() -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=r"ms\.data\.table\('gadre-104'\)"):
+        data.load("gadre-104")
+    with pytest.raises(ms.ManifoldScaleError, match="did you mean 'gadre-104'"):
+        data.table("gadre")
+    assert not set(data.names()) & set(data.tables())
+
+
+def test_a_changed_table_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = data.table("olmo-ladder")
+    copy = tmp_path / about.name
+    copy.mkdir()
+    copy.joinpath(about.file).write_bytes(
+        about.path.read_bytes().replace(b"3.6", b"3.5", 1)
+    )
+    monkeypatch.setattr(data.loss_tables, "folder", lambda: tmp_path)
+    with pytest.raises(ms.ManifoldScaleError, match="not what its card describes"):
+        about.curve()
+    copy.joinpath(about.file).unlink()
+    with pytest.raises(ms.ManifoldScaleError, match="is missing"):
+        about.curve()
+
+
 def test_an_unknown_name() -> None:
     with pytest.raises(ms.ManifoldScaleError, match="did you mean 'mnist5k'"):
         data.load("mnist")

@@ -1,5 +1,8 @@
 """`manifoldscale datasets`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from .. import data
@@ -10,10 +13,14 @@ from .console import out, show_json
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def datasets(as_json: bool) -> None:
-    """List the data sets, with what is known of their dimension and its source."""
+    """List the data sets, with what is known of their dimension and its source, and the
+    published tables of losses, which `fit` takes by their path.
+    """
     cards = [data.card(name) for name in data.names()]
+    tables = [data.table(name) for name in data.tables()]
     if as_json:
-        show_json({c.name: {**plain(c), "at_hand": c.at_hand} for c in cards})
+        found = {c.name: {**plain(c), "at_hand": c.at_hand} for c in cards}
+        show_json(found | {t.name: {**plain(t), "path": str(t.path)} for t in tables})
         return
     for card in cards:
         shape = " x ".join(str(size) for size in card.shape)
@@ -27,3 +34,18 @@ def datasets(as_json: bool) -> None:
         if not card.at_hand:
             out.print(f"  to get it: {card.install}")
         out.print()
+    for table in tables:
+        out.print(f"[bold]{table.name}[/bold]  {table.title}", markup=True)
+        out.print(f"  {table.description}")
+        out.print(f"  columns: {', '.join(table.columns)}")
+        out.print(f"  published: {', '.join(map(_in_words, table.known.items()))}")
+        out.print(f"  licence: {table.licence}")
+        out.print(f"  origin: {table.origin}")
+        out.print(f"  file: {table.path}", soft_wrap=True)
+        out.print()
+
+
+def _in_words(published: tuple[str, Mapping[str, Any]]) -> str:
+    name, value = published[0], published[1]["value"]
+    ends = value if isinstance(value, list) else [value]
+    return f"{name} {' to '.join(f'{end:g}' for end in ends)}"

@@ -11,6 +11,7 @@ from .cards import (
     shipped_sweep as shipped_sweep,
 )
 from .examples import Examples as Examples, load_examples as load_examples
+from .loss_tables import LossTable as LossTable, table as table, tables as tables
 from .python import (
     UserCodeError as UserCodeError,
     as_users as as_users,

@@ -18,6 +18,8 @@ from ..geometry.cloud import Cloud
 from .idx import read_idx
 
 HOME = "MANIFOLDSCALE_DATA"  # the environment variable that names a folder of data sets
+EXAMPLES = "examples"  # the kind of a card that does not say another
+AGAIN = "Install the package again."
 
 
 @dc.dataclass(frozen=True)
@@ -95,17 +97,36 @@ def folder() -> Path:
 
 def names() -> list[str]:
     """Names that `load` understands."""
-    return sorted(path.parent.name for path in folder().glob("*/card.toml"))
+    return names_of(EXAMPLES)
+
+
+def names_of(kind: str) -> list[str]:
+    """Names of the cards of a kind."""
+    found = sorted(path.parent.name for path in folder().glob("*/card.toml"))
+    return [name for name in found if _contents(name).get("kind", EXAMPLES) == kind]
+
+
+def read_card(name: str) -> dict[str, Any]:
+    """The fields of a card, without its kind."""
+    return {key: value for key, value in _contents(name).items() if key != "kind"}
+
+
+def _contents(name: str) -> dict[str, Any]:
+    with (folder() / name / "card.toml").open("rb") as stream:
+        return tomllib.load(stream)
 
 
 def card(name: str) -> Card:
     """The card of a data set."""
     if name not in names():
+        if (folder() / str(name) / "card.toml").is_file():
+            raise ManifoldScaleError(
+                f"{name!r} is a table of losses, not of examples: ms.data.table({name!r})."
+            )
         raise ManifoldScaleError(
             f"There is no data set {name!r}; did you mean {nearest(str(name), names())}?"
         )
-    with (folder() / name / "card.toml").open("rb") as stream:
-        fields = tomllib.load(stream)
+    fields = read_card(name)
     for key in ("shape", "places", "aliases"):
         fields[key] = tuple(fields.get(key, ()))
     fields["idx"] = tuple(map(tuple, fields.get("idx", ())))
@@ -192,12 +213,19 @@ def _stored(place: Path, name: str) -> Path:
 
 
 def _verify(about: Card, contents: bytes, place: str) -> None:
+    remedy = about.install if about.idx else AGAIN
+    verify(about.name, about.sha256, contents, place, remedy)
+
+
+def verify(
+    name: str, sha256: str, contents: bytes, place: str, remedy: str = AGAIN
+) -> None:
+    """Refuse contents that are not those which a card describes."""
     found = hashlib.sha256(contents).hexdigest()
-    if found != about.sha256:
-        remedy = about.install if about.idx else "Install the package again."
+    if found != sha256:
         raise ManifoldScaleError(
-            f"Data set {about.name!r} is not what its card describes: {place} has sha256 "
-            f"{found[:16]}..., the card {about.sha256[:16]}... . The copy is damaged or "
+            f"Data set {name!r} is not what its card describes: {place} has sha256 "
+            f"{found[:16]}..., the card {sha256[:16]}... . The copy is damaged or "
             f"changed. {remedy}"
         )
 

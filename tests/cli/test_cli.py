@@ -52,6 +52,10 @@ def test_datasets() -> None:
     assert "source of the dimension" in found.output
     cards = json.loads(call("datasets", "--json").stdout)
     assert cards["digits"]["points"] == 1797
+    assert "published: eta 0.1212, E 1.508" in found.output
+    path = cards["hoiem-cifar100"]["path"]
+    assert path in found.output
+    assert "test_errors as loss" in call("fit", path).output
 
 
 def test_sites(here: Path) -> None:
