@@ -363,7 +363,7 @@ def _show_forecasts(fits: Fits) -> None:
     rows = [
         [
             row["slice"] or "all runs",
-            number(row["size"]),
+            f"{row['size']:g}",
             f"{number(row['median'])} [{number(row['low'])}, {number(row['high'])}]",
         ]
         for row in fits.forecasts()

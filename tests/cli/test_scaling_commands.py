@@ -46,7 +46,7 @@ def call(*arguments: str) -> Result:
 def test_fit_forecasts_new_runs() -> None:
     found = call("fit", "one.csv", "--forecast", "40000", "--forecast", "1e6")
     assert found.exit_code == 0, found.output
-    assert "Forecasts" in found.output and "1.00e+06" in found.output
+    assert "Forecasts" in found.output and "1e+06" in found.output
     rows = json.loads(call("fit", "one.csv", "--forecast", "40000", "--json").stdout)
     (row,) = rows["forecasts"]
     truth = 0.05 + 400**-0.5
