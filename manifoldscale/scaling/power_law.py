@@ -23,12 +23,12 @@ from .extrapolation import Extrapolation, extrapolation
 from .floor import floor_in_words, stated_floor
 from .forecast import Forecast
 from .losses import Losses, losses_of
+from .one_run_a_size import solve_as_measured
 from .profile_fit import (
     Problem,
     Reference as Reference,
     Solution,
     draws,
-    solve_as_measured,
 )
 from .scatter import MISFIT, lack_of_fit
 from .tails import NORMAL, ErrorLaw

@@ -12,24 +12,17 @@ from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
 from .correlated import (
-    Series,
     autoregressive,
-    bend_p,
-    correlated,
     effective,
-    serial_p,
 )
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
 from .projection import Profile
-from .scatter import LARGEST, MISFIT
-from .tails import ENOUGH, NORMAL, ErrorLaw, Normal, Student, errors_of, scale_of
+from .scatter import LARGEST
+from .tails import NORMAL, ErrorLaw, Normal, Student, scale_of
 
 DRAWS = 400
 FLAT = 1e-12  # an amplitude below this share of the losses is none
-# Neighbouring errors may go together wherever one run a size hides it. On few sizes it is
-# looked for where they seem to: the intervals of all would be too wide for most.
-SERIES, MANY, SUSPECT = 8, 16, 0.2
 ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
 
 
@@ -129,12 +122,12 @@ def solve(
     errors at different sizes move together they leave less of a residual than they move
     the curve; the scale is then that of the scatter between runs, if this is larger.
     """
-    weights = _pulled(problem, losses, law)
+    weights = weights_under(problem, losses, law)
     profile = problem.profile(weights)
     alpha = profile.minimise()
     best = profile.at(alpha)
     cost, floor, amplitude = float(best.cost), float(best.floor), float(best.amplitude)
-    limit = cost + _widened(law) * _threshold(cost, problem.freedom, losses, level)
+    limit = cost + widened(law) * _threshold(cost, problem.freedom, losses, level)
     mean = floor + amplitude * profile.powers(np.asarray(alpha))
     falls = amplitude > FLAT * problem.y.min()
     low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
@@ -151,56 +144,21 @@ def solve(
     )
 
 
-def solve_as_measured(
-    problem: Problem, losses: Losses, level: float, errors: str | ErrorLaw
-) -> Solution:
-    """`solve`, with what one run a size hides: errors of neighbouring sizes that go
-    together, a bend, and tails. A curve that bends off the law is no sign of tails.
-    """
-    found = _dependent(problem, losses, solve(problem, losses, level))
-    if errors == "auto" and (len(problem.x) < ENOUGH or found.bend < MISFIT):
-        return found
-    robust = _residuals(problem, found.weights, _pulled(problem, losses, Student()))
-    plain = _residuals(problem, found.weights, found.weights)
-    law = errors_of(errors, plain, robust)
-    if isinstance(law, Normal):
-        return found
-    return _dependent(problem, losses, solve(problem, losses, level, law))
-
-
-def _dependent(problem: Problem, losses: Losses, found: Solution) -> Solution:
-    """With the intervals of errors that go together, where they may."""
-    n, hidden = len(problem.x), losses.freedom == 0 or losses.along_a_run
-    if problem.reference is not None or n < SERIES or not hidden:
-        return found
-    if math.isnan(found.alpha) or found.cost < ROUNDING**2 * n:
-        return found
-    deviation = 1 / np.sqrt(found.weights)
-    series = Series(problem.x, problem.y, deviation, problem.floor)
-    p = serial_p(series, (problem.y - found.mean) / deviation, found.alpha)
-    found = dc.replace(found, serial=p)
-    if n >= MANY or p < SUSPECT or losses.along_a_run:
-        level, stretch = found.interval.level, _widened(found.errors)
-        known = correlated(series, found.alpha, found.floor, level, stretch)
-        found = dc.replace(found, **known.to_dict())
-    return dc.replace(found, bend=bend_p(series, found.alpha, found.correlation))
-
-
-def _pulled(problem: Problem, losses: Losses, law: ErrorLaw) -> Floats:
+def weights_under(problem: Problem, losses: Losses, law: ErrorLaw) -> Floats:
     """The weights of iterated least squares under this law."""
     weights = _reweighted(problem, losses, np.ones(len(problem.y)))
     if isinstance(law, Normal):
         return weights
     units, unknowns = weights, len(problem.y) - problem.freedom
     for _ in range(REWEIGHTINGS):
-        unit = _residuals(problem, units, weights)
+        unit = residuals(problem, units, weights)
         pull = law.weight(unit / scale_of(law, unit, unknowns))
         weights = _reweighted(problem, losses, pull)
         units = weights / pull
     return weights
 
 
-def _residuals(problem: Problem, units: Floats, weights: Floats) -> Floats:
+def residuals(problem: Problem, units: Floats, weights: Floats) -> Floats:
     """About the fit with these weights, in the units of 1 / sqrt(units)."""
     profile = problem.profile(weights)
     alpha = profile.minimise()
@@ -209,7 +167,7 @@ def _residuals(problem: Problem, units: Floats, weights: Floats) -> Floats:
     return np.asarray(np.sqrt(units) * (problem.y - mean))
 
 
-def _widened(law: ErrorLaw) -> float:
+def widened(law: ErrorLaw) -> float:
     """What the curvature of the weighted squares lacks to the variance of the estimate:
     under a Student t their ratio is (f + 3) / (f + 1).
     """

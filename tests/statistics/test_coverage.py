@@ -61,12 +61,12 @@ def test_floors(alpha: float, share: float) -> None:
 )  # fmt: skip
 def test_one_run_a_size(sizes: int, correlation: float, freedom: int) -> None:
     """Exponents and floors at 2 % noise, as along one training run or with tails; over the
-    same laws as above, 300 draws. Wide intervals are no fault here: at 20 sizes little
+    same laws as above, 200 draws. Wide intervals are no fault here: at 20 sizes little
     tells how far errors go together.
     """
     x = np.geomspace(100, 10_000, sizes)
     held = []
-    for draw in range(300):
+    for draw in range(200):
         alpha, share = (0.25, 0.5, 1.0)[draw % 3], (0.0, 0.3, 0.6)[draw // 3 % 3]
         rng = np.random.default_rng([draw, sizes])
         fall = (x / 100) ** -alpha
