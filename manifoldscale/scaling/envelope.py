@@ -22,7 +22,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.random import keyed
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .floor import floor_in_words, stated_floor
+from .floor import columns_of_law, floor_in_words, stated_floor
 from .many import fit_many
 from .paths import Path, lowest, paths_of, spread_of
 
@@ -146,17 +146,7 @@ class ComputeEnvelope(Result):
         )
 
     def row(self) -> dict[str, Any]:
-        return {
-            "exponent": Axis.compute.exponent,
-            "alpha": self.alpha,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "floor": self.floor,
-            "floor_low": self.floor_interval.low,
-            "floor_high": self.floor_interval.high,
-            "floor_rule": self.floor_rule,
-            "amplitude": self.amplitude,
+        return columns_of_law(Axis.compute, self) | {
             "finite_set": self.finite_set,
             "n_sizes": self.sizes,
             "n_points": self.n_points,

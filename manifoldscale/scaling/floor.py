@@ -1,7 +1,10 @@
 """The irreducible loss as a user states it, and as it is printed."""
 
+from typing import Any, Protocol
+
 from ..core.errors import is_real, require
 from ..core.interval import Interval, number
+from ..core.learning_curve import Axis
 
 
 def stated_floor(
@@ -35,3 +38,36 @@ def floor_in_words(floor: float, interval: Interval, rule: str) -> str:
     """
     ends = f" {interval}" if interval.width > 0 else ""  # else it was known
     return f"{number(floor)}{ends}, {rule}"
+
+
+class FlooredLaw(Protocol):
+    """A fitted E + A x^-alpha."""
+
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def interval(self) -> Interval: ...
+    @property
+    def floor(self) -> float: ...
+    @property
+    def floor_interval(self) -> Interval: ...
+    @property
+    def floor_rule(self) -> str: ...
+    @property
+    def amplitude(self) -> float: ...
+
+
+def columns_of_law(axis: Axis, law: FlooredLaw) -> dict[str, Any]:
+    """The first columns of its row in a table."""
+    return {
+        "exponent": axis.exponent,
+        "alpha": law.alpha,
+        "low": law.interval.low,
+        "high": law.interval.high,
+        "level": law.interval.level,
+        "floor": law.floor,
+        "floor_low": law.floor_interval.low,
+        "floor_high": law.floor_interval.high,
+        "floor_rule": law.floor_rule,
+        "amplitude": law.amplitude,
+    }

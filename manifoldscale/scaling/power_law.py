@@ -20,7 +20,7 @@ from ..core.style import drawing, log_axes
 from .correlated import effective
 from .diagnosis import diagnose
 from .extrapolation import Extrapolation, extrapolation
-from .floor import floor_in_words, stated_floor
+from .floor import columns_of_law, floor_in_words, stated_floor
 from .forecast import Forecast
 from .losses import Losses, losses_of
 from .one_run_a_size import solve_as_measured
@@ -215,17 +215,7 @@ class PowerLaw(Result):
         )
 
     def row(self) -> dict[str, Any]:
-        return {
-            "exponent": self.axis.exponent,
-            "alpha": self.alpha,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "floor": self.floor,
-            "floor_low": self.floor_interval.low,
-            "floor_high": self.floor_interval.high,
-            "floor_rule": self.floor_rule,
-            "amplitude": self.amplitude,
+        return columns_of_law(self.axis, self) | {
             "n_sizes": len(self.losses.x),
             "n_runs": int(self.losses.runs.sum()),
             "lack_of_fit": self.lack_of_fit,
