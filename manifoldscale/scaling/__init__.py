@@ -6,6 +6,7 @@ from ..core.lazy import attach
 
 if TYPE_CHECKING:
     from .comparison import Comparison as Comparison, compare as compare
+    from .ensembles import EnsembleTest as EnsembleTest, ensemble_test as ensemble_test
     from .envelope import (
         ComputeEnvelope as ComputeEnvelope,
         compute_envelope as compute_envelope,
@@ -48,6 +49,7 @@ __getattr__, __dir__ = attach(
         "Comparison": ".comparison",
         "ComputeEnvelope": ".envelope",
         "DualityTest": ".relation",
+        "EnsembleTest": ".ensembles",
         "ExponentPrediction": ".exponent",
         "Forecast": ".forecast",
         "Huber": ".tails",
@@ -66,6 +68,7 @@ __getattr__, __dir__ = attach(
         "compare": ".comparison",
         "compare_models": ".models",
         "compute_envelope": ".envelope",
+        "ensemble_test": ".ensembles",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
         "fit_sum": ".sum_law",
