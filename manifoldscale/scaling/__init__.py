@@ -7,6 +7,7 @@ from ..core.lazy import attach
 if TYPE_CHECKING:
     from .comparison import Comparison as Comparison, compare as compare
     from .duality import DualityTest as DualityTest, test_duality as test_duality
+    from .ensembles import EnsembleTest as EnsembleTest, ensemble_test as ensemble_test
     from .envelope import (
         ComputeEnvelope as ComputeEnvelope,
         compute_envelope as compute_envelope,
@@ -55,6 +56,7 @@ __getattr__, __dir__ = attach(
         "ComputeEnvelope": ".envelope",
         "ComputeFrontier": ".frontier",
         "DualityTest": ".duality",
+        "EnsembleTest": ".ensembles",
         "ExponentPrediction": ".exponent",
         "Forecast": ".forecast",
         "Huber": ".tails",
@@ -77,6 +79,7 @@ __getattr__, __dir__ = attach(
         "compare_models": ".models",
         "compute_envelope": ".envelope",
         "compute_frontier": ".frontier",
+        "ensemble_test": ".ensembles",
         "fit_joint": ".joint",
         "fit_power_law": ".power_law",
         "fit_repetition": ".repetition",

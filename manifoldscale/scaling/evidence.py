@@ -36,6 +36,10 @@ class Evidence:
         says = f" -> {self.speaks_for}" if self.speaks_for else ""
         return f"{self.kind}: {self.facts}{says}"
 
+    def doubted(self, why: str) -> "Evidence":
+        """The same facts, which speak for nothing."""
+        return dc.replace(self, speaks_for="", facts=f"{self.facts}; {why}")
+
 
 def hierarchy(part: Slice) -> Evidence:
     """Which resource is scarce, by the counts of examples and parameters."""
@@ -173,23 +177,28 @@ def _elasticity(losses: Losses, floor: float) -> Slope:
 def limit_fit(part: Slice, reference: Reference | None) -> PowerLaw:
     """The fit of what is above the limit, on x or on x less the other resource.
 
-    The closed form of random features is 1 / (M - m) and not 1 / M. Far beyond the other
-    resource they are one; nearer, the form that leaves less is taken.
+    The closed form of random features is 1 / (M - m) and not 1 / M beyond the other
+    resource, and before it the power law over 1 - m / M. Far from the other resource they
+    are one; nearer, the form that leaves less is taken.
     """
 
-    def fit(shift: float) -> PowerLaw:
+    def fit(losses: Losses, shift: float = 0.0) -> PowerLaw:
         floor = (
             "free"
             if reference is None
             else dc.replace(reference, size=reference.size - shift)
         )
-        losses = dc.replace(part.losses, x=part.losses.x - shift)
         return fit_losses(losses, part.axis, floor, BAND.level)
 
-    plain = fit(0.0)
-    if part.axis is Axis.width or not part.above:
+    losses = part.losses
+    plain = fit(losses)
+    if part.axis is Axis.width or not (part.above or (part.below and reference is None)):
         return plain
-    return min(plain, fit(float(part.losses.x[0] / part.ratios[0])), key=_misfit)
+    if part.below:
+        before = dc.replace(losses, y=losses.y * (1 - part.ratios))
+        return min(plain, fit(before), key=_misfit)
+    shift = float(losses.x[0] / part.ratios[0])
+    return min(plain, fit(dc.replace(losses, x=losses.x - shift), shift), key=_misfit)
 
 
 def _misfit(fit: PowerLaw) -> float:
@@ -208,15 +217,17 @@ def equivalence(fit: PowerLaw, measured: bool) -> Evidence:
     return Evidence("equivalence to one", "variance-limited" if inside else "", facts)
 
 
-def saturation(part: Slice, fit: PowerLaw, floor: float) -> Evidence:
+def saturation(part: Slice, fit: PowerLaw) -> Evidence:
     """Has the loss all but reached a limit above what is irreducible?
 
     Then something other than the swept resource holds it up, whatever the counts say:
     training time, say, or parameters that count for less than their number. In the closed
     form of random features a scarce resource (a third of the other at most) leaves the
     limit less than half of the loss wherever the excess falls with an exponent near one.
+    Where nobody says what is irreducible (`doubted`), that may be all that the limit is.
     """
-    smallest = float(part.losses.y.min()) - floor
+    floor = part.curve.floor or 0.0
+    smallest = float(fit.losses.y.min()) - floor
     share = (fit.floor_interval.low - floor) / smallest if smallest > 0 else 0.0
     if share > ABOVE:
         return Evidence("limit", "", "the fitted limit lies above the smallest loss")

@@ -25,6 +25,7 @@ from .evidence import (
 )
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
+from .rivals import is_alone, other_regime
 from .scatter import MISFIT
 from .slices import CROSSOVER, Slice, slice_of, slices_of
 
@@ -32,6 +33,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST, DECADES = 5, 1.0  # sizes, and their range, without which nothing is said
+SIDES = ("variance-limited", "resolution-limited")
+UNSTATED = "it may be the irreducible loss"
+STATE = ("the irreducible loss as `floor` of the curve, 0 where there is none",)
+SUPERPOSED = (
+    "superposed features, whose overlaps fall as one over the width, give the exponent one "
+    "too"
+)
+TELL = (
+    "variance or bias: ensembles of networks of one width, to `ensemble_test`; what they "
+    "remove is variance, of which overlaps that differ from network to network are a part",
+    "variance or overlaps: smaller widths, where width is what limits the loss: superposed "
+    "features keep the exponent one there",
+)
 REFERENCE = 16  # a limit is measured at this many times the largest size
 
 
@@ -46,7 +60,8 @@ class RegimeVerdict(Result):
         variance-limited or undetermined, with an interval of 90 %, that of the test;
         of the loss itself else, with one of 95 %.
     evidence : what was looked at, and what each speaks for.
-    settle : where the verdict is undetermined, the runs that would settle it.
+    settle : where the verdict is undetermined, the runs that would settle it; along width,
+        where the exponent is one, those that would tell variance from superposed features.
     """
 
     verdict: str
@@ -121,13 +136,16 @@ def classify_regime(
     - which resource is in excess: by count (D and P a factor of three apart at every size),
       or by an intervention (`curve` holds runs at two values of the other resource). Where
       the limit is most of the loss, the swept resource is not what it lacks, whatever the
-      counts say: so it is after a fixed time of training;
+      counts say: so it is after a fixed time of training. It may be the irreducible loss,
+      if the curve does not say that (`curve.floor`);
     - variance-limited: the exponent above the limit, measured (`reference`) or fitted, is
       equal to one within 0.15, by two one-sided tests; the curve fits; and the limit is
       above what is irreducible;
     - resolution-limited: an exponent that is bounded on both sides;
     - five sizes over one decade, of runs that are repeats of one another. On less nothing
-      is said, nor on runs that are mixed (`curve.mixed`).
+      is said, nor on runs that are mixed (`curve.mixed`);
+    - on fewer than two runs a size, that the law of the other regime is excluded, also
+      without any one of the sizes.
 
     "crossover" is both resources at once: sizes on both sides of D = P, evidence that
     disagrees, or a peak of double descent. Sizes within a factor of three of D = P are left
@@ -159,50 +177,84 @@ def classify_regime(
         f"`reference` must be a Reference(size, loss, stderr); not {reference!r}.",
     )
     whole = slice_of(curve, axis)
-    left_out = slices_of(curve, axis).left_out
     part = whole.away()
     n = len(part.losses.x)
     require(n >= 4, f"A regime needs four sizes along {axis.value}; there are {n}.")
-    floor = curve.floor or 0.0
-    counted = hierarchy(part)
     top = peak(whole)
-    notes = [Caveat.DESCENT_PEAK(top)] if top else []
-    if left_out:
-        said = "; ".join(f"{label}: {why}" for label, why in left_out.items())
-        notes.append(Caveat.SLICES_LEFT_OUT(said))
-    if len(part.losses.x) < len(whole.losses.x):
-        notes.append(Caveat.NEAR_CROSSOVER(f"{len(whole.losses.x) - n} sizes"))
     fit = limit_fit(part, reference)
-    changed = intervention(part)
-    equal = equivalence(fit, reference is not None)
-    reached = saturation(part, fit, floor)
-    found = (counted, changed, reached, equal, drift(part.losses, floor))
-    overruled = reached.speaks_for and counted.speaks_for == "resolution-limited"
-    sides = {changed.speaks_for, (reached if overruled else counted).speaks_for} - {""}
+    found = _evidence(part, fit, reference is not None)
     short = part.decades < DECADES * (1 - 1e-9) or n < FEWEST
     if short:
         verdict, settle = "undetermined", _wider(part)
     elif curve.mixed:
         verdict, settle = "undetermined", _apart(curve)
-    elif len(sides) > 1 or "crossover" in sides or (top and part is whole):
+    elif top and part is whole:
         verdict, settle = "crossover", ()
-    elif not sides:
-        verdict, settle = "undetermined", _intervene(part)
-    elif "variance-limited" in sides:
-        verdict, settle = _variance_limited(part, fit, equal, reference, floor)
     else:
+        verdict, settle = _by_sides(part, fit, found, reference)
+    if verdict in SIDES and is_alone(part.losses):
+        found["rival"] = _alone(part, fit, verdict, reference)
+        if not found["rival"].speaks_for:
+            verdict, settle = "undetermined", _repeat(part)
+    if verdict == "resolution-limited":
         fit = _fall(part)
-        bounded = math.isfinite(fit.interval.high) and fit.interval.low > 0
-        verdict = "resolution-limited" if bounded else "undetermined"
-        settle = () if bounded else _wider(part)
-    return RegimeVerdict(verdict, axis, fit, found, settle, (*fit.caveats, *notes))
+    if axis is Axis.width and found["equal"].speaks_for:
+        found["superposed"] = Evidence("superposition", "", SUPERPOSED)
+        settle = (*settle, *TELL)
+    notes = (*fit.caveats, *_notes(curve, whole, part, top))
+    return RegimeVerdict(verdict, axis, fit, tuple(found.values()), settle, notes)
+
+
+def _evidence(part: Slice, fit: PowerLaw, measured: bool) -> dict[str, Evidence]:
+    """What is looked at in every curve."""
+    reached = saturation(part, fit)
+    if reached.speaks_for and part.curve.floor is None:
+        reached = reached.doubted(UNSTATED)
+    return {
+        "counted": hierarchy(part),
+        "changed": intervention(part),
+        "reached": reached,
+        "equal": equivalence(fit, measured),
+        "drift": drift(part.losses, part.curve.floor or 0.0),
+    }
+
+
+def _by_sides(
+    part: Slice, fit: PowerLaw, found: dict[str, Evidence], reference: Reference | None
+) -> tuple[str, tuple[str, ...]]:
+    """The verdict by what the counts, the intervention and the limit speak for."""
+    counted, reached = found["counted"], found["reached"]
+    scarce = counted.speaks_for == "resolution-limited"
+    decides = reached if scarce and reached.speaks_for else counted
+    sides = {decides.speaks_for, found["changed"].speaks_for} - {""}
+    if len(sides) > 1 or "crossover" in sides:
+        return "crossover", ()
+    if "variance-limited" in sides:
+        return _variance_limited(part, fit, found["equal"], reference)
+    if scarce and UNSTATED in reached.facts:
+        return "undetermined", STATE
+    if not sides:
+        return "undetermined", _intervene(part)
+    interval = _fall(part).interval
+    if math.isfinite(interval.high) and interval.low > 0:
+        return "resolution-limited", ()
+    return "undetermined", _wider(part)
+
+
+def _alone(
+    part: Slice, fit: PowerLaw, verdict: str, reference: Reference | None
+) -> Evidence:
+    """Of few runs a size; a measured limit excludes by itself that there is none."""
+    if reference is not None and verdict == "variance-limited":
+        return Evidence("other regime", verdict, "few runs a size; the limit was measured")
+    return other_regime(fit.losses, verdict, part.curve.floor or 0.0)
 
 
 def _variance_limited(
-    part: Slice, fit: PowerLaw, equal: Evidence, reference: Reference | None, floor: float
+    part: Slice, fit: PowerLaw, equal: Evidence, reference: Reference | None
 ) -> tuple[str, tuple[str, ...]]:
     """In excess is the swept resource; does the loss approach a limit, as one over it?"""
-    above_irreducible = fit.floor_interval.low > floor
+    above_irreducible = fit.floor_interval.low > (part.curve.floor or 0.0)
     if equal.speaks_for and above_irreducible and not fit.lack_of_fit < MISFIT:
         return "variance-limited", ()
     return "undetermined", _measure(part, fit, reference)
@@ -212,6 +264,25 @@ def _fall(part: Slice) -> PowerLaw:
     """The fit of the loss itself, above the irreducible part where that is known."""
     floor = part.curve.floor
     return fit_losses(part.losses, part.axis, "free" if floor is None else floor)
+
+
+def _notes(curve: LearningCurve, whole: Slice, part: Slice, top: str) -> list[Remark]:
+    """A peak, and what was left out."""
+    notes = [Caveat.DESCENT_PEAK(top)] if top else []
+    left_out = slices_of(curve, part.axis).left_out
+    if left_out:
+        said = "; ".join(f"{label}: {why}" for label, why in left_out.items())
+        notes.append(Caveat.SLICES_LEFT_OUT(said))
+    near = len(whole.losses.x) - len(part.losses.x)
+    if near:
+        notes.append(Caveat.NEAR_CROSSOVER(f"{near} sizes"))
+    return notes
+
+
+def _repeat(part: Slice) -> tuple[str, ...]:
+    """Runs of one size measure the scatter, whatever the law is."""
+    sizes = len(part.losses.x)
+    return (f"three seeds at each of the {sizes} sizes, none a copy of another",)
 
 
 def _wider(part: Slice) -> tuple[str, ...]:

@@ -116,6 +116,9 @@ MAKE: dict[str, Callable[[], Any]] = {
     "ComputeFrontier": lambda: ms.scaling.compute_frontier(ms.fit_sum(grid())),
     "RepetitionLaw": repeated,
     "RegimeVerdict": lambda: ms.classify_regime(curve().at(width=64)),
+    "EnsembleTest": lambda: ms.scaling.ensemble_test(
+        {8: [0.3, 0.31], 16: [0.2, 0.21]}, {8: [0.2, 0.21], 16: [0.15, 0.16]}, 4
+    ),
     "ExponentPrediction": predicted,
     "Comparison": lambda: ms.compare(predicted(), fitted()),
     "RelationTest": lambda: ms.test_relation([2.0, 4, 6, 8, 12], [2.1, 0.9, 0.7, 0.5, 0.3]),

@@ -344,9 +344,14 @@ def alone(seed: int, spread: float, **held: int) -> LearningCurve:
 @pytest.mark.parametrize("held", [{}, {"parameters": 10**7}, {"width": 64}], ids=str)
 @pytest.mark.parametrize("spread", [0.02, 0.08])
 def test_scatter_without_repeats_is_no_crossover(spread: float, held: dict) -> None:
-    """A scatter that was assumed, of 1 %, made a peak of half of these."""
-    found = {classify_regime(alone(seed, spread, **held)).verdict for seed in range(12)}
-    assert found == ({"resolution-limited"} if "parameters" in held else {"undetermined"})
+    """A scatter that was assumed, of 1 %, made a peak of half of these. At 8 % some of the
+    laws may also be ones of a limit; at 2 % none.
+    """
+    found = [classify_regime(alone(seed, spread, **held)).verdict for seed in range(12)]
+    scarce = found.count("resolution-limited")
+    assert scarce + found.count("undetermined") == 12
+    assert scarce >= ({0.02: 12, 0.08: 4}[spread] if "parameters" in held else 0)
+    assert scarce == 0 or "parameters" in held
 
 
 @pytest.mark.slow
