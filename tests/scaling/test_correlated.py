@@ -99,7 +99,7 @@ def test_steps_of_runs_are_never_independent() -> None:
 
 def test_serial_p_is_uniform_where_errors_are_independent() -> None:
     ps = []
-    for seed in range(200):
+    for seed in range(120):
         y = LAW * (1 + 0.02 * errors(0.0, seed))
         losses, _ = losses_of(X, y, Axis.data)
         fit = solve(Problem.of(losses, None), losses, 0.95)
@@ -158,7 +158,7 @@ def test_a_law_has_no_bend_whatever_the_correlation() -> None:
     bent = [
         ms.fit_power_law(X, LAW * (1 + 0.02 * errors(r, seed))).is_local
         for r in (0.0, 0.5, 0.9)
-        for seed in range(20)
+        for seed in range(10)
     ]
     assert np.mean(bent) < 0.07
 
