@@ -20,6 +20,7 @@ from .losses import Losses, losses_of
 from .power_law import Floor, fit_losses, known_floor
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 FACTORS = (2.0, math.sqrt(10), 10.0)
@@ -104,6 +105,12 @@ class Rollout(Result):
             }
             for part in self.parts
         ]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a factor."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -183,6 +183,7 @@ def test_a_rollout_shows_error_and_coverage() -> None:
     alone = ms.fit_power_law(X[: first.fitted], noisy()[: first.fitted])
     np.testing.assert_array_equal(first.forecast.median, alone.forecast(first.x).median)
     assert done.value == first.error
+    assert done.to_frame()["factor"].tolist() == [part.factor for part in done.parts]
     assert "factor 2.0 held back: off by" in done.headline()
     figure = done.plot()
     assert figure is not None
