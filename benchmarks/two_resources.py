@@ -1,10 +1,10 @@
 """Laws in two resources on published tables, and their intervals where the truth is known.
 
-    python benchmarks/two_resources.py FOLDER     # minutes; two_resources.json
+    python benchmarks/two_resources.py     # minutes; two_resources.json
 
-FOLDER holds gadre_104_models.csv (Gadre et al. 2024), olmo_ladder_points.csv (Bhagia et al.
-2024) and datablations_182_fit_rows.csv (Muennighoff et al. 2023); a table that is not there
-is left out. Large models are held back, and nothing is tuned on them.
+The tables are shipped: gadre-104 (Gadre et al. 2024), olmo-ladder (Bhagia et al. 2024) and
+datablations (Muennighoff et al. 2023). Large models are held back, and nothing is tuned on
+them.
 
 Extrapolations, a row a model that was held back:
 
@@ -143,9 +143,9 @@ def of_olmo(table: pd.DataFrame) -> list[Row]:
     return [{"pairs": len(small), **row} for row in found]
 
 
-def of_repetition(path: Path) -> list[Row]:
+def of_repetition() -> list[Row]:
     """R_D, R_P at every minimum of the objective; published 15.388, 5.310 at .0158259."""
-    found = fit_repetition(LearningCurve.from_frame(path), C4)
+    found = fit_repetition(ms.data.table("datablations").curve(), C4)
     return [
         {
             "R_D": R_D,
@@ -229,24 +229,18 @@ def speed() -> Row:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--output", default=str(Path(__file__).with_suffix(".json")))
-def main(folder: Path, output: str) -> None:
+def main(output: str) -> None:
     """Laws in two resources."""
-    found: dict[str, Any] = {}
-    gadre, olmo, repeated = (
-        folder / f"{name}.csv"
-        for name in ("gadre_104_models", "olmo_ladder_points", "datablations_182_fit_rows")
+    gadre, olmo = (
+        pd.read_csv(ms.data.table(name).path) for name in ("gadre-104", "olmo-ladder")
     )
-    if gadre.exists():
-        table = pd.read_csv(gadre)
-        kinds = dict(GADRE)
-        found["Gadre, as published"] = [as_gadre_fit(table, kind) for kind in kinds]
-        found["Gadre"] = of_gadre(table)
-    if olmo.exists():
-        found["OLMo"] = of_olmo(pd.read_csv(olmo))
-    if repeated.exists():
-        found["repetition"] = of_repetition(repeated)
+    found: dict[str, Any] = {
+        "Gadre, as published": [as_gadre_fit(gadre, kind) for kind in dict(GADRE)],
+        "Gadre": of_gadre(gadre),
+        "OLMo": of_olmo(olmo),
+        "repetition": of_repetition(),
+    }
     found["attained"] = [
         {"table": seed, "attained": attained(seed)} for seed in range(POLISHED)
     ]

@@ -25,6 +25,7 @@ from .tables import Row, as_number, is_number_or_none
 LOSS = "loss"
 EVAL_LOSS = "eval_loss"
 SIZES = ("dataset_size", "parameters", "width", "unique_examples")
+LOSSES = (LOSS, "train_loss", "loss_stderr")  # and what goes with them
 COSTS = ("steps", "compute")  # which change while one network is trained
 OPTION = {LOSS: "loss_column"} | dict.fromkeys((*SIZES, *COSTS), "size_column")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import SIZES
+from .columns import LOSSES, SIZES
 from .errors import ManifoldScaleError, nearest, require
 from .names import is_time, meaning
 from .tables import Row, as_number, is_number_or_none
@@ -14,7 +14,6 @@ from .tables import Row, as_number, is_number_or_none
 RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
 WIDE = 4  # columns whose names are numbers, from which they are no other columns
 FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
-LOSS_FIELDS = ("loss", "train_loss", "loss_stderr")
 ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
 
 
@@ -100,7 +99,7 @@ def _of_lists(
     lists beside them that go along, of sizes or steps say.
     """
     listing = [name for name in rows[0] if any(_is_list(row[name]) for row in rows)]
-    losses = [n for n in listing if n == loss_column or meaning(n) in LOSS_FIELDS]
+    losses = [n for n in listing if n == loss_column or meaning(n) in LOSSES]
     if not losses:
         return rows, ""
     names = [name for name in listing if name in losses or _go_along(rows, losses[0], name)]

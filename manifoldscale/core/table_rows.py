@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import COSTS, SIZES, Columns
+from .columns import COSTS, LOSSES, SIZES, Columns
 from .errors import ManifoldScaleError, require
 from .factors import settings_that_matter
 from .names import meaning, unit_of
@@ -44,7 +44,7 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
         value = row[column]
         if value is None:
             continue
-        if field in ("loss", "loss_stderr", "train_loss", *SIZES, *COSTS):
+        if field in (*LOSSES, *SIZES, *COSTS):
             value = _number(column, field, value)
         if field in (*SIZES, *COSTS):
             value = value * unit_of(column)

@@ -72,9 +72,9 @@ def _of_the_errors(solution: Solution, losses: Losses) -> list[Remark]:
     remarks = []
     if isinstance(solution.errors, Student):
         remarks.append(Caveat.HEAVY_TAILS(f"Student's t, {solution.errors.freedom:g}"))
-    if ties(losses.y).any():
-        repeated = f"{int(ties(losses.y).sum())} of {len(losses.y)} repeated"
-        remarks.append(Caveat.BEST_SO_FAR(repeated))
+    repeated = int(ties(losses.y).sum())
+    if repeated:
+        remarks.append(Caveat.BEST_SO_FAR(f"{repeated} of {len(losses.y)} repeated"))
     r, n = solution.correlation, len(losses.x)
     if r and solution.serial < MISFIT:
         count = number(effective(n, r), 2)

@@ -22,7 +22,7 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.random import keyed
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .floor import columns_of_law, floor_in_words, stated_floor
+from .floor import columns_of_law, floor_in_words, rule_of, stated_floor
 from .many import fit_many
 from .paths import Path, lowest, paths_of, spread_of
 
@@ -226,7 +226,7 @@ def compute_envelope(
         interval=interval,
         floor=float(fits.floor[0]),
         floor_interval=_floor_interval(fits.floor, known, level),
-        floor_rule={"free": "fitted", "zero": "forced to zero"}.get(str(floor), "given"),
+        floor_rule=rule_of(floor),
         amplitude=float(draws[0, 2]),
         compute=grid,
         loss=y,

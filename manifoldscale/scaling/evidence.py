@@ -297,8 +297,9 @@ def _leaves_the_others(part: Slice, top: int, chance: float) -> bool:
     keep = np.arange(len(losses.x)) != top
     if keep.sum() < FEWEST:
         return False
-    rest = dc.replace(losses, x=losses.x[keep], y=losses.y[keep], runs=losses.runs[keep])
-    apart = dc.replace(rest, spread=math.nan, freedom=0)  # of the means about the fit
+    apart = dc.replace(
+        losses.at(keep), spread=math.nan, freedom=0
+    )  # of the means about the fit
     fit = fit_losses(apart, part.axis, "free", BAND.level)
     scatter, freedom = fit.scatter
     beyond = math.log(losses.y[top] / float(fit.predict(losses.x[top])))

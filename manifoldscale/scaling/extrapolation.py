@@ -19,7 +19,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from ..core.arrays import Bools, Floats
+from ..core.arrays import Floats
 from .best_so_far import uncensored
 from .departure import MOST_SHARE, Departing, Observed, departing
 from .forecast import Forecast
@@ -87,11 +87,8 @@ class Extrapolation:
         """Of the loss of a new run at sizes x."""
         middle, error = self.logs(x)
         reach = float(stats.t.ppf(0.5 + level / 2, self.departing.freedom)) * error
-        median, low, high = (
-            np.exp(middle + shift).reshape(np.shape(np.asarray(x)))
-            for shift in (0, -reach, reach)
-        )
-        return Forecast(median, low, high, level)
+        shape = np.shape(np.asarray(x))
+        return Forecast.around(np.exp(middle).reshape(shape), reach.reshape(shape), level)
 
 
 def extrapolation(losses: Losses, floor: float | None) -> Extrapolation:
@@ -102,27 +99,22 @@ def extrapolation(losses: Losses, floor: float | None) -> Extrapolation:
     """
     squares = [1.0]
     for factor in HELD_BACK:
-        keep = losses.x <= losses.x[-1] / factor * (1 + 1e-9)
+        keep = losses.up_to(factor)
         rest = ~keep & (losses.x <= losses.x[keep].max(initial=0) * SCORED)
         if keep.sum() >= FEWEST_KEPT and rest.any():
-            middle, error = _forecasts(kept(losses, keep), floor).logs(losses.x[rest])
+            middle, error = _forecasts(losses.at(keep), floor).logs(losses.x[rest])
             z = (np.log(losses.y[rest]) - middle) / error
             squares.append(float((z**2).mean()))
     stretch = math.sqrt(max(float(np.mean(squares)), 1.0))
     return dc.replace(_forecasts(losses, floor), stretch=stretch)
 
 
-def kept(losses: Losses, keep: Bools) -> Losses:
-    """Some of the sizes; the scatter between runs is that of all."""
-    parts = {name: getattr(losses, name)[keep] for name in ("x", "y", "runs")}
-    return dc.replace(losses, **parts)
-
-
 def _forecasts(losses: Losses, floor: float | None) -> Extrapolation:
     observed = uncensored(observed_of(losses))
     recent = tuple(recent_law(observed, window, floor) for window in WINDOWS)
-    share = None if floor is None else floor / float(np.exp(observed.logs[-1]))
-    share = None if share is None else min(share, MOST_SHARE)
+    share = None
+    if floor is not None:
+        share = min(floor / float(np.exp(observed.logs[-1])), MOST_SHARE)
     return Extrapolation(float(losses.x[-1]), recent, departing(thinned(observed), share))
 
 

@@ -28,6 +28,14 @@ def stated_floor(
     return known
 
 
+FITTED, FORCED, GIVEN = "fitted", "forced to zero", "given"
+
+
+def rule_of(floor: object) -> str:
+    """How a stated floor comes about, as it is printed."""
+    return {"free": FITTED, "zero": FORCED}.get(str(floor), GIVEN)
+
+
 def floor_in_words(floor: float, interval: Interval, rule: str) -> str:
     """A floor as it is printed everywhere.
 

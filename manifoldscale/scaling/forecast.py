@@ -40,6 +40,12 @@ class Forecast:
             f"`median`, `low` and `high` must have one shape; theirs are {shapes}.",
         )
 
+    @classmethod
+    def around(cls, median: Floats, half: Floats, level: float) -> "Forecast":
+        """With ends that lie `half` away in logarithms."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return cls(median, median * np.exp(-half), median * np.exp(half), level)
+
     def __len__(self) -> int:
         return int(np.size(self.median))
 

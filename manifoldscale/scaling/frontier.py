@@ -91,13 +91,14 @@ class ComputeFrontier(Result):
     def parameters(self, compute: Any) -> Forecast:
         """The best P at this compute, with its interval."""
         log, half = self.line.at(np.asarray(compute, dtype=float))
-        return _about(log, half, self.interval_a.level)
+        return Forecast.around(np.exp(log), half, self.interval_a.level)
 
     def dataset_size(self, compute: Any) -> Forecast:
         """The best D at this compute, with its interval."""
         c = np.asarray(compute, dtype=float)
         log, half = self.line.at(c)
-        return _about(np.log(c / self.flops_per) - log, half, self.interval_a.level)
+        best = c / self.flops_per / np.exp(log)
+        return Forecast.around(best, half, self.interval_a.level)
 
     def loss(self, compute: Any) -> Forecast:
         """The smallest loss at this compute, in the mean over runs; NaN where it is not
@@ -114,7 +115,7 @@ class ComputeFrontier(Result):
         # At the minimum the loss does not move with the sizes, to first order.
         quantile = float(stats.t.ppf(0.5 + level / 2, unsure.freedom))
         half = quantile * unsure.sd_of(self.law.numbers, d, p)
-        return _about(np.log(self.law.predict(d, p)), half, level)
+        return Forecast.around(self.law.predict(d, p), half, level)
 
     def headline(self) -> str:
         return (
@@ -286,8 +287,3 @@ def _slopes_of_line(law: SumLaw, product: float) -> Floats:
     return np.stack(
         [(line(start + step) - line(start - step)) / (2 * STEP) for step in steps], axis=1
     )
-
-
-def _about(log: Floats, half: Floats, level: float) -> Forecast:
-    with np.errstate(over="ignore"):
-        return Forecast(np.exp(log), np.exp(log - half), np.exp(log + half), level)

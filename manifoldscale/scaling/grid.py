@@ -50,6 +50,10 @@ class Grid:
         )
         return dc.replace(self, data=data, parameters=parameters, loss=loss, runs=runs)
 
+    def residuals(self, predicted: Floats) -> Floats:
+        """(pairs,) of the log losses, in units of a single run."""
+        return np.asarray(np.sqrt(self.runs) * np.log(self.loss / predicted))
+
     def aligned(self) -> list[Remark]:
         """Whether the two sizes were varied together."""
         correlation = float(np.corrcoef(np.log(self.data), np.log(self.parameters))[0, 1])

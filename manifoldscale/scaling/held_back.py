@@ -14,7 +14,7 @@ from ..core.interval import check_level, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .extrapolation import extrapolation, kept
+from .extrapolation import extrapolation
 from .forecast import Forecast
 from .losses import Losses, losses_of
 from .power_law import Floor, fit_losses, known_floor
@@ -186,10 +186,10 @@ def rollout(
 def _part(
     losses: Losses, axis: Axis, floor: float | None, factor: float, level: float
 ) -> HeldBack | None:
-    keep = losses.x <= losses.x[-1] / factor * (1 + 1e-9)
+    keep = losses.up_to(factor)
     if keep.sum() < FEWEST:
         return None
-    used, x = kept(losses, keep), losses.x[~keep]
+    used, x = losses.at(keep), losses.x[~keep]
     law = fit_losses(used, axis, "free" if floor is None else floor, level)
     forecast = extrapolation(used, floor).at(x, level)
     return HeldBack(factor, int(keep.sum()), x, losses.y[~keep], forecast, law.predict(x))

@@ -10,6 +10,7 @@ from scipy import stats
 
 from ..core.arrays import Floats, Ints
 from ..core.random import keyed
+from .envelope import lower_envelope
 from .grid import Grid
 
 SAME = 0.05  # log compute within which neighbours are of one budget
@@ -110,11 +111,9 @@ def parabolas(grid: Grid, compute: Floats) -> Minima:
 
 def envelope(grid: Grid, compute: Floats) -> Minima:
     """Runs with a smaller loss than every run of no more compute, one a budget."""
-    order = np.lexsort([grid.loss, compute])
-    loss = grid.loss[order]
-    before = np.concatenate([[np.inf], np.minimum.accumulate(loss)[:-1]])
     places: list[int] = []
-    for place in order[loss < before][::-1]:  # the best of a budget comes last
+    # The best of a budget comes last.
+    for place in lower_envelope(compute, grid.loss)[::-1]:
         if not places or np.log(compute[places[-1]] / compute[place]) > SAME:
             places.append(int(place))
     places.reverse()

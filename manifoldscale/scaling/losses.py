@@ -47,6 +47,15 @@ class Losses:
     shared: bool = False
     along_a_run: bool = False
 
+    def at(self, where: Bools | slice) -> "Losses":
+        """Some of the sizes; the scatter between runs is that of all."""
+        parts = {name: getattr(self, name)[where] for name in ("x", "y", "runs")}
+        return dc.replace(self, **parts)
+
+    def up_to(self, factor: float) -> Bools:
+        """(sizes,) which are no larger than the last over `factor`."""
+        return np.asarray(self.x <= self.x[-1] / factor * (1 + 1e-9))
+
     @property
     def seed_noise(self) -> float:
         """Relative standard deviation between networks: `spread` less the test noise."""

@@ -90,8 +90,7 @@ def _median(values: Floats, weights: Floats) -> float:
 def run_errors(law: "SumLaw") -> tuple[ErrorLaw, float]:
     """How single runs scatter about the law, and by what scale."""
     grid, unknowns = law.grid, law.unknowns
-    predicted = law.predict(grid.data, grid.parameters)
-    residuals = np.sqrt(grid.runs) * np.log(grid.loss / predicted)
+    residuals = grid.residuals(law.predict(grid.data, grid.parameters))
     errors = law.errors if law.errors.scaled else errors_of("auto", residuals)
     return errors, scale_of(errors, residuals, unknowns)
 
@@ -111,6 +110,4 @@ def forecast(law: "SumLaw", dataset_size: Any, parameters: Any) -> Forecast:
     if form.growth > 0:  # Student's t of a growth from so few numbers about zero
         of_form = stats.t(form.cuts).ppf(0.5 + level / 2) * form.growth
         half = np.hypot(half, of_form * reach(law.grid, d, p))
-    median = law.predict(d, p)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return Forecast(median, median * np.exp(-half), median * np.exp(half), level)
+    return Forecast.around(law.predict(d, p), half, level)

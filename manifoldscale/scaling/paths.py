@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import require
 from ..core.learning_curve import Axis, LearningCurve, Run
 from .losses import losses_of
+from .scatter import half_width
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -144,12 +144,8 @@ def _of_kind(parameters: float, runs: Sequence[Run], axis: Axis) -> Path:
 
 
 def spread_of(values: Floats, level: float, freedom: int) -> float:
-    """Half the width of an interval: how far draws, those after the first value, lie from
-    it; and as of few networks, by the quantile of Student's t over the normal one.
-    """
-    share = 0.5 + level / 2
-    few = float(stats.t.ppf(share, max(freedom, 1)) / stats.norm.ppf(share))
-    return few * float(np.quantile(np.abs(values[1:] - values[0]), level))
+    """Half the width of an interval about the first value, of the draws after it."""
+    return half_width(values[1:] - values[0], level, freedom)
 
 
 def lowest(

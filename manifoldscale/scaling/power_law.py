@@ -20,7 +20,14 @@ from ..core.style import drawing, log_axes
 from .correlated import effective
 from .diagnosis import diagnose
 from .extrapolation import Extrapolation, extrapolation
-from .floor import columns_of_law, floor_in_words, stated_floor
+from .floor import (
+    FORCED,
+    GIVEN,
+    columns_of_law,
+    floor_in_words,
+    rule_of,
+    stated_floor,
+)
 from .forecast import Forecast
 from .losses import Losses, losses_of
 from .one_run_a_size import solve_as_measured
@@ -38,7 +45,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floor = str | float | Reference
-FORCED, GIVEN = "forced to zero", "given"
 NO_LAW = (Caveat.NOT_A_POWER_LAW, Caveat.LACK_OF_FIT)
 
 
@@ -311,7 +317,7 @@ def fit_losses(
         floor_interval=solution.floor_interval,
         amplitude=solution.amplitude,
         axis=axis,
-        floor_rule=FORCED if forced else _rule(known),
+        floor_rule=_rule(floor),
         losses=losses,
         freedom=problem.freedom,
         lack_of_fit=misfit,
@@ -351,9 +357,5 @@ def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
     return known
 
 
-def _rule(known: float | Reference | None) -> str:
-    if known is None:
-        return "fitted"
-    if isinstance(known, Reference):
-        return f"anchored at {known.size:g}"
-    return GIVEN
+def _rule(floor: Floor) -> str:
+    return f"anchored at {floor.size:g}" if isinstance(floor, Reference) else rule_of(floor)

@@ -190,8 +190,7 @@ def _ranges(losses: Losses) -> list[Losses]:
     found = []
     for k in range(len(losses.x) - FEWEST + 1):
         if losses.x[-1] / losses.x[k] >= 10**DECADES * (1 - 1e-9):
-            kept = dc.replace(losses, x=losses.x[k:], y=losses.y[k:], runs=losses.runs[k:])
-            found.append(kept)
+            found.append(losses.at(slice(k, None)))
     return found
 
 

@@ -164,8 +164,7 @@ def fit_repetition(
     minima = runs.minima(first, 1.0)
     errors = errors_of(errors, runs.residuals(*minima[0][:2]))
     scale = scale_of(errors, runs.residuals(*minima[0][:2]), 2)
-    if errors != first:
-        minima = runs.minima(errors, scale)
+    for _ in range(0 if errors == first else 2):  # the scale and the minima by turns
         scale = scale_of(errors, runs.residuals(*minima[0][:2]), 2)
         minima = runs.minima(errors, scale)
     interval_D, interval_P = runs.intervals(errors, scale, level, minima[0][:2])

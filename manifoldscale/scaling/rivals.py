@@ -5,13 +5,12 @@ import dataclasses as dc
 import numpy as np
 from scipy import stats
 
-from ..core.arrays import Floats
 from ..core.interval import number
 from .evidence import BAND, SATURATED, Evidence
 from .losses import Losses
-from .many import REWEIGHTINGS
-from .profile_fit import ROUNDING
+from .profile_fit import ROUNDING, Problem, weights_under
 from .projection import Profile
+from .tails import NORMAL
 
 CHANCE = 0.003  # below it the other law is excluded, with all sizes and without any one
 NEAR_ONE = np.linspace(BAND.low, BAND.high, 7)
@@ -43,7 +42,7 @@ def other_regime(losses: Losses, verdict: str, floor: float) -> Evidence:
     n = len(losses.x)
     every = np.ones(n, bool)
     keeps = [every, *(np.arange(n) != i for i in range(n))]
-    p = [_p_value(losses.x[k], losses.y[k], losses.runs[k], verdict, floor) for k in keeps]
+    p = [_p_value(losses.at(keep), verdict, floor) for keep in keeps]
     worst = int(np.argmax(p[1:]))
     at = f"p = {number(p[0], 2)}; {number(p[1:][worst], 2)} without {losses.x[worst]:g}"
     few = "one run a size" if losses.freedom == 0 else "few runs a size"
@@ -52,30 +51,22 @@ def other_regime(losses: Losses, verdict: str, floor: float) -> Evidence:
     return Evidence(kind, "", f"{few}; its law is not excluded ({at})")
 
 
-def _p_value(x: Floats, y: Floats, runs: Floats, verdict: str, floor: float) -> float:
+def _p_value(losses: Losses, verdict: str, floor: float) -> float:
     """Of the law of the other regime, against E + A x^-alpha, E at least `floor`."""
-    free, mean = _free(x, y - floor, runs)
-    best = free.cost(np.log(free.minimise()))
+    problem = Problem(losses.x, losses.y - floor, losses.runs, None)
+    free = problem.profile(weights_under(problem, losses, NORMAL))
+    alpha = free.minimise()
+    best = free.at(alpha)
     if verdict == "variance-limited":
         zero = dc.replace(free, floor=0.0)
         rival = zero.cost(np.log(zero.minimise()))
     else:
-        rival = _held_up(free, SATURATED * float(mean[-1]))
-    freedom = len(x) - 3
+        last = best.floor + best.amplitude * free.powers(np.asarray(alpha))[-1]
+        rival = _held_up(free, SATURATED * float(last))
     rounding = ROUNDING**2 * float(free.weights @ free.y**2)
-    gain = max(rival - best, 0.0) / ((best + rounding) / freedom)
-    return float(stats.f.sf(gain, 1, freedom))
-
-
-def _free(x: Floats, y: Floats, runs: Floats) -> tuple[Profile, Floats]:
-    """The profile of the free fit, errors in proportion to its means, and these."""
-    mean = np.abs(y)
-    for _ in range(REWEIGHTINGS):
-        profile = Profile(x, y, runs / mean**2, None)
-        alpha = profile.minimise()
-        best = profile.at(alpha)
-        mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
-    return profile, mean
+    least = float(best.cost)
+    gain = max(rival - least, 0.0) / ((least + rounding) / problem.freedom)
+    return float(stats.f.sf(gain, 1, problem.freedom))
 
 
 def _held_up(free: Profile, least: float) -> float:

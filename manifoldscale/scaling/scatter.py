@@ -65,6 +65,15 @@ def means_of(
     return means, 0.0 if spread < ROUNDING else spread, freedom  # copies have none
 
 
+def half_width(distances: Floats, level: float, freedom: int) -> float:
+    """Half the width of an interval: the quantile of how far draws lie from the estimate,
+    times that of Student's t over the normal one, as their scatter is an estimate too.
+    """
+    share = 0.5 + level / 2
+    few = float(stats.t.ppf(share, max(freedom, 1)) / stats.norm.ppf(share))
+    return few * float(np.quantile(np.abs(distances), level))
+
+
 def lack_of_fit(cost: float, free: int, spread: float, freedom: int) -> float:
     """p-value of the distance of the means to a curve, against the scatter of the runs
     about their means; NaN without replicates, or where the curve meets every mean.

@@ -148,8 +148,7 @@ class SumProblem:
 
     def residuals_of(self, law: SumOfPowers) -> Floats:
         """(pairs,) of the log losses, in units of a single run."""
-        predicted = law.predict(self.grid.data, self.grid.parameters)
-        return np.asarray(np.sqrt(self.grid.runs) * np.log(self.grid.loss / predicted))
+        return self.grid.residuals(law.predict(self.grid.data, self.grid.parameters))
 
     def merged(self, slopes: Floats) -> Floats:
         """(pairs, unknowns or more) with one column for a common exponent."""
@@ -289,8 +288,6 @@ class Objective:
         values, vectors = np.linalg.eigh(rows.T @ rows)
         steps = vectors / np.sqrt(np.maximum(values, 1e-10 * values.max() + 1e-300))
         if self.errors.scaled:
-            edge = np.zeros((len(steps), 1))  # the scale has a coordinate of its own
-            own = np.array([[1 / math.sqrt(2 * len(u))]])
             edge = np.zeros((len(steps), 1))  # the scale has a coordinate of its own
             own = np.array([[1 / math.sqrt(2 * len(u))]])
             steps = np.block([[steps, edge], [edge.T, own]])

@@ -18,7 +18,7 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
-from .floor import stated_floor
+from .floor import FITTED, GIVEN, stated_floor
 from .forecast import Forecast
 from .grid import Grid, GridLaw, grid_of, require_enough
 from .outlook import FormError, forecast, form_error, untested_form
@@ -111,7 +111,7 @@ class SumLaw(GridLaw):
     @ft.cached_property
     def form(self) -> FormError:
         """How fast the form of the law goes wrong beyond its sizes, from inside them."""
-        floor = self.floor if self.floor_rule == "given" else None
+        floor = self.floor if self.floor_rule == GIVEN else None
 
         def fit(grid: Grid) -> SumLaw:
             level = self.interval_D.level
@@ -132,7 +132,7 @@ class SumLaw(GridLaw):
 
     def facts(self) -> str:
         fitted = (
-            f" {self.floor_interval.labelled}" if self.floor_rule == "fitted" else ", given"
+            f" {self.floor_interval.labelled}" if self.floor_rule == FITTED else ", given"
         )
         return f"{self.exponents_in_words}, floor {number(self.floor)}{fitted}"
 
@@ -232,7 +232,7 @@ def sum_of_powers(
         optimal_interval=odds.map(_share),
         cost=float(grid.runs @ relative**2),
         unknowns=problem.unknowns,
-        floor_rule="fitted" if floor is None else "given",
+        floor_rule=FITTED if floor is None else GIVEN,
         tied=tied,
         errors=fit.errors,
         scale=fit.scale,

@@ -9,13 +9,13 @@ residual of a point that pulls the curve towards itself is too small), and fits 
 import math
 
 import numpy as np
-from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.interval import Interval
 from ..core.random import keyed
 from .many import geometric_mean, refined
 from .profile_fit import Solution
+from .scatter import half_width
 
 WEBB = np.array(
     [-math.sqrt(1.5), -1.0, -math.sqrt(0.5), math.sqrt(0.5), 1.0, math.sqrt(1.5)]
@@ -47,9 +47,7 @@ def wild_interval(
     signs = rng.choice(WEBB, (REPLICATES, len(x)))
     drawn = np.maximum(mean + signs * residual, 0.02 * mean)
     logs = np.log(refined(x, drawn, weights, floor).alpha) - math.log(alpha)
-    share, freedom = 0.5 + level / 2, len(x) - (3 if floor is None else 2)
-    stretch = float(stats.t.ppf(share, freedom) / stats.norm.ppf(share))
-    half = float(np.quantile(np.abs(logs), level)) * stretch
+    half = half_width(logs, level, len(x) - (3 if floor is None else 2))
     return Interval(alpha * math.exp(-half), alpha * math.exp(half), level)
 
 
