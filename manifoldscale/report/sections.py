@@ -242,12 +242,23 @@ def _fit(record: Record, name: str) -> Section:
         [
             _loss_figure(record, name),
             _law_table(record, facts),
+            *_forecasts(content.get("forecasts", ())),
             Notes(f"Regime: {regime['verdict']}", [*evidence, *settle, *regime["caveats"]]),
             *_not_fitted(content.get("left_out", ())),
             *_together(content["joint"]),
             _facts([(key, _shown(value)) for key, value in content["about"].items()]),
         ],
     )
+
+
+def _forecasts(rows: Sequence[Mapping[str, Any]]) -> list[Notes]:
+    """Of new runs, where any were asked for."""
+    said = [
+        f"{row['slice'] or 'all runs'}, at {row['size']:g}: {number(row['median'])} "
+        f"[{number(row['low'])}, {number(row['high'])}]"
+        for row in rows
+    ]
+    return [Notes("Forecasts: the loss of a new run, 95 %", said)] if said else []
 
 
 def _not_fitted(slices: Sequence[Mapping[str, Any]]) -> list[Notes]:

@@ -61,12 +61,15 @@ class Series:
             columns.append(np.ones(len(power)))
         return np.array(columns) / self.deviation
 
-    def whitened(self, columns: Floats, r: float) -> Floats:
-        """Columns (..., n), relative to `deviation` already."""
-        found = columns.copy()
-        found[..., 1:] -= r * columns[..., :-1]
-        found[..., 0] *= math.sqrt(1 - r * r)
-        return found
+
+def whitened(columns: Floats, r: float) -> Floats:
+    """(..., n) of errors of correlation r, relative to their size: independent ones, of
+    variance 1 - r^2.
+    """
+    found = columns.copy()
+    found[..., 1:] -= r * columns[..., :-1]
+    found[..., 0] *= math.sqrt(1 - r * r)
+    return found
 
 
 def effective(n: int, r: float) -> float:
@@ -134,7 +137,7 @@ def _penalty(series: Series, alpha: float) -> Floats:
     """(correlations,) log(1 - r^2) / 2 - log|X'X| / 2."""
     tangent, found = series.tangent(alpha), []
     for r in CORRELATIONS:
-        x = series.whitened(tangent, r)
+        x = whitened(tangent, r)
         found.append((math.log(1 - r * r) - np.linalg.slogdet(x @ x.T)[1]) / 2)
     return np.array(found)
 
@@ -155,9 +158,9 @@ class _Whitened:
 
     @classmethod
     def of(cls, series: Series, alpha: Floats, r: float) -> "_Whitened":
-        v = series.whitened(series.powers(alpha) / series.deviation, r)
-        u = series.whitened(1 / series.deviation, r)
-        b = series.whitened((series.y - (series.floor or 0.0)) / series.deviation, r)
+        v = whitened(series.powers(alpha) / series.deviation, r)
+        u = whitened(1 / series.deviation, r)
+        b = whitened((series.y - (series.floor or 0.0)) / series.deviation, r)
         u_b, b_b = float(u @ b), float(b @ b)
         return cls((v * v).sum(1), v @ u, v @ b, float(u @ u), u_b, b_b, series.floor)
 
@@ -219,9 +222,9 @@ def bend_p(series: Series, alpha: float, r: float) -> float:
     tangent = series.tangent(alpha)
     log = np.log(series.x / geometric_mean(series.x))
     bends = tangent[0] * np.array([log**2, log**3])
-    of_all = series.whitened(np.vstack([tangent, bends]), r).T
+    of_all = whitened(np.vstack([tangent, bends]), r).T
     shift = series.y - (series.floor or 0.0)
-    target = series.whitened(shift / series.deviation, r)
+    target = whitened(shift / series.deviation, r)
 
     def left(columns: Floats) -> float:
         found = np.linalg.lstsq(columns, target, rcond=None)[0]

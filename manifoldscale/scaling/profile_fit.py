@@ -14,6 +14,7 @@ from ..core.random import keyed
 from .correlated import (
     autoregressive,
     effective,
+    whitened,
 )
 from .losses import Losses
 from .many import REWEIGHTINGS, refined
@@ -236,14 +237,25 @@ def draws(problem: Problem, found: Solution) -> Floats:
     """(DRAWS, 3) alpha, floor and amplitude of a parametric bootstrap: the fit repeated on
     losses drawn about the fitted curve.
     """
-    rng = keyed(0, "power law draws")
-    r, mean = found.correlation, found.mean
-    freedom = effective(problem.freedom, r)
-    sigma = np.sqrt(found.cost / problem.freedom / found.weights)
-    noise = rng.standard_t(freedom, (DRAWS, len(mean)))
-    noise = autoregressive(noise, r) if r else noise
-    drawn = np.clip(mean + sigma * noise, 0.05 * mean, None)
+    mean = found.mean
+    noise = _noise(problem, found, keyed(0, "power law draws"))
+    drawn = np.clip(mean + noise / np.sqrt(found.weights), 0.05 * mean, None)
     many = refined(problem.x, drawn, found.weights, problem.floor)
     return np.column_stack(
         [many.alpha, many.floor, many.amplitude * many.scale**many.alpha]
     )
+
+
+def _noise(problem: Problem, found: Solution, rng: np.random.Generator) -> Floats:
+    """(DRAWS, sizes) in units of 1 / sqrt(weights)."""
+    r, shape = found.correlation, (DRAWS, len(found.mean))
+    if not r:
+        sigma = math.sqrt(found.cost / problem.freedom)
+        return np.asarray(sigma * rng.standard_t(problem.freedom, shape))
+    # The fit has taken most of what such errors share: their size is that of their steps.
+    # One scale a draw, as it is hardly known, and not one a size.
+    rest = whitened(np.sqrt(found.weights) * (problem.y - found.mean), r)
+    variance = float(rest @ rest) / problem.freedom / (1 - r * r)
+    freedom = effective(problem.freedom, r)
+    scale = np.sqrt(variance * freedom / rng.chisquare(freedom, (DRAWS, 1)))
+    return np.asarray(scale * autoregressive(rng.standard_normal(shape), r))

@@ -54,6 +54,9 @@ def test_fit_forecasts_new_runs() -> None:
     law = ms.fit_power_law(LearningCurve.from_frame("one.csv"))
     assert row["median"] == pytest.approx(float(law.forecast(40_000).median))
     assert call("fit", "one.csv", "--forecast", "0").exit_code == 2
+    assert call("fit", "one.csv", "--forecast", "4e4", "--out", "there").exit_code == 0
+    page = Path("there/report.html").read_text(encoding="utf-8")
+    assert f"at 40000: {number(row['median'])} [{number(row['low'])}" in page
 
 
 def test_fit_prints_exponent_regime_and_caveats() -> None:

@@ -82,6 +82,16 @@ def test_errors_along_a_run_widen_the_intervals_and_are_said() -> None:
     assert np.median((high - low) / (wide - narrow)) > 1.5
 
 
+@pytest.mark.parametrize("r", [0.5, 0.9])
+def test_the_band_holds_the_law_along_a_run(r: float) -> None:
+    held = []
+    for seed in range(60):
+        low, high = ms.fit_power_law(X, LAW * (1 + 0.02 * errors(r, seed))).band(X)
+        held.append(((low <= LAW) & (high >= LAW)).mean())
+    assert np.mean(held) > 0.88
+    assert np.median(high / low) < 1.3  # a scale a draw, not one a size
+
+
 def test_steps_of_runs_are_never_independent() -> None:
     """Trajectories, though several networks were trained."""
     runs = tuple(
