@@ -7,8 +7,8 @@ check:
 	$(PYTHON) -m mypy
 test:
 	$(PYTHON) -m pytest
-slow:
-	$(PYTHON) -m pytest -m slow
+slow: # all of them: an hour or two on two cores
+	$(PYTHON) -m pytest -m slow --dist load
 bench:
 	$(PYTHON) benchmarks/packs.py
 	$(PYTHON) benchmarks/extraction.py --quick

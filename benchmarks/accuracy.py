@@ -4,12 +4,12 @@
     python benchmarks/accuracy.py --peer-seeds 1        # beside the rivals: an hour
 
 Every method has one fixed default for all manifolds (`BenchmarkManifolds`, 2,500 points),
-in the same run and on the same points; the rivals, of which some take minutes a cloud, see
-the first seeds only. DADApy pins an old NumPy: `--dadapy PYTHON` runs it with the Python of
-an environment where it is installed. No parameter of ours was tuned on these manifolds:
-`Auto` rests on the clouds of `benchmarks/cloud_families.py`, and was chosen by leaving
-families of these out. The mean percentage error, by true dimension, is printed and written
-to accuracy.json, with every estimate.
+in the same run and on the same points; the rivals, some of which take minutes per cloud,
+see only the first seeds. DADApy pins an old NumPy: `--dadapy PYTHON` runs it with the
+Python of an environment where it is installed. No parameter of ours was tuned on these
+manifolds: `Auto` rests on the clouds of `benchmarks/cloud_families.py`, and was chosen by
+leaving families of these out. The mean percentage error, by true dimension, is printed and
+written to accuracy.json, with every estimate.
 """
 
 import json

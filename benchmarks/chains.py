@@ -1,4 +1,4 @@
-"""Random networks on clouds of known dimension: do the sites of a chain together hold it?
+"""Random networks on clouds of known dimension: do intervals of a whole chain hold it?
 
     python benchmarks/chains.py                # ten minutes on two cores; chains.json
 

@@ -3,9 +3,9 @@
 A family maps (number of points, dimension, random generator) to points; the dimensions that
 it can have are its own. The first half is made of densities under smooth maps. The second
 half are spaces and signals that appear in practice (rotations, images, tones, tuning
-curves, clusters), and random or trained networks behind them. What a network is fed with
-is a cloud of another family, its base: who leaves a family out has to leave out the clouds
-that rest on it too.
+curves, clusters), and random or trained networks behind them. The input of a network is a
+cloud of another family, its base: to leave a family out, leave out the clouds based on it
+too.
 """
 
 import dataclasses as dc
@@ -190,7 +190,7 @@ def softmax(x: Array, rng: Random) -> Array:
 
 
 def sparse(x: Array, rng: Random) -> Array:
-    """Rectified units of which most are silent at a time."""
+    """Rectified units, most of them silent at a time."""
     width = int(min(20 * x.shape[1] + 60, WIDEST) * rng.uniform(0.7, 1))
     y = dense(standard(x), rng, width=width)
     return np.maximum(y - np.quantile(y, rng.uniform(0.5, 0.85)), 0)
@@ -222,7 +222,7 @@ def network(x: Array, rng: Random, rank: int) -> Array:
 
 
 def rectified(x: Array, rng: Random, rank: int) -> Array:
-    """A ReLU network of one to four layers: flat pieces, each stretched otherwise."""
+    """A ReLU network of one to four layers: flat pieces, each stretched differently."""
     return layers(x, rng, rank, int(rng.integers(1, 5)), lambda y: np.maximum(y, 0))
 
 

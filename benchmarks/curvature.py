@@ -7,9 +7,9 @@ coverage is that of nominal 95 % intervals at points whose status is ok (of S, a
 kappa_rms), `half_width` the median half of the intervals of S; `ratio` is the time
 of the fits at all points over that of the search, from the share of points that is fitted.
 
-`loop_...` is what one would write first: one quadric a point by NumPy, in the principal
+`loop_...` is what one would write first: one quadric per point by NumPy, in the principal
 frame of its neighbours, without errors, noise removal or choice of radius. `loop_ratio` is
-its time over that of ours, which makes some twenty fits a point.
+its time over ours, which makes some twenty fits per point.
 """
 
 import time
@@ -100,7 +100,7 @@ def measure(
 
 
 def quadric_loop(near: Any, dim: int, queries: int) -> np.ndarray:
-    """(queries,) scalar curvature by one fit a point."""
+    """(queries,) scalar curvature by one fit per point."""
     points = np.asarray(near.cloud.points, dtype=np.float64)
     i, j = np.triu_indices(dim)
     count = LOOP_NEIGHBORS * (1 + dim + len(i))

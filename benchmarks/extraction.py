@@ -1,6 +1,6 @@
-"""What extraction costs: time over the bare forward pass, and memory.
+"""The cost of extraction: time over the bare forward pass, and memory.
 
-Each measurement is a process of its own, so that the peaks of memory are its own. Run
+Each measurement is a separate process, with its own peak of memory. Run
 `python benchmarks/extraction.py [--quick]`; it writes benchmarks/extraction.json.
 """
 
@@ -81,7 +81,7 @@ def compared(
     batch_size: int,
     points: str = "auto",
 ) -> dict:
-    """Seconds a batch: bare forward passes and three sites read, taking turns."""
+    """Seconds per batch: bare forward passes and three sites read, taking turns."""
     bare, hooked, n = [], [], len(data)
     stream = blocks(model, data, sites, batch_size=batch_size, points=points)
     next(stream)

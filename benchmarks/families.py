@@ -223,7 +223,7 @@ def summary(rows: list[Row], name: str) -> Row:
 
 
 def report(rows: list[Row]) -> list[Row]:
-    """A line a family, and over ranges of dimension and size."""
+    """A line per family, and over ranges of dimension and size."""
     names = sorted({row["family"] for row in rows})
     lines = [summary([r for r in rows if r["family"] == name], name) for name in names]
     lines.append({"family": "mean over families"} | _mean(lines))

@@ -2,14 +2,14 @@
 
     python benchmarks/forecasts.py        # 3 minutes; forecasts.json
 
-The curves are those of the shipped tables few-shot-vision and few-shot-language
+The curves come from the shipped tables few-shot-vision and few-shot-language
 (Alabdulmohsin, Neyshabur and Zhai 2022): Training = 1 is fitted, 0 is predicted. The error
 of a curve is the root mean square of log(predicted) - log(observed). Published means over
-all 72 curves of vision, of which half are shipped: M4 .0415, BNSL .0406, NSL-PFN .0280.
-What the forecasts consist of was chosen by the second table, in which the fitted part alone
-is split: nothing was chosen on what is held back. The third table is of curves of a kind on
-which nothing was chosen at all: six classifiers of scikit-learn on two sets of digits, one
-run a size, the largest sizes held back.
+all 72 curves of vision, half of them shipped: M4 .0415, BNSL .0406, NSL-PFN .0280. The
+parts of the forecasts were chosen by the second table, which splits only the fitted part:
+nothing was chosen on what is held back. Nothing at all was chosen on the curves of the
+third table: six classifiers of scikit-learn on two sets of digits, one run per size, the
+largest sizes held back.
 """
 
 import time
@@ -244,7 +244,7 @@ def simulated() -> list[dict[str, Any]]:
 
 
 def seconds() -> dict[str, float]:
-    """Of a fit of 70 sizes and its forecast."""
+    """Seconds of a fit of 70 sizes and its forecast."""
     x = np.geomspace(1e6, 1e9, 70)
     y = (0.3 + (x / 1e6) ** -0.4) * (
         1 + 0.01 * np.random.default_rng(0).standard_normal(70)

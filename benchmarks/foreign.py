@@ -16,7 +16,7 @@ d is the truth (`foreign_clouds.py`; 5 GB). Where these have a rank below d at o
 ten, d counts as a ceiling: `rank`. Where the smallest is below 1 / 100 of the largest the
 site is `stretched`: it counts, and is counted apart too.
 
-Printed a line a site; and by network, and over all, for the sites of a network together
+It prints a line per site; and by network, and over all, for the sites of a network together
 (`dimension.chain`) and for each alone:
 
     error, twonn     : mean |value / d - 1|, where d is the truth
@@ -70,7 +70,7 @@ def estimate_sites(
 
 
 def measure_chain(folder: Path) -> list[Row]:
-    """A row a site of a chain in the cache."""
+    """A row per site of a chain in the cache."""
     about = read(folder)
     # Each site is a function of the one before; what loses something bounds nothing.
     whole = [site["site"] for site in about["sites"] if not site["loss"]]
@@ -87,7 +87,7 @@ def measure_chain(folder: Path) -> list[Row]:
 
 
 def _kind(site: Row) -> str:
-    """What d is at a site."""
+    """What d is at a site: the truth, or a ceiling."""
     if site["loss"]:
         return "ceiling"
     if site["full_rank"] < LOST:

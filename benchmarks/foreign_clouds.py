@@ -1,10 +1,10 @@
-"""The first stage of foreign.py: clouds of known dimension, each with what is known of it.
+"""The first stage of foreign.py: clouds of known dimension, each with its known facts.
 
-The cache holds one folder a chain and dimension, `<network>/<family>-<d>`, with one array a
-site (`0.npy`, `1.npy`, ... in the order of the network; points x at most 2,048 features,
-float32) and `chain.json`: network, family, d, n, and for every site its name, file,
-`loss` (empty, or why d is only a ceiling) and what the Jacobian says. A folder is made
-again where `n` has changed; after another change of foreign_networks.py delete it.
+The cache holds one folder per chain and dimension, `<network>/<family>-<d>`, with one array
+per site (`0.npy`, `1.npy`, ... in the order of the network; points x at most 2,048
+features, float32) and `chain.json`: network, family, d, n, and for every site its name,
+file, `loss` (empty, or why d is only a ceiling) and what the Jacobian says. A folder is
+made again where `n` has changed; after another change of foreign_networks.py delete it.
 
 The Jacobian of a site by the parameters is taken at 20 random inputs, by central
 differences in double precision:

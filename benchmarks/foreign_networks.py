@@ -46,8 +46,8 @@ class Place:
 
 @dc.dataclass(frozen=True)
 class Chain:
-    """Inputs of some dimensions through a network, read at sites of which each is a
-    function of the one before.
+    """Inputs of some dimensions through a network, read at sites that are each a function
+    of the one before.
     """
 
     network: str
@@ -165,8 +165,8 @@ def _words() -> Tensor:
 
 
 def mixtures(u: Tensor) -> Tensor:
-    """Every token is a mixture of those of eight sentences at its place; the weights, of
-    their own at every place, turn with the parameters.
+    """Every token is a mixture of the tokens of eight sentences at its place; each place
+    has its own weights, which turn with the parameters.
     """
     rng = np.random.default_rng(16)
     turns = torch.from_numpy(rng.standard_normal((TOKENS, len(SENTENCES), 6)))
@@ -270,7 +270,7 @@ def _filled(net: nn.Module, path: Path) -> nn.Module:
 
 
 class Voice(nn.Module):
-    """The layers of the voice detector; its cell is called once a frame."""
+    """The layers of the voice detector; its cell is called once per frame."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,8 +12,8 @@ old JAX:
         "jax[cpu]==0.4.23" "numpy<2" "scipy<1.13"
 
 with x64, compiled and warm; both are pinned to the same cores and take turns, best of
-several. Both kernels at once is what it does best ("both"); ours makes each by itself.
-The largest relative difference of the NTK, 2e-8, is its diagonal, from the arc cosine of a
+several. It is fastest with both kernels at once ("both"); ours makes each by itself. The
+largest relative difference of the NTK, 2e-8, is on its diagonal, from the arc cosine of a
 rounded 1: there the exact value is 4 times that of K0, and ours has it to 1e-15.
 
 Prints a table and writes benchmarks/kernels.json.
@@ -74,7 +74,7 @@ for line in sys.stdin:
 
 
 class NeuralTangents:
-    """neural-tangents in an interpreter of its own, asked a line at a time."""
+    """neural-tangents in an interpreter of its own, asked line by line."""
 
     def __init__(self, python: str, threads: int, folder: Path) -> None:
         self.folder = folder

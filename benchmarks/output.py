@@ -1,4 +1,4 @@
-"""How a benchmark shows its rows, and how it keeps them."""
+"""Show and keep the rows of a benchmark."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ def show(
     form: str = ".3g",
     width: int = 220,
 ) -> None:
-    """A table with a column for every key of any row; `form` is that of floats."""
+    """A table with a column for every key of any row; `form` formats floats."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(*names, title=title)
     for row in rows:

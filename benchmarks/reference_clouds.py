@@ -4,8 +4,8 @@
 
 Every cloud has a random family (`cloud_families.py`), dimension and number of points. Its
 signature is kept beside its dimension in a table from which `benchmarks/families.py` fits
-the model that is shipped, and checks it by leaving families out. Each cloud depends on its
-own number alone, and families take turns: a run that was stopped goes on where it was, and
+the model that is shipped, and checks it by leaving families out. Each cloud depends only on
+its own number, and families take turns: a run that was stopped continues where it was, and
 a longer one extends a shorter one.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread a worker
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread per worker
 
 import torch
 from cloud_families import FAMILIES, HIGHEST, MOST, log_uniform, sample
@@ -64,7 +64,7 @@ def read(number: int) -> dict[str, object] | None:
 
 
 def load(path: Path = TABLE) -> dict[str, np.ndarray]:
-    """The table, a row a cloud."""
+    """The table, a row per cloud."""
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored}
 

@@ -13,7 +13,7 @@ constant rate, on 16,384 examples; alpha_C of the envelope, the exponent along
 steps of the widest, L(N, t) as a sum of two powers with the steps in the place of the data,
 and by how much a larger learning rate is faster.
 
-3. What it costs a sweep to look at the losses on the way.
+3. The cost for a sweep of looking at the losses on the way.
 
 Writes benchmarks/time_and_compute.json. Two minutes on one core.
 """
@@ -50,7 +50,7 @@ def lazy_plan(width: int) -> Plan:
 
 
 def of_its_own(plan: Plan, index: int, steps: list[int]) -> np.ndarray:
-    """L(t) of the linearisation of the very network of a run."""
+    """L(t) of the linearisation of the network of a run."""
     shape = plan.shape(plan.widths[0])
     seed = plan.seed_of(shape, EXAMPLES, index)
     start = MLPPack(shape, [seed], torch.float64).member(0)
@@ -82,7 +82,7 @@ def of_infinite_width(plan: Plan, index: int, steps: list[int]) -> np.ndarray:
 
 
 def lazy_rows() -> list[dict[str, Any]]:
-    """A row a width: relative differences of L(t), the largest over t of their root mean
+    """A row per width: relative differences of L(t), the largest over t of their root mean
     square over networks, and of the mean over networks.
     """
     rows = []
@@ -110,7 +110,7 @@ def lazy_rows() -> list[dict[str, Any]]:
 
 
 def steps_as_data(curve: ms.LearningCurve) -> ms.LearningCurve:
-    """L(N, t) in the place of L(N, D)."""
+    """L(N, t) in place of L(N, D)."""
     rows = curve.trajectories.runs
     return dc.replace(curve, runs=tuple(dc.replace(r, dataset_size=r.steps) for r in rows))
 
@@ -137,8 +137,8 @@ def compute_rows() -> list[dict[str, Any]]:
 
 
 def looking() -> list[dict[str, Any]]:
-    """What the losses on the way cost: processor time of a pack with and without them, the
-    least of five, in turn.
+    """The cost of the losses on the way: processor time of a pack with and without them,
+    the least of five, in turn.
     """
     rows = []
     for width, n, seeds in ((16, 64, 8), (64, 512, 8), (256, 2048, 4)):

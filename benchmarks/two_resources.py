@@ -6,7 +6,7 @@ The tables are shipped: gadre-104 (Gadre et al. 2024), olmo-ladder (Bhagia et al
 datablations (Muennighoff et al. 2023). Large models are held back, and nothing is tuned on
 them.
 
-Extrapolations, a row a model that was held back:
+Extrapolations, a row per model that was held back:
 
     error    : predicted / measured - 1
     half     : half the width of the 95 % forecast, in log losses
@@ -40,7 +40,7 @@ from manifoldscale.core.learning_curve import LearningCurve, Run
 from manifoldscale.scaling import Huber, SumLaw, SumOfPowers, fit_repetition
 
 TABLES = 100  # simulated
-POLISHED = 10  # of which the objective is searched again
+POLISHED = 10  # tables whose objective is searched again
 C4 = SumOfPowers(
     floor=np.exp(0.6254804), A=np.exp(6.255414), alpha_P=0.3526596,
     B=np.exp(7.3049974), alpha_D=0.3526596,
@@ -68,8 +68,8 @@ def curve_of(p: Any, d: Any, loss: Any) -> LearningCurve:
 
 
 def five(table: pd.DataFrame) -> pd.Series:
-    """Those that the authors fit: N up to 411 M at 20 tokens a parameter, and the smallest
-    at 320.
+    """The models that the authors fit: N up to 411 M at 20 tokens per parameter, and the
+    smallest at 320.
     """
     small = (table.M.round() == 20) & (table.N < 5e8)
     return small | ((table.M.round() == 320) & (table.N < 2e7))

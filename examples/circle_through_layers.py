@@ -2,7 +2,7 @@
 
 In a chaotic tanh network the circle grows and turns exponentially with depth, as mean-field
 theory says (Poole et al. 2016); in an ordered one it shrinks to a smooth loop. In a ReLU
-network curvature is no number: circles through three points of the curve bend more the
+network curvature is not a number: circles through three points of the curve bend more the
 closer the points are, like step^(-1/2). A few seconds; writes circle_through_layers.png.
 """
 

@@ -1,9 +1,9 @@
 """Scalar curvature of surfaces whose curvature is known, point by point.
 
 A torus, an ellipsoid and a hyperboloid, 1,500 points each, measured in 20 dimensions from
-points that carry a little noise. Each panel holds the estimates of 300 points with their
-95 % intervals, which hold noise and truncation bias, against the truth. About half a
-minute; writes curvature_of_known_manifolds.png.
+points with a little noise. Each panel shows the estimates at 300 points against the truth,
+with 95 % intervals that include noise and truncation bias. About half a minute; writes
+curvature_of_known_manifolds.png.
 """
 
 import matplotlib.pyplot as plt

@@ -1,11 +1,11 @@
 """How training bends a manifold: curvature and dimension of a hidden layer, step by step.
 
-The inputs are a sphere of dimension 2 in 20 features, so that curvature can be measured
-from 3,000 points. A tanh network learns the sign of a polynomial of degree 4 on it.
-Training bends the image of the sphere to part the classes, in units of its own size from
-1.7 (a round sphere has 1) to 3.3, while its dimension stays 2. The second layer soon folds
-it so tightly that 3,000 points no longer tell: the estimate says so in place of a number.
-A minute; writes curvature_through_training.png.
+The inputs are a sphere of dimension 2 in 20 features, so curvature can be measured from
+3,000 points. A tanh network learns the sign of a polynomial of degree 4 on it. Training
+bends the image of the sphere to part the classes: its curvature, in units of its own size,
+rises from 1.7 (a round sphere has 1) to 3.3, while its dimension stays 2. The second layer
+soon folds it so tightly that 3,000 points cannot tell: then the estimate says so instead of
+giving a number. A minute; writes curvature_through_training.png.
 """
 
 import matplotlib.pyplot as plt

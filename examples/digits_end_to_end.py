@@ -26,7 +26,7 @@ curve = ms.sweeps.run(plan, registry="digits.sqlite")  # again: read, not traine
 fit = ms.fit_power_law(curve, axis="data", floor="free")
 print(fit)
 
-# A network that is none of the fitted ones: any torch module would do.
+# A network that is not one of the fitted ones: any torch module would do.
 model = ms.sweeps.train_one(plan, WIDTH, max(SIZES))
 reps = ms.extract(model, task.points(10_000, seed=0))
 dims = {site: ms.estimate(cloud, ms.dimension.Auto()) for site, cloud in reps.items()}

@@ -1,10 +1,10 @@
 """Raw and calibrated dimension on manifolds whose dimension is known.
 
-A nearest-neighbour estimate reads low in high dimension, the more so the fewer the
-points; on a folded manifold (a product of circles, whose neighbours lie a radius apart) it
-reads high. The calibrated default corrects for the first and, as two distances a point
-cannot tell which is the case, holds the second in its interval. About
-ten seconds; writes dimension_of_known_manifolds.png.
+A nearest-neighbour estimate is too low in high dimension, the more so the fewer the points;
+on a folded manifold (a product of circles, whose neighbours lie a radius apart) it is too
+high. The calibrated default corrects the first error. Two distances per point cannot tell
+which is the case, so its interval also allows for the second. About ten seconds; writes
+dimension_of_known_manifolds.png.
 """
 
 import matplotlib.pyplot as plt

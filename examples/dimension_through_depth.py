@@ -2,12 +2,12 @@
 
 Ansuini et al. (2019) found that the dimension of a trained network's representations first
 rises and then falls along its depth, to few directions at the read-out. Here: six hidden
-layers of 128 units, 5,000 MNIST digits, and of each layer the dimension that these digits
+layers of 128 units, 5,000 MNIST digits, and for each layer the dimension that these digits
 resolve, which is what they estimated; the dimension of the manifold, all layers together;
-and the participation ratio, a linear dimension, which counts directions of space. What
-is resolved falls plainly from the first layer to the read-out. That the dimension of the
-manifold does is not known: its intervals allow for what layers do to distances, and it
-cannot rise. A minute; writes dimension_through_depth.png.
+and the participation ratio, a linear dimension, which counts directions of space. The
+resolved dimension falls clearly from the first layer to the read-out. Whether the dimension
+of the manifold falls is not known: its intervals allow for what layers do to distances, and
+it cannot rise. A minute; writes dimension_through_depth.png.
 """
 
 import matplotlib.pyplot as plt

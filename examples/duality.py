@@ -1,9 +1,9 @@
 """Duality of data and parameters (Bahri et al.): does alpha_D equal alpha_P?
 
 For linear random features it is exact: examples and features can be exchanged in the loss,
-simulated here both ways.
-For trained teacher-student networks it is a hypothesis, tested here on the exponents of
-exponent_vs_dimension.py, whose networks are shipped. Half a minute. Writes duality.png.
+simulated here both ways. For trained teacher-student networks it is a hypothesis, tested
+here on the exponents of exponent_vs_dimension.py, whose networks are shipped. Half a
+minute. Writes duality.png.
 """
 
 import exponent_vs_dimension as measured
@@ -64,7 +64,7 @@ def main() -> None:
     left.legend(fontsize=7)
 
     dims, data_fits, parameter_fits = trained_fits()
-    test = ms.test_duality(data_fits, parameter_fits)
+    test = ms.duality(data_fits, parameter_fits)
     print(test)
     for dim, x, y in zip(dims, data_fits, parameter_fits, strict=True):
         spans = [np.abs(np.array([*fit.interval]) - fit.alpha)[:, None] for fit in (x, y)]

@@ -4,10 +4,10 @@ Sharma and Kaplan.
 The teacher's inputs have dimension 2 to 9. For each, wide students on 100 to 6,400 examples
 give alpha_D, and students of 6 to 40 units on 200,000 examples give alpha_P. alpha_D is
 fitted to the sizes at which every network interpolates: the others stop at the optimiser's
-floor, not the law's, and in two dimensions too few are left. Beside d itself stands the
-dimension that the dataset sizes of the fit resolve: the distance to the nearest example
-falls with that one over these sizes. The exponents follow d. The 520 trained networks are
-shipped: seconds; from nothing, two hours on one core. Writes exponent_vs_dimension.png.
+floor, not the law's, and in two dimensions too few remain. Beside d itself is shown the
+dimension that the dataset sizes of the fit resolve, which governs the distance to the
+nearest example over these sizes. The exponents follow d. The 520 trained networks are
+shipped: seconds; from scratch, two hours on one core. Writes exponent_vs_dimension.png.
 """
 
 import matplotlib.pyplot as plt
@@ -77,16 +77,16 @@ def main() -> None:
                 f"{name}  {dim:>3}  {fit.alpha:.3f}  {fit.interval!s:<20} "
                 f"{comparison.ratio:.2f} {comparison.interval}"
             )
-        print(ms.test_relation(list(fits), list(fits.values())))
+        print(ms.relation(list(fits), list(fits.values())))
     fits = found["alpha_D"]
     scaled = {dim: resolved(dim, [*map(int, fit.losses.x)]) for dim, fit in fits.items()}
     print("at the scale of the sweep: d, resolved by its sizes, r = alpha_D d / 4")
     for dim, seen in scaled.items():
         comparison = ms.compare(ms.predict_exponent(seen), fits[dim])
         print(f"{dim:>3}  {seen.value:.2f}  {comparison.ratio:.2f} {comparison.interval}")
-    print(ms.test_relation(list(scaled.values()), list(fits.values())))
+    print(ms.relation(list(scaled.values()), list(fits.values())))
     both = sorted(found["alpha_D"].keys() & found["alpha_P"].keys())
-    print(ms.test_duality(*([fits[d] for d in both] for fits in found.values())))
+    print(ms.duality(*([fits[d] for d in both] for fits in found.values())))
 
     figure, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
     for (name, fits), marker in zip(found.items(), "os", strict=True):

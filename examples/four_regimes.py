@@ -5,10 +5,9 @@ Variance-limited: networks of width 32 on ever more data, and networks of growin
 falls with exponent 1, whatever the data. The law is that of a fixed training time, and so
 are its limits: a training set of 8,192 for the same initialisation, and, for the same
 examples, infinite width in closed form. `classify_regime` finds it although there are fewer
-examples than parameters: it is training time that holds the limit.
-Resolution-limited: the networks of exponent_vs_dimension.py, at dimensions 4, 6 and 8. All
-trained networks are shipped: two minutes; from nothing, an hour on one core. Writes
-four_regimes.png.
+examples than parameters: it is training time that holds the limit. Resolution-limited: the
+networks of exponent_vs_dimension.py, at dimensions 4, 6 and 8. All trained networks are
+shipped: two minutes; from scratch, an hour on one core. Writes four_regimes.png.
 """
 
 import dataclasses as dc
@@ -65,9 +64,9 @@ def over_width() -> tuple[ms.LearningCurve, ms.Reference]:
 
 
 def without_common_part(curve: ms.LearningCurve, limits: np.ndarray) -> ms.LearningCurve:
-    """The same mean losses, scattering less: by how much the limit of a seed is off the
-    mean limit, its losses are off at every size. What is left is above a limit that has no
-    error of its own.
+    """The same mean losses with less scatter. If the limit of a seed differs from the mean
+    limit, its losses differ by as much at every size. Without this difference they lie
+    above a limit that has no error of its own.
     """
     common = limits - limits.mean()
     runs = tuple(
@@ -79,8 +78,8 @@ def without_common_part(curve: ms.LearningCurve, limits: np.ndarray) -> ms.Learn
 
 
 def infinite_width(index: int) -> float:
-    """The expected test loss after the same descent, in closed form. The theory descends
-    half the sum over examples, the networks its mean: the rates differ by 2 / n.
+    """The expected test loss after the same descent, in closed form. The theory minimises
+    half the sum over examples, the networks the mean: the rates differ by a factor 2 / n.
     """
     (n,) = by_width.dataset_sizes
     seed = by_width.seed_of(by_width.shape(by_width.widths[0]), n, index)

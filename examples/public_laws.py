@@ -27,7 +27,7 @@ PUBLISHED = {  # names of mean errors of forecasts, on the cards
 
 
 def cifar100() -> list[tuple]:
-    """Hoiem et al.'s test error over examples a class.
+    """Hoiem et al.'s test error over examples per class.
 
     Rows are (what, published, ours, its interval).
     """

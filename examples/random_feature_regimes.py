@@ -3,8 +3,8 @@
 Lines are the closed form, marks are simulated regressions; nothing is fitted between them.
 Along each resource, examples or features, the loss is measured with the other resource in
 excess (resolution-limited: the exponent of the spectrum) and scarce (variance-limited: the
-excess over the limit falls with exponent 1). `classify_regime` is told neither: it reads
-the regime off the simulated losses and a simulated limit. Under a minute. Writes
+excess over the limit falls with exponent 1). `classify_regime` is told neither: it infers
+the regime from the simulated losses and a simulated limit. Under a minute. Writes
 random_feature_regimes.png.
 """
 

@@ -5,7 +5,7 @@ of 3 coordinates each, which a network can learn at the dimension of a summand. 
 dimension of the inputs, 9 for both, predicts alpha >= 4/9; told the dimensions of the
 factors, `predict_exponent` gives alpha >= 4/3. Over P the sum is learned as a teacher of
 dimension 3 is (1.24 and 1.20); over D it lies between. The trained networks are shipped:
-seconds; from nothing, an hour on one core. Writes sum_of_teachers.png.
+seconds; from scratch, an hour on one core. Writes sum_of_teachers.png.
 """
 
 import dataclasses as dc

@@ -4,9 +4,9 @@ Images are learned with their 10 classes, and with classes merged into 5 and 2: 
 and their dimension stay. Then noise is added to the inputs, which raises their dimension,
 and the loss that no network can undercut. On digits (100 to 3,200 training examples) and on
 Fashion-MNIST (250 to 60,000). A floor that is forced to zero makes noise look like a lower
-exponent; with a free one, what falls is partly the floor rising: both are printed.
-The 396 trained networks are shipped, and the images are not needed: seconds; from nothing,
-an hour and a half on one core. Writes superclassing_and_noise.png.
+exponent; with a free one, what falls is partly the floor rising: both are printed. The 396
+trained networks are shipped, and the images are not needed: seconds; from scratch, an hour
+and a half on one core. Writes superclassing_and_noise.png.
 """
 
 import dataclasses as dc

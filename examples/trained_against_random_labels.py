@@ -3,10 +3,10 @@
 Ansuini et al. (2019) report that the dimension falls in the last layers of a trained
 network, and stays high in one that has learned shuffled labels by heart. Here a perceptron
 learns 1,000 digits of mnist5k with either, until it has all labels right; the dimension of
-every layer is estimated with its interval, on the examples that it was trained on and on
-others, for three seeds. From about 10 in the inputs it falls to 4 with real labels; with
-shuffled ones it stays through the first layers and ends at 6, or 7.5 on other examples.
-About half a minute; writes trained_against_random_labels.png.
+every layer is estimated with its interval, on the training examples and on others, for
+three seeds. From about 10 in the inputs it falls to 4 with real labels; with shuffled ones
+it stays through the first layers and ends at 6, or 7.5 on other examples. About half a
+minute; writes trained_against_random_labels.png.
 """
 
 import matplotlib.pyplot as plt

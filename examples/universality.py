@@ -1,12 +1,12 @@
-"""Is the exponent that of the data or of the network? Four students, three dimensions.
+"""Does the exponent belong to the data or to the network? Four students, three dimensions.
 
 Networks of one, two and three hidden layers of ReLU units, and of tanh units, learn the
 same teachers, whose inputs have dimension 5, 7 and 9. If the data decide, alpha_D d / 4 is
-the same for all; `test_relation` tests that with errors in every exponent, and finds the
-scatter between data sets that the errors do not account for. Found: p = 0.07, with a
-scatter of 13 %. The deeper students agree; those of one layer lie lower, and they are the
-ones that do not all interpolate. The 240 trained networks are shipped: seconds; from
-nothing, an hour on one core. Writes universality.png.
+the same for all; `relation` tests that with errors in every exponent, and finds the scatter
+between data sets that the errors do not explain. Found: p = 0.07, with a scatter of 13 %.
+The deeper students agree; those of one layer lie lower, and they are the ones that do not
+all interpolate. The 240 trained networks are shipped: seconds; from scratch, an hour on one
+core. Writes universality.png.
 """
 
 import dataclasses as dc
@@ -43,7 +43,7 @@ def main() -> None:
             label = name if dim == DIMS[0] else None
             shown = {"fmt": "o", "capsize": 2, "color": f"C{place}", "label": label}
             ax.errorbar(dim + 0.15 * (place - 1.5), fit.alpha * dim / 4, errors, **shown)
-    test = ms.test_relation(dims, fits, groups=groups)
+    test = ms.relation(dims, fits, groups=groups)
     print(test)
     ax.axhline(1, color="0.5", lw=1)
     ax.set(xlabel="dimension d of the inputs", ylabel=r"$\alpha_D d / 4$", xticks=DIMS)

@@ -5,16 +5,18 @@ geometry to the scaling law that it implies.
 from typing import TYPE_CHECKING
 
 from .core.errors import ManifoldScaleError as ManifoldScaleError
-from .core.lazy import attach
+from .core.lazy import attach, lend
 
 if TYPE_CHECKING:
     from . import (
         classes as classes,
+        core as core,
         curvature as curvature,
         data as data,
         dimension as dimension,
         manifolds as manifolds,
         scaling as scaling,
+        similarity as similarity,
         sklearn as sklearn,
         spectra as spectra,
         sweeps as sweeps,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from .core.interval import Interval as Interval
     from .core.learning_curve import LearningCurve as LearningCurve
     from .core.result import Table as Table
+    from .data.population import population as population
     from .geometry.cloud import Cloud as Cloud
     from .geometry.estimate import estimate as estimate
     from .geometry.neighbors import Neighbors as Neighbors
@@ -35,67 +38,43 @@ if TYPE_CHECKING:
         open_store as open_store,
         sites as sites,
     )
-    from .networks.readers import population as population, read_folder as read_folder
-    from .scaling.comparison import compare as compare
-    from .scaling.duality import test_duality as test_duality
+    from .networks.readers import read_folder as read_folder
+    from .runs.compare import compare as compare
+    from .runs.estimate import estimate_all as estimate_all
+    from .runs.fit import fit as fit
+    from .runs.probe import probe as probe
+    from .runs.result import load as load
+    from .runs.study import study as study
+    from .scaling.data_vs_parameters import (
+        duality as duality,
+        test_duality as test_duality,
+    )
     from .scaling.envelope import compute_envelope as compute_envelope
     from .scaling.exponent import predict_exponent as predict_exponent
+    from .scaling.exponent_vs_dimension import (
+        relation as relation,
+        test_relation as test_relation,
+    )
     from .scaling.held_back import rollout as rollout
     from .scaling.joint import fit_joint as fit_joint
-    from .scaling.models import compare_models as compare_models
     from .scaling.power_law import (
         Reference as Reference,
         fit_power_law as fit_power_law,
     )
     from .scaling.range_selection import select_range as select_range
     from .scaling.regime import classify_regime as classify_regime
-    from .scaling.relation import test_relation as test_relation
+    from .scaling.rivals import compare_models as compare_models
     from .scaling.speedup import speed_up as speed_up
     from .scaling.sum_law import fit_sum as fit_sum
+    from .similarity.compare import compare_representations as compare_representations
+    from .similarity.paired import paired_difference as paired_difference
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "Cloud": ".geometry.cloud",
-        "Interval": ".core.interval",
-        "LearningCurve": ".core.learning_curve",
-        "Neighbors": ".geometry.neighbors",
-        "Reference": ".scaling.power_law",
-        "Table": ".core.result",
-        "classes": ".classes",
-        "classify_regime": ".scaling.regime",
-        "compare": ".scaling.comparison",
-        "compare_models": ".scaling.models",
-        "compute_envelope": ".scaling.envelope",
-        "curvature": ".curvature",
-        "data": ".data",
-        "dimension": ".dimension",
-        "estimate": ".geometry.estimate",
-        "extract": ".networks.extract",
-        "fit_joint": ".scaling.joint",
-        "fit_power_law": ".scaling.power_law",
-        "fit_sum": ".scaling.sum_law",
-        "manifolds": ".manifolds",
-        "open_store": ".networks.extract",
-        "population": ".networks.readers",
-        "predict_exponent": ".scaling.exponent",
-        "read_folder": ".networks.readers",
-        "rollout": ".scaling.held_back",
-        "scaling": ".scaling",
-        "select_range": ".scaling.range_selection",
-        "sites": ".networks.extract",
-        "sklearn": ".sklearn",
-        "speed_up": ".scaling.speedup",
-        "stream_neighbors": ".geometry.stream",
-        "spectra": ".spectra",
-        "sweeps": ".sweeps",
-        "test_duality": ".scaling.duality",
-        "test_relation": ".scaling.relation",
-        "testing": ".testing",
-        "theory": ".theory",
-        "topology": ".topology",
-        "views": ".views",
-    },
+# Curves are pushed through networks, and are looked for where curvature is.
+lend(
+    f"{__name__}.curvature",
+    f"{__name__}.networks.curves",
+    *("Curve", "great_circle", "segment", "through_layers"),
 )
+__getattr__, __dir__ = attach(__name__)

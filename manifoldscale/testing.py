@@ -1,13 +1,13 @@
-"""What every dimension method must keep, to be run on a method of your own.
+"""Checks that every dimension method must pass, to be run on a method of your own.
 
 Each check takes a method and raises an AssertionError that says, in numbers, what does not
-hold. `check_method` runs all of them; `CHECKS` is there to parametrise a test over:
+hold. `check_method` runs all of them; use `CHECKS` to parametrise a test:
 
     @pytest.mark.parametrize("check", ms.testing.CHECKS, ids=lambda check: check.__name__)
     def test_my_method(check):
         check(MyMethod())
 
-The data are drawn with fixed seeds: a check passes always or never.
+The data are drawn with fixed seeds, so a check always passes or always fails.
 """
 
 import copy
@@ -44,8 +44,8 @@ MANIFOLDS: tuple[Manifold, ...] = (
     Affine(1),
     Affine(3),
 )
-K = 64  # neighbours in a table, where the method needs no more
-NEAR = 0.05  # share of the truth that edges and curvature may cost
+K = 64  # neighbours in a table, unless the method needs more
+NEAR = 0.05  # relative error that edges and curvature may cause
 TOO_FAR = 1.5  # scatter of independent draws over the standard error that is claimed
 UNUSABLE: Mapping[str, Array] = {
     "equal points": np.ones((50, 3)),
@@ -68,8 +68,7 @@ def check_method(
 
     >>> import dataclasses as dc
     >>> import manifoldscale as ms
-    >>> from manifoldscale.core.method import Method
-    >>> from manifoldscale.dimension.exponential import pooled_rate
+    >>> from manifoldscale.core import Method
     >>> @dc.dataclass(frozen=True)
     ... class ThreeNN(Method[ms.dimension.Dimension]):
     ...     '''The distances to two neighbours, in units of that to the third.'''
@@ -78,27 +77,27 @@ def check_method(
     ...
     ...     def __call__(self, near):
     ...         logs = np.log(near.distances[:, 2:] / near.distances[:, :2]).sum(axis=1)
-    ...         return pooled_rate(self, near, logs, np.full(len(logs), 2.0))
+    ...         return ms.dimension.pooled_rate(self, near, logs, np.full(len(logs), 2.0))
     >>> check_method(ThreeNN())
 
     Parameters
     ----------
     method : the method value.
-    manifolds : those whose dimension it must find.
-    except_ : for the name of a check that the method cannot pass, why. The check must then
-        fail: an exception that is no longer needed is listed too.
+    manifolds : the manifolds whose dimension it must find.
+    except_ : names of checks that the method cannot pass, with the reason. Such a check
+        must then fail: an exception that is no longer needed is listed too.
 
     Raises
     ------
     AssertionError : a line for each check that failed.
-    ManifoldScaleError : `except_` names no check.
+    ManifoldScaleError : `except_` names an unknown check.
     """
     reasons = dict(except_ or {})
     names = [check.__name__ for check in CHECKS]
     for name in reasons:
         require(
             name in names,
-            f"`except_` names no check: {name!r}; near: {nearest(name, names)}.",
+            f"`except_` names an unknown check, {name!r}; near: {nearest(name, names)}.",
         )
     checks: dict[str, Callable[[DimensionMethod], None]] = {c.__name__: c for c in CHECKS}
     checks["check_truth"] = functools.partial(check_truth, manifolds=tuple(manifolds))
@@ -115,7 +114,7 @@ def check_method(
 
 
 def _failure(check: Callable[[DimensionMethod], None], method: DimensionMethod) -> str:
-    """Why the check failed; empty where it passed."""
+    """Why the check failed; empty if it passed."""
     try:
         check(method)
     except AssertionError as error:
@@ -134,7 +133,7 @@ def check_truth(method: DimensionMethod, manifolds: Iterable[Manifold] = MANIFOL
         near = table_of(manifold, max(K, method.n_neighbors))
         dim = _estimate(near, method)
         if not abs(dim.value - manifold.dim) < 3 * dim.stderr + NEAR * manifold.dim:
-            found.append(f"{_read(dim)} for {manifold}, whose dimension is {manifold.dim}")
+            found.append(f"{_said(dim)} for {manifold}, whose dimension is {manifold.dim}")
     _demand(found)
 
 
@@ -148,15 +147,6 @@ def check_error_bar(method: DimensionMethod, draws: int = 30) -> None:
             f"{draws} independent clouds scatter by {scatter:.2g}, and the standard error "
             f"is {claimed:.2g}"
         )
-
-
-def check_invariance(
-    method: DimensionMethod, *, scale: float = 1e-40, shift: float = 700.0, seed: int = 0
-) -> None:
-    """`check_similarity`, `check_padding` and `check_order` together."""
-    check_similarity(method, scale=scale, shift=shift, seed=seed)
-    check_padding(method)
-    check_order(method, seed=seed)
 
 
 def check_similarity(
@@ -176,7 +166,7 @@ def check_padding(method: DimensionMethod, *, rel: float = 1e-9) -> None:
 
 
 def check_order(method: DimensionMethod, *, seed: int = 0, random: bool = False) -> None:
-    """The order of the rows changes nothing; where the method is `random`, no more than
+    """The order of the rows changes nothing; for a `random` method, the value by at most
     five standard errors.
     """
     dim = _estimate(_cloud(), method)
@@ -205,8 +195,8 @@ def check_offset(method: DimensionMethod) -> None:
 
 
 def check_printing(method: DimensionMethod) -> None:
-    """The result holds its value inside its interval, names its method, prints as one line
-    and a line a caveat, and is tabulated and saved.
+    """The result has its value inside its interval, names its method, prints as one line
+    plus one per caveat, and can be tabulated and saved.
     """
     dim = _estimate(_cloud(), method)
     with tempfile.TemporaryDirectory() as folder:
@@ -233,14 +223,14 @@ def check_printing(method: DimensionMethod) -> None:
 def check_bad_input(
     method: DimensionMethod, clouds: Mapping[str, Array] = UNUSABLE
 ) -> None:
-    """What is no cloud raises a `ManifoldScaleError`, and nothing else."""
+    """Unusable points raise a `ManifoldScaleError`, and nothing else."""
     found = []
     for name, points in clouds.items():
         try:
             dim = estimate(points, method)
         except ManifoldScaleError:
             continue
-        except Exception as error:  # what else is raised is what is looked for
+        except Exception as error:  # any other error is a failure
             found.append(f"{name} raise {type(error).__name__}: {error}")
         else:
             found.append(f"{name} give {dim.value}")
@@ -302,7 +292,7 @@ def _cloud() -> Cloud:
 
 
 def _estimate(on: Any, method: DimensionMethod) -> Dimension:
-    """The result, which may be NaN with a reason only."""
+    """The result; it may be NaN only with a caveat."""
     dim: Dimension = estimate(on, method)
     if not math.isfinite(dim.value) and not dim.caveats:
         raise AssertionError(f"the value is {dim.value}, without a caveat that says why")
@@ -313,7 +303,7 @@ def _value(on: Any, method: DimensionMethod) -> float:
     return _estimate(on, method).value
 
 
-def _read(dim: Dimension) -> str:
+def _said(dim: Dimension) -> str:
     return f"{dim.value:.3g} +- {dim.stderr:.2g}"
 
 
@@ -328,7 +318,7 @@ def _flagged(on: Any, method: DimensionMethod, caveat: Caveat, what: str) -> Non
     except ManifoldScaleError:
         return
     if caveat not in {note.caveat for note in dim.caveats}:
-        raise AssertionError(f"{what}: {_read(dim)}, without the caveat {caveat.name}")
+        raise AssertionError(f"{what}: {_said(dim)}, without the caveat {caveat.name}")
 
 
 def _demand(failures: Iterable[str]) -> None:

@@ -29,6 +29,13 @@ def test_digits_are_scikit_learns() -> None:
     assert digits.cloud().name == "digits"
 
 
+def test_a_data_set_says_its_shape_and_how_it_is_scaled() -> None:
+    digits = ms.data.load("digits")
+    assert digits.inputs.max() == 1
+    said = "1,797 examples of 8 x 8 (rows of 64 numbers in [0, 1], divided by 16)"
+    assert said in repr(digits)
+
+
 @pytest.mark.parametrize("name", data.names())
 def test_cards_say_what_is_known(name: str) -> None:
     card = data.card(name)
@@ -89,7 +96,7 @@ def test_a_changed_table_is_refused(
     copy.joinpath(about.file).write_bytes(
         about.path.read_bytes().replace(b"3.6", b"3.5", 1)
     )
-    monkeypatch.setattr(data.loss_tables, "folder", lambda: tmp_path)
+    monkeypatch.setattr(data.cards, "folder", lambda: tmp_path)
     with pytest.raises(ms.ManifoldScaleError, match="not what its card describes"):
         about.curve()
     copy.joinpath(about.file).unlink()

@@ -179,6 +179,7 @@ def test_the_shell_of_a_page_runs(
             run_shell("\n".join(lines), tmp_path)
 
 
+@pytest.mark.slow
 def test_an_example_runs_as_a_notebook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

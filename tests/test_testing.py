@@ -128,10 +128,10 @@ def test_the_checks_are_there_to_parametrise_over(check: object) -> None:
     check(TwoNN())
 
 
-def test_invariance_is_its_three_parts() -> None:
-    testing.check_invariance(TwoNN())
+def test_a_length_of_ones_own_is_seen() -> None:
+    testing.check_similarity(TwoNN())
     with pytest.raises(AssertionError, match="multiplied by"):
-        testing.check_invariance(InMetres())
+        testing.check_similarity(InMetres())
 
 
 def test_no_test_package_is_needed() -> None:

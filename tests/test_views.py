@@ -98,9 +98,9 @@ def test_nothing_is_measured_on_a_view(measure: object) -> None:
         lambda: ms.estimate(view, ms.topology.Rips()),
         lambda: ms.Neighbors.from_distances(view),
     ):
-        with pytest.raises(ms.ManifoldScaleError, match="View is for looking at"):
+        with pytest.raises(ms.ManifoldScaleError, match="View is only for looking at"):
             attempt()
-    with pytest.raises(ValueError, match="View is for looking at"):
+    with pytest.raises(ValueError, match="View is only for looking at"):
         np.asarray(view)
 
 
@@ -134,14 +134,14 @@ def test_a_view_prints_tabulates_and_plots(umap_view: View) -> None:
     assert umap_view.to_frame()["n_points"][0] == 150
     assert '"trustworthiness"' in umap_view.to_json()
     axes = umap_view.plot()
-    assert len(axes.get_legend().get_texts()) == 3 and "no evidence" in axes.get_xlabel()
+    assert len(axes.get_legend().get_texts()) == 3 and "not evidence" in axes.get_xlabel()
     plt.close(axes.figure)
 
 
 def test_bad_input_is_refused() -> None:
     for settings, message in (
         ({"k": 1}, "`k` must be"),
-        ({"min_dist": -1.0}, "`min_dist` cannot"),
+        ({"min_dist": -1.0}, "`min_dist` must be at least 0"),
         ({"seeds": 0}, "`seeds` must be"),
     ):
         with pytest.raises(ms.ManifoldScaleError, match=message):

@@ -12,6 +12,7 @@ import click
 from mkdocs.structure.files import File, Files
 
 from manifoldscale.cli.main import main
+from manifoldscale.core.lazy import LENT
 
 PACKAGE = Path(__file__).parent.parent.parent / "manifoldscale"
 ROOMS = {
@@ -21,15 +22,17 @@ ROOMS = {
     "topology": "Topology",
     "spectra": "Spectra",
     "classes": "Class manifolds",
+    "similarity": "Representations compared",
     "manifolds": "Known manifolds",
     "networks": "Networks",
     "sweeps": "Sweeps",
     "scaling": "Fits, regimes, predictions",
     "theory": "Solvable models",
     "views": "Views",
-    "report": "Report",
+    "runs": "What the commands do",
     "data": "Data sets",
     "sklearn": "scikit-learn",
+    "core": "What a method is made of",
     "testing": "Tests for your own methods",
 }
 
@@ -66,7 +69,9 @@ def _exports_of_package() -> dict[str, list[str]]:
 def _exports(room: str) -> list[str]:
     folder, module = PACKAGE / room / "__init__.py", PACKAGE / f"{room}.py"
     if folder.is_file():
-        return [f"manifoldscale.{room}.{name}" for _, name in _reexports(folder)]
+        lent = LENT.get(f"manifoldscale.{room}", {})
+        own = [f"manifoldscale.{room}.{name}" for _, name in _reexports(folder)]
+        return own + [f"{module}.{name}" for name, module in lent.items()]
     if not module.is_file():
         return []
     body = ast.parse(module.read_text("utf-8")).body

@@ -1,4 +1,4 @@
-"""Projections on the cones of labelled class manifolds: what capacity is made of."""
+"""Projections on the cones of labelled class manifolds, from which capacity follows."""
 
 import dataclasses as dc
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ EQUAL = 1e4  # weight of the condition on the sums, against columns of length 1
 class Probes:
     """Random directions with random dichotomies, in pairs.
 
-    u and -u are a pair, with the same signs: their projections on a cone make up for each
-    other (on an orthant exactly), which leaves little noise. Squares are homogeneous in
-    the length of a Gaussian vector, so that directions times the number of dimensions do.
+    u and -u are a pair, with the same signs: the errors of their projections on a cone
+    cancel (on an orthant exactly), which leaves little noise. Squares are homogeneous in
+    the length of a Gaussian vector, so unit vectors times the number of dimensions suffice.
 
     Attributes
     ----------
-    directions : (probes x dimensions) of length 1; the second half are minus the first.
+    directions : (probes x dimensions) of length 1; the second half is minus the first.
     signs : (probes x classes) of +1 and -1.
-    bias : whether the read-out has one. It parts all dichotomies of one sign, which are
-        then not among the signs.
+    bias : whether the read-out has a bias. It separates dichotomies of one sign by itself,
+        and these are then not drawn.
     """
 
     directions: Floats
@@ -50,16 +50,16 @@ class Probes:
 
 @dc.dataclass(frozen=True, eq=False)
 class Anchored:
-    """What the probes find, (pairs x classes) each, in mean over pairs of probes.
+    """What the probes find, (pairs x classes) each, as means over pairs of probes.
 
     Attributes
     ----------
     load : the part of the class in the squared projection of a Gaussian vector; its mean is
         1 / capacity.
-    radius2 : squared distance of the anchor from the centre, over that of the centre from
-        the origin.
-    spread : squared component of the Gaussian vector along that difference; its mean is the
-        dimension. NaN where the anchor is the centre.
+    radius2 : squared distance of the anchor from the centre, over the squared distance of
+        the centre from the origin.
+    spread : squared component of the Gaussian vector along anchor - centre; its mean is the
+        dimension. NaN if the anchor is the centre.
     full : (pairs,) share of the probes whose direction is in the cone.
     """
 
@@ -73,12 +73,12 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
     """Project each direction on the cone of the signed exemplars of all classes.
 
     The projection of t is sum of y_c lambda_i x_i, lambda >= 0, by non-negative least
-    squares; it touches class c at its anchor, the mean of the x_i weighted by lambda. A
-    class without weight has the exemplar farthest along y t.
+    squares; it touches class c at its anchor, the mean of the x_i weighted by lambda. The
+    anchor of a class without weight is its exemplar farthest along y t.
 
-    With a bias, which may be anything, the cone is that of all differences of points of
-    opposite signs: the lambda of both signs have equal sums. The bias itself is one
-    dimension of the read-out, and all that a dichotomy of one sign needs: a half line.
+    With a free bias, the cone holds all differences of points of opposite signs: the lambda
+    of both signs have equal sums. The bias itself is one dimension of the read-out, and a
+    dichotomy of one sign needs only a half line of it.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
     """
     classes = np.repeat(np.arange(len(points)), [len(one) for one in points])
     everything = np.concatenate(points)
-    # Lengths of columns change the weights, not the cone; of one size they solve faster.
+    # Lengths of columns change the weights, not the cone; equal lengths solve faster.
     norms = np.linalg.norm(everything, axis=1)
     norms[norms == 0] = 1.0
     rows = []
@@ -96,7 +96,7 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
         if probes.bias:
             columns = np.vstack([columns, EQUAL * signs / np.abs(signs).max()])
         weights, residual = nonnegative(columns, np.append(u, [0.0] * probes.bias))
-        # In norms of the points as given, for the mean of the anchor.
+        # Divided by the norms: weights for the points as given, to average the anchor.
         rows.append(_of_probe(points, classes, weights / norms, u, y, residual))
     load, radius2, spread, full = (np.array(part) for part in zip(*rows, strict=True))
     dims = probes.directions.shape[1]
@@ -118,7 +118,9 @@ def _of_probe(
     y: Floats,
     residual: float,
 ) -> tuple[list[float], list[float], list[float], bool]:
-    """Of one direction: load, squared radius and spread of each class; is it inside."""
+    """Load, squared radius and spread of each class for one direction, and whether the
+    direction is inside the cone.
+    """
     loads, radii, spreads = [], [], []
     for c, own in enumerate(points):
         mine = weights[classes == c]

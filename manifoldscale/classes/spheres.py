@@ -7,7 +7,7 @@ from ..core.errors import is_real, require
 
 def sphere_capacity(radius: float, dim: int) -> float:
     """Manifold capacity of spheres S^(dim - 1) of `radius`, in units of the distance of
-    their centres from the origin, each in directions of its own.
+    their centres from the origin, each in separate directions.
 
     The rays through such a sphere fill a circular cone of slope `radius` about its axis.
     With t0 along the axis and r the length of `dim` normal variables across it, the
@@ -18,8 +18,8 @@ def sphere_capacity(radius: float, dim: int) -> float:
         0                                   where t0 <= -radius r,
 
     and 1 / capacity is its mean (Chung, Lee & Sompolinsky 2018, Phys. Rev. X 8:031003, at
-    margin 0). 2 for radius 0, Cover's capacity of points; 1 / (dim + 1/2) for radius
-    infinity.
+    margin 0). The capacity is 2 at radius 0, Cover's capacity of points, and
+    1 / (dim + 1/2) at an infinite radius.
 
     >>> round(sphere_capacity(0.0, 5), 6), round(1 / sphere_capacity(1e6, 3), 3)
     (2.0, 3.5)
@@ -27,8 +27,8 @@ def sphere_capacity(radius: float, dim: int) -> float:
     Parameters
     ----------
     radius : at least 0.
-    dim : of the space that a sphere spans about its centre, at least 1: 1 for two points, 2
-        for a circle.
+    dim : of the space that a sphere spans about its centre, at least 1 (two points); 2 for
+        a circle.
     """
     from scipy.integrate import quad
     from scipy.stats import chi

@@ -1,7 +1,8 @@
 """Printing: tables and progress bars, the latter on standard error."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from click import ParamType as ParamType
 
     from ..core.columns import Columns
+    from ..runs.result import RunResult
 else:
 
     class ParamType(click.ParamType):
@@ -107,3 +110,29 @@ def progress_bar() -> Iterator[Progress]:
         console=err,
     ) as progress:
         yield progress
+
+
+@contextmanager
+def progress_of_stages(talk: bool) -> Iterator[Callable[[str, int, int, str], None]]:
+    """What a run calls with a stage, how much of it is done, of how much, and what was
+    found: a bar per stage, and on a terminal a line as each result comes, if `talk`.
+    """
+    with progress_bar() as progress:
+        bars: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int, said: str) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage)
+            progress.update(bars[stage], completed=done, total=total)
+            if said and talk and err.is_terminal:
+                progress.console.print(f"  {said}", markup=False)
+
+        yield advance
+
+
+def show_written(folder: str | Path, result: "RunResult") -> None:
+    """What `save` of a result has written."""
+    tables = ", ".join(f"{name}.csv" for name in result.tables())
+    out.print(
+        f"\nWritten to {folder}: results.json, report.html, {tables} (and .tex), figures",
+    )

@@ -1,4 +1,4 @@
-"""`manifoldscale datasets`."""
+"""`manifoldscale datasets`: the data sets at hand."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,9 @@ def datasets(as_json: bool) -> None:
         shape = " x ".join(str(size) for size in card.shape)
         absent = "" if card.at_hand else "  (not on this machine)"
         out.print(f"[bold]{card.name}[/bold]  {card.title}{absent}", markup=True)
-        out.print(f"  {card.points:,} examples of {shape}, {card.classes} classes")
+        out.print(f"  {card.points:,} examples of {shape}, {card.targets_in_words}")
+        images = "; images, for networks that take these" if len(card.shape) > 1 else ""
+        out.print(f"  given as: {card.inputs_in_words}{images}")
         out.print(f"  dimension: {card.known['dimension']}")
         out.print(f"  source of the dimension: {card.known['source']}")
         out.print(f"  licence: {card.licence}")

@@ -1,6 +1,9 @@
 """`manifoldscale`: the group of commands, and what they share."""
 
+import functools as ft
 import importlib
+import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,37 +13,51 @@ from ..core.errors import ManifoldScaleError, nearest
 
 USER_ERROR = 1  # the input cannot be used; Click's own 2 is a wrong command line
 
-COMMANDS = {
-    "study": "the whole chain on real data: sweep, fit, probe, compare, report",
-    "probe": "dimension and curvature of each layer of a trained network",
-    "sites": "what can be probed in a network",
-    "fit": "exponents and regimes of losses measured anywhere",
-    "predict": "exponents that a dimension implies; their relation over many data sets",
-    "sweep": "run or resume a scaling sweep",
-    "report": "one self-contained page of one or several runs",
-    "theory": "curves of the solvable models: kernels, random features, dynamics",
-    "datasets": "the data sets at hand",
-}
+# The order in which they are listed; others follow.
+FIRST = (
+    "study",
+    "probe",
+    "estimate",
+    "sites",
+    "fit",
+    "compare",
+    "predict",
+    "sweep",
+    "report",
+)
+SAID = re.compile(r'"""`manifoldscale (\w+)[^`]*`: (.*?)\.?\s*"""', re.DOTALL)
+
+
+@ft.cache
+def commands() -> dict[str, str]:
+    """Every command and what it does: a file or folder beside this one whose docstring
+    begins with them, which is read and not imported.
+    """
+    here = Path(__file__).parent
+    files = [*here.glob("*.py"), *here.glob("*/__init__.py")]
+    said = (SAID.match(file.read_text(encoding="utf-8")) for file in sorted(files))
+    found = {name: " ".join(text.split()) for name, text in (m.groups() for m in said if m)}
+    return {name: found[name] for name in (*FIRST, *found)}
 
 
 class Commands(click.Group):
     """Loads a command only when it is asked for, so that `--help` needs no torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(commands())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """With the command that was meant, as click does for options."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = nearest(args[0], COMMANDS)
+        if args[0] not in commands() and not args[0].startswith("-"):
+            close = nearest(args[0], commands())
             hint = f" Did you mean {close}?" if close else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in commands():
             return None
         module = importlib.import_module(f".{cmd_name}", __package__)
         command: click.Command = getattr(module, cmd_name)
@@ -48,7 +65,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(commands().items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

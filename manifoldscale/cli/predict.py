@@ -1,4 +1,6 @@
-"""`manifoldscale predict`."""
+"""`manifoldscale predict`: exponents that a dimension implies; their relation over many
+data sets.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,24 +10,29 @@ import click
 from ..core.errors import require
 from ..core.interval import Interval, number, with_interval
 from ..core.result import Quantity
+from ..core.style import save_plot
+from ..scaling.laws import HEADLINE, LAWS
 from .console import out, refuse_options, show_columns, show_json, show_table
 
 if TYPE_CHECKING:
-    from ..report.lines import Panel
     from ..scaling.exponent import ExponentPrediction
-    from ..scaling.relation import RelationTest
+    from ..scaling.exponent_vs_dimension import RelationTest
     from ..scaling.relation_table import Pairs
 
-CONSTANTS = {"1/d": 1.0, "2/d": 2.0, "4/d": 4.0}  # c of the relations c / d
-LAWS = ("1/d", "2/d", "4/d", "2p/d", "2s/d", "2nu/d")
+# c of the relations c / d, of the laws that need nothing else.
+CONSTANTS = {name: law.constant for name, law in LAWS.items() if law.constant is not None}
 
 
 @click.command()
 @click.option("--dimension", type=click.FloatRange(0, min_open=True), metavar="D")
 @click.option("--stderr", type=click.FloatRange(0), default=0.0, help="Of the dimension.")
-@click.option("--law", type=click.Choice(LAWS), help="By default all; 4/d of --table.")
+@click.option(
+    "--law", type=click.Choice([*LAWS]), help=f"By default all; {HEADLINE} of --table."
+)
 @click.option("--loss", default="mse", show_default=True, help="mse, cross_entropy, abs^p.")
-@click.option("--label-noise", type=click.FloatRange(0), default=0.0, help="Its deviation.")
+@click.option(
+    "--label-noise", type=click.FloatRange(0), default=0.0, help="Its standard deviation."
+)
 @click.option("--smoothness", type=float, help="s of 2s/d, nu of 2nu/d.")
 @click.option(
     "--table",
@@ -67,11 +74,9 @@ def predict(
         if law is not None and law not in CONSTANTS:
             raise click.UsageError(f"--table tests {', '.join(CONSTANTS)}; not {law}.")
         pairs = read_pairs(path)
-        found = _relation(pairs, CONSTANTS[law or "4/d"])
+        found = _relation(pairs, CONSTANTS[law or HEADLINE])
         if figure is not None:
-            from ..report.lines import save_panels
-
-            save_panels([_panel(found)], figure)
+            save_plot(found, figure)
         _show_relation(found, pairs, figure, as_json)
         return
     if figure is not None:
@@ -132,11 +137,9 @@ def _show_predictions(predictions: "tuple[ExponentPrediction, ...]") -> None:
 
 
 def _relation(pairs: "Pairs", constant: float) -> "RelationTest":
-    from ..scaling.relation import test_relation
+    from ..scaling.exponent_vs_dimension import relation
 
-    return test_relation(
-        pairs.dimension, pairs.alpha, pairs.groups, pairs.datasets, constant
-    )
+    return relation(pairs.dimension, pairs.alpha, pairs.groups, pairs.datasets, constant)
 
 
 def _show_relation(
@@ -189,20 +192,3 @@ def _show_relation(
         out.print(f"  ! {note}", style="yellow")
     if figure is not None:
         out.print(f"figure: {Path(figure)}")
-
-
-def _panel(found: "RelationTest") -> "Panel":
-    import numpy as np
-
-    from ..report.lines import Line, Panel
-
-    d = np.exp(found.dims.value)
-    inverse = found.constant * np.exp(-found.alphas.value)
-    error = 1.96 * inverse * np.hypot(found.alphas.error, found.dims.error)
-    ends = np.array([d.min(), d.max()])
-    c = f"{found.constant:g}"
-    lines = [
-        Line("data sets, errors of both", d, inverse, "points", error),
-        Line(f"alpha = {c}/d", ends, ends, "dashed"),
-    ]
-    return Panel("dimension d", f"{c} / alpha", lines)

@@ -1,4 +1,4 @@
-"""`manifoldscale probe MODEL DATA`."""
+"""`manifoldscale probe MODEL DATA`: dimension and curvature of each layer of a network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.errors import require
-from .console import ParamType, out, show_json, show_table
+from .console import ParamType, out, progress_of_stages, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..core.reading import Reading, SiteReadings
-    from .probing import Found
+    from ..core.measurement import Measurement, SiteMeasurements
+    from ..runs.probe import ProbeResult
+
+
+# The columns after the dimension, of what is known at some site.
+FURTHER = {
+    "kappa_extent": "curvature x R",
+    "turning": "turning",
+    "stretch": "stretch",
+}
+# Those of a table of their own, so that lines of eighty columns hold both.
+PROFILE = {
+    "imbalance_from_previous": "imbalance from previous",
+    "imbalance_to_previous": "to previous",
+    "entropy": "entropy, nats",
+}
+PATHS = ("turning", "stretch")  # shown where a curvature is not known everywhere
 
 
 class ShardType(ParamType[tuple[int, int]]):
@@ -34,7 +49,6 @@ class ShardType(ParamType[tuple[int, int]]):
 @click.argument("data")
 @click.option(
     "--sites",
-    "patterns",
     multiple=True,
     default=("*",),
     show_default=True,
@@ -43,17 +57,21 @@ class ShardType(ParamType[tuple[int, int]]):
 )
 @click.option(
     "--policy",
+    "points",
     default="auto",
     show_default=True,
-    help="What a point is: flatten, mean, cls, last, tokens:8, patches:8, "
-    "flatten+project:1024; CHW:mean tells what the axes are.",
+    help="What a point is: flatten, mean, cls, last, token:-2, word:FILE, tokens:8, "
+    "patches:8, flatten+project:1024; CHW:mean tells what the axes are. Several with "
+    "commas between them, last,mean, are read in one pass. Tokens that a tokenizer adds "
+    "are none, but as last+special.",
 )
 @click.option(
     "--points",
+    "n_points",
     type=click.IntRange(4),
     default=10_000,
     show_default=True,
-    help="Most examples, drawn at random where there are more.",
+    help="Examples at most, drawn at random where there are more.",
 )
 @click.option(
     "--curvature/--no-curvature",
@@ -62,16 +80,22 @@ class ShardType(ParamType[tuple[int, int]]):
     help="Fit the curvature too, up to ten dimensions.",
 )
 @click.option(
+    "--curves/--no-curves",
+    default=None,
+    help="Follow straight paths between neighbouring examples through the sites: how they "
+    "turn and stretch, which is known where a curvature is not.  [default: as curvature]",
+)
+@click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False),
     help="Weights of MODEL; FILE::key chooses one of several sets.",
 )
 @click.option(
     "--along-training",
-    "checkpoints",
     multiple=True,
     type=click.Path(dir_okay=False),
-    help="Checkpoint of MODEL to put beside the others. Repeatable, in order.",
+    help="Checkpoint of MODEL to put beside the others; repeatable, in order; or "
+    "'epoch_*.pt', in the order of the numbers.",
 )
 @click.option(
     "--at-init", is_flag=True, help="Compare with MODEL at initialisation, site by site."
@@ -88,12 +112,24 @@ class ShardType(ParamType[tuple[int, int]]):
     help="Compare with the network trained alike on shuffled labels; MODEL is a "
     "checkpoint in the folder of its study.",
 )
+@click.option(
+    "--shuffle",
+    multiple=True,
+    type=click.Choice(["words", "sentences"]),
+    help="Compare with MODEL on a text whose words are in random order within each "
+    "sentence, or are exchanged between sentences. Repeatable.",
+)
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Beside the dimension, how much each site and the one before tell of each other "
+    "(information imbalance), and the entropy of what the network's head would predict.",
+)
 @click.option("--batch-size", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--out",
-    "folder",
-    type=click.Path(file_okay=False),
+    type=click.Path(file_okay=False, path_type=Path),
     help="Keep everything here: representations, estimates as they come, results.json, "
     "tables, figures and a page; again: resumes.",
 )
@@ -115,58 +151,83 @@ def probe(csv_path: str | None, as_json: bool, **options: Any) -> None:
     MODEL is a checkpoint that `study` wrote, py:module:factory, timm:NAME, hf:FOLDER or
     script:FILE. DATA is a name from `manifoldscale datasets`, an .npy or .npz file, a
     folder of images, text:FILE@TOKENIZER, or py:module:loader.
+
+    text:FILE@TOKENIZER is a text in UTF-8, one example per line, and the folder or name of
+    a transformer, which turns lines into tokens: hf:FOLDER text:lines.txt@FOLDER. Padding
+    is never a point; tokens that the tokenizer adds, as [CLS] and [SEP], are not the last
+    token. word:FILE takes a word per line: the one of that line of the text whose tokens
+    are the point.
+
+    MODEL is in eval mode: batch normalisation uses its running statistics, dropout is off.
     """
-    from ..core.result import write_csv
-    from .probing import Request, run_probe, save_probe
+    from ..runs.probe import Probe, run_probe
 
     if csv_path is not None and not Path(csv_path).absolute().parent.is_dir():
         raise click.BadParameter("its folder does not exist", param_hint="--csv")
-    shard, folder = options["shard"], options["folder"]
-    if shard is not None and folder is None:
+    asked = Probe(**options)
+    if asked.shard is not None and asked.out is None:
         raise click.BadParameter("needs --out, where the parts meet", param_hint="--shard")
-    request = Request(**options)
-    found = run_probe(request, talk=not as_json)
-    if shard is not None:
-        click.echo(f"part {shard[0]} of {shard[1]} is in {folder}", err=True)
+    with progress_of_stages(talk=not as_json) as advance:
+        found = run_probe(asked, advance)
+    if found is None:
+        index, count = options["shard"]
+        click.echo(f"part {index} of {count} is in {asked.out}", err=True)
         return
-    if request.place is not None:
-        save_probe(found, request.place)
+    if asked.out is not None:
+        found.save(asked.out)
     if csv_path is not None:
-        write_csv(Path(csv_path), found.rows())
+        found.to_csv(csv_path)
     if as_json:
-        shown = found.by_network()
+        shown = {n.name: {s.site: s.row() for s in n.sites} for n in found.networks}
         show_json(shown if len(shown) > 1 else next(iter(shown.values())))
-        _require_an_estimate(found)
-        return
-    out.print(f"  read: {found.about['read']}", markup=False)
-    for name, sites in found.networks.items():
-        title = f"{request.model} on {request.data}"
-        show_sites(sites, title if len(found.networks) == 1 else f"{title}: {name}")
-        out.print(f"  {found.about['networks'][name]}", markup=False)
-    for name, sites in found.differences().items():
-        show_sites(sites, f"{name} (errors taken as independent: conservative)")
-    if request.place is not None:
-        out.print(f"  {request.place / 'report.html'}; results.json, tables and figures")
+    else:
+        _show(found, asked.out)
     _require_an_estimate(found)
 
 
-def _require_an_estimate(found: "Found") -> None:
+def _show(found: "ProbeResult", place: Path | None) -> None:
+    about = found.about
+    out.print(f"  read: {about['read']}", markup=False)
+    for one in found.networks:
+        title = f"{about['model']} on {about['data']}"
+        several = len(found.networks) > 1
+        show_sites(one.sites, f"{title}: {one.name}" if several else title)
+        out.print(f"  {about['networks'][one.name]}", markup=False)
+    for name in ("curves", "profile"):
+        if name in about:
+            out.print(f"  {about[name]}", markup=False)
+    for one in found.differences():
+        title = f"{one.name} (errors taken as independent: conservative)"
+        show_sites(one.sites, title)
+    if found.beside:
+        from ..runs.beside import SHOWN, cells
+
+        right = dict.fromkeys(SHOWN.values(), "right")
+        columns = {"site": "left", "beside": "left", **right}
+        for main in found.in_question:
+            rows = [row for row in found.beside if row["network"] == main.name]
+            show_table(f"{main.name} beside", columns, list(map(cells, rows)))
+    if place is not None:
+        out.print(f"  {place / 'report.html'}; results.json, tables and figures")
+
+
+def _require_an_estimate(found: "ProbeResult") -> None:
     """After the table, whose notes say why: a script must not go on with nothing."""
     require(
-        any(
-            one["dimension"].is_known for sites in found.networks.values() for one in sites
-        ),
+        any(one.known("dimension") for one in found.networks),
         "no site has an estimate; the notes above say why.",
     )
 
 
-def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
-    """A row a site, and the caveats once each below."""
-    from ..core.reading import BESIDE, kinds_beside
+def show_sites(sites: "Sequence[SiteMeasurements]", title: str) -> None:
+    """A row per site, and below the table every caveat once; what is known at no site has
+    no column.
+    """
+    from ..core.measurement import BESIDE, kinds_beside
 
     points = {one["dimension"].more.get("point") for one in sites} - {None, "", "flatten"}
     beside = kinds_beside(one["dimension"] for one in sites)
-    has_curvature = any("kappa_extent" in one for one in sites)
+    further = _further(sites)
     columns = {
         "site": "left",
         "features": "right",
@@ -175,7 +236,7 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
         "d": "right",
         "95 % interval": "left",
         **{BESIDE[name]: "left" for name in beside},
-        **({"curvature x R": "left"} if has_curvature else {}),
+        **{heading: "left" for _, heading in further},
         "note": "left",
     }
     notes: dict[str, str] = {}
@@ -191,22 +252,42 @@ def show_sites(sites: "Sequence[SiteReadings]", title: str) -> None:
                 f"{dim.n_points:,}",
                 *_estimate(dim),
                 *(_beside(dim, name) for name in beside),
-                *([" ".join(_estimate(one["kappa_extent"]))] if has_curvature else []),
+                *(_if_known(one, name) for name, _ in further),
                 " ".join(marks),
             ]
         )
     show_table(title, columns, rows)
+    profile = [name for name in PROFILE if any(_if_known(one, name) for one in sites)]
+    if profile:
+        headings = {"site": "left", **{PROFILE[name]: "left" for name in profile}}
+        cells = [[one.site, *(_if_known(one, name) for name in profile)] for one in sites]
+        show_table(f"{title}: profile", headings, cells)
     for text, mark in notes.items():
         out.print(f"  ({mark}) {text}", style="yellow")
 
 
-def _estimate(reading: "Reading") -> list[str]:
-    from ..core.interval import number
-
-    shown = str(reading.interval) if reading.is_known else ""
-    return [number(reading.value), shown]
+def _if_known(one: "SiteMeasurements", name: str) -> str:
+    is_known = name in one and one[name].is_known
+    return " ".join(_estimate(one[name])) if is_known else ""
 
 
-def _beside(reading: "Reading", name: str) -> str:
-    found = reading.beside(name)
-    return "n/a" if found is None else " ".join(_estimate(found))
+def _further(sites: "Sequence[SiteMeasurements]") -> list[tuple[str, str]]:
+    """The curvature; and how paths turn and stretch, where it is not known everywhere."""
+    known = {
+        name: [name in one and one[name].is_known for one in sites] for name in FURTHER
+    }
+    bent = all(known["kappa_extent"])
+    return [
+        (name, heading)
+        for name, heading in FURTHER.items()
+        if any(known[name]) and not (name in PATHS and bent)
+    ]
+
+
+def _estimate(found: "Measurement") -> list[str]:
+    return list(found.printed)
+
+
+def _beside(found: "Measurement", name: str) -> str:
+    other = found.beside(name)
+    return "n/a" if other is None else " ".join(_estimate(other))

@@ -1,4 +1,4 @@
-"""`manifoldscale report RESULTS...`."""
+"""`manifoldscale report RESULTS...`: one self-contained page of one or several runs."""
 
 from pathlib import Path
 
@@ -22,8 +22,7 @@ def report(results: tuple[str, ...], path: str) -> None:
     beside its plan, or any of their results.json. Nothing is computed again. A file that
     cannot be shown is named, with exit code 1; the others are on the page.
     """
-    from ..report.page import save_pages
-    from ..report.record import read_records
+    from ..runs.record import read_records, save_pages
 
     if not Path(path).absolute().parent.is_dir():
         raise click.BadParameter("its folder does not exist", param_hint="--out")

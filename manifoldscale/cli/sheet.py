@@ -14,7 +14,7 @@ from ..core.result import write_csv
 from .console import ParamType, out, show_json, show_table
 
 if TYPE_CHECKING:
-    from ..report.lines import Panel
+    from ..report.parts import Line, LinesFigure
 
 
 MOST_VALUES = 10_000  # of a range
@@ -29,13 +29,22 @@ class Sheet:
     title : what was computed, settings included.
     rows : one mapping a row, all with the same keys, which are the headings.
     notes : lines below the table.
-    panels : of the figure.
+    figures : drawn side by side.
     """
 
     title: str
     rows: Sequence[Mapping[str, Any]]
-    panels: "Sequence[Panel]"
+    figures: "Sequence[LinesFigure]"
     notes: Sequence[str] = ()
+
+
+def panel(
+    x_label: str, y_label: str, lines: "Sequence[Line]", log: str = ""
+) -> "LinesFigure":
+    """One of the figures of a sheet; the ordinate tells them apart."""
+    from ..report.parts import LinesFigure
+
+    return LinesFigure(y_label, "", "", x_label, y_label, lines, log)
 
 
 def sheet_command(make: Callable[..., Sheet]) -> Callable[..., None]:
@@ -68,9 +77,9 @@ def sheet_command(make: Callable[..., Sheet]) -> Callable[..., None]:
             show_sheet(sheet)
             figure = figure or f"theory-{click.get_current_context().info_name}.png"
         if figure is not None:
-            from ..report.lines import save_panels
+            from ..report.static import save_sheet
 
-            save_panels(sheet.panels, figure)
+            save_sheet(sheet.figures, figure)
             click.echo(f"figure: {figure}", err=as_json)
 
     # Not functools.wraps, which would pass on a signature that lacks the options above.

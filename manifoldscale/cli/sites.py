@@ -1,4 +1,6 @@
-"""`manifoldscale sites MODEL`."""
+"""`manifoldscale sites MODEL`: what can be probed in a network."""
+
+from typing import Any
 
 import click
 
@@ -20,10 +22,14 @@ def sites(model: str, data: str | None, as_json: bool) -> None:
     """
     from ..data import load_examples
     from ..networks.extract import sites as list_sites
-    from ..networks.models import example_for, load_model
+    from ..networks.loading import example_for, load_model
+    from ..runs.steps.inputs import as_taken
 
     network = load_model(model)
-    example = example_for(network) if data is None else load_examples(data)
+    if data is None:
+        example: Any = example_for(network)
+    else:
+        example = as_taken(network, load_examples(data), data)
     found = list_sites(network, example)
     if as_json:
         show_json([site.row() for site in found])

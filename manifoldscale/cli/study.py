@@ -1,21 +1,46 @@
-"""`manifoldscale study [DATA]`."""
+"""`manifoldscale study [MODEL] [DATA]`: the whole chain: sweep, fit, probe, compare,
+report.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..core.errors import ManifoldScaleError
 from ..core.interval import number
 from .console import out, progress_bar, show_json, show_table
 from .probe import show_sites
 
 if TYPE_CHECKING:
-    from ..study import StudyResult
+    from ..runs.study import Study, StudyResult
 
 
-@click.command()
-@click.argument("data", default="mnist5k")
+EXAMPLE = """\
+Your own network and data, with settings of a plan file:
+
+    manifoldscale study py:mymodule:make_model images.npz --plan plan.toml
+
+    [plan]                      # all that is not said is chosen to suit
+    dataset_sizes = [100, 300, 1000, 3000]
+    seeds = 3
+
+    [training]
+    steps = 2000
+    optimiser = "adamw"
+    weight_decay = 0.01
+    loss = "cross_entropy"      # or "py:mymodule:my_loss"
+    keep = "best"               # early stopping; "last" trains to the end
+"""
+
+
+@click.command(epilog="\b\n" + EXAMPLE.replace("\n\n", "\n\b\n"))
+@click.argument("named", nargs=-1, metavar="[MODEL] [DATA]")
+@click.option(
+    "--plan",
+    type=click.Path(exists=True, dir_okay=False),
+    help="TOML file with [plan], [training], [task] or [study]; `sweep --help` lists the "
+    "settings.",
+)
 @click.option(
     "--teacher",
     type=click.IntRange(1, 20),
@@ -24,6 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--quick", is_flag=True, help="Small sweep, in seconds: for a first look.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
 @click.option(
     "--out",
     "folder",
@@ -34,55 +60,94 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results.json.")
 def study(
-    data: str,
+    named: tuple[str, ...],
+    plan: str | None,
     teacher: int | None,
     seed: int,
     quick: bool,
+    workers: int,
     folder: str | None,
     as_json: bool,
 ) -> None:
-    """The whole chain on real data (DATA, by default mnist5k).
+    """The whole chain on DATA, by default mnist5k, with MODEL, by default a multilayer
+    perceptron.
 
     Networks are trained at many dataset sizes; the exponent of their test loss is fitted;
     the dimension of every layer of another network is estimated; the exponent that the
     dimension implies is compared with the measured one.
-    """
-    from .. import data as cards
-    from ..report.figures import save_figures
-    from ..report.page import save_page
-    from ..study import dataset_study, run_study, save_study, teacher_study
 
-    if teacher is not None:
-        name, plan = f"teacher{teacher}", teacher_study(teacher, seed=seed, quick=quick)
-    elif data in cards.names():
-        name, plan = data, dataset_study(data, seed=seed, quick=quick)
-    else:
-        raise ManifoldScaleError(
-            f"DATA must be one of {', '.join(cards.names())}; not {data!r}."
-        )
-    place = Path(folder or f"study-{name}")
-    with progress_bar() as progress:
+    MODEL is mlp, cnn or py:module:factory, your function or class that takes (inputs,
+    outputs, width), or nothing, and gives a torch module. DATA is a name from
+    `manifoldscale datasets`, an .npz file with X and y, a .csv table with a column y
+    (FILE::column for another one), a folder of images with a folder for each class, or
+    py:module:loader. Whole numbers are classes, other numbers real targets.
+    """
+    from ..runs.study import run_study, study_of
+    from .sweep import workers_of
+
+    model, data = _model_and_data(named, teacher)
+    asked = study_of(data, model, plan, teacher=teacher, seed=seed, quick=quick)
+    place = Path(folder or f"study-{_name(model, data, teacher)}")
+    if not as_json:
+        _announce(asked, place)
+    with workers_of(workers) as executor, progress_bar() as progress:
         bars = {
-            "sweep": progress.add_task("sweep", total=len(plan.plan)),
+            "sweep": progress.add_task("sweep", total=len(asked.plan)),
             "probe": progress.add_task("probe", total=None),
         }
 
         def advance(stage: str, done: int, total: int) -> None:
             progress.update(bars[stage], completed=done, total=total)
 
-        result = run_study(plan, place, progress=advance)
-    save_study(result, place)
-    save_figures(result, place / "figures")
-    save_page(result, place / "report.html")
+        result = run_study(asked, place, advance, executor)
+    result.save(place)
     if as_json:
         show_json(result)
         return
     _show(result, place)
+    if model is not None and model.startswith("py:") and data:
+        out.print(
+            f"Its layers again: manifoldscale probe {model} {data} --checkpoint "
+            f"{place / 'probe.safetensors'} --points {asked.n_points} --seed {seed}",
+            markup=False,
+        )
+
+
+def _model_and_data(named: tuple[str, ...], teacher: int | None) -> tuple[str | None, str]:
+    """One argument is DATA, two are MODEL and DATA; beside a teacher there is no DATA."""
+    most = 2 if teacher is None else 1
+    if len(named) > most:
+        names = "MODEL and DATA" if teacher is None else "MODEL, as --teacher is the data"
+        raise click.UsageError(f"There are {len(named)} arguments; at most {names}.")
+    if teacher is not None:
+        return (named[0] if named else None), ""
+    if len(named) == 2:
+        return named[0], named[1]
+    return None, (named[0] if named else "mnist5k")
+
+
+def _name(model: str | None, data: str, teacher: int | None) -> str:
+    """What the results folder is called after."""
+    what = Path(data).stem if teacher is None else f"teacher{teacher}"
+    parts = [what if model is None else f"{model}-{what}"]
+    return parts[0].replace("py:", "").replace(":", "-")
+
+
+def _announce(asked: "Study", place: Path) -> None:
+    """What is about to be done: it may take minutes."""
+    plan = asked.plan
+    task, sizes = plan.task, plan.dataset_sizes
+    learned = f"{task.outputs} {'classes' if task.has_classes else 'real targets'}"
+    shape = " x ".join(map(str, task.example_shape))
+    out.print(
+        f"{task.name}: examples of {shape}, {learned}\n"
+        f"{plan.student}: {plan.shape(asked.width).parameters:,} parameters; {len(plan)} "
+        f"networks at D = {', '.join(map(str, sizes))}; kept in {place}",
+        markup=False,
+    )
 
 
 def _show(result: "StudyResult", place: Path) -> None:
-    from ..probe import readings
-
     fit = result.fit
     out.print(
         f"\n[bold]{fit.axis.exponent} = {number(fit.alpha)}[/bold]  "
@@ -102,7 +167,7 @@ def _show(result: "StudyResult", place: Path) -> None:
     for note in fit.caveats:
         out.print(f"  ! {note}", style="yellow")
     out.print()
-    show_sites(readings(result.dimensions), "Dimension of each layer")
+    show_sites(result.network.sites, "Dimension of each layer")
     out.print()
     rows = [[p.law, p.kind, number(p.alpha), str(p.interval)] for p in result.predictions]
     show_table(
@@ -116,6 +181,9 @@ def _show(result: "StudyResult", place: Path) -> None:
             f"95 % interval {result.headline.interval}  ({result.headline_site})",
             markup=True,
         )
+        module, colon, kind = result.headline_site.partition(":")
+        if colon and kind == "in":
+            out.print(f"  {result.headline_site} is the input of the layer {module}")
         scaled = result.at_scale.get(result.headline_site)
         if scaled is not None:
             out.print(

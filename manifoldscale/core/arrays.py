@@ -1,5 +1,6 @@
 """Arrays that users hand in, checked once at the door."""
 
+import dataclasses as dc
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,12 +24,12 @@ def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
     Parameters
     ----------
     missing : what stands for entries that are masked or NA; None refuses them. The value
-        under a mask is none of the data.
+        under a mask is never read.
 
     Raises
     ------
-    ManifoldScaleError : it holds no array of its own (sparse, quantised, on a device that
-        gives nothing away), or entries are missing.
+    ManifoldScaleError : it cannot be read as an array (sparse, quantised, on a device
+        without numbers), or entries are missing.
     """
     try:
         return _read(data, name, missing)
@@ -48,7 +49,7 @@ def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
 def _read(data: Any, name: str, missing: float | None) -> Array:
     if hasattr(data, "detach"):  # a torch tensor, without importing torch
         return _of_tensor(data, name, missing)
-    if isinstance(data, np.memmap):  # stays one, so that nothing reads it whole
+    if isinstance(data, np.memmap):  # stays a map: it may not fit into memory
         return data
     if isinstance(data, list | tuple) and data and hasattr(data[0], "detach"):
         return np.stack([_read(part, name, missing) for part in data])
@@ -112,15 +113,12 @@ def _filled(array: Any, name: str, missing: float | None) -> Array:
 
 def _of_frame(frame: Any, name: str, missing: float | None) -> Array:
     """The columns of a data frame of pandas as one array of numbers."""
-    texts = [
-        repr(column)
-        for column, kind in frame.dtypes.items()
-        if getattr(kind, "kind", "O") not in NUMBERS
-    ]
-    require(
-        not texts,
-        f"`{name}`: column {', '.join(texts[:3])} holds no numbers; leave it out.",
-    )
+    kinds = [getattr(kind, "kind", "O") for kind in frame.dtypes]
+    texts = [i for i, kind in enumerate(kinds) if kind not in NUMBERS]
+    for i in texts:
+        _refuse_texts_in(frame.iloc[:, i], f"`{name}`: column {frame.columns[i]!r}")
+    shown = ", ".join(repr(frame.columns[i]) for i in texts[:3])
+    require(not texts, f"`{name}`: column {shown} holds no numbers; leave it out.")
     if len(set(frame.dtypes)) == 1 and isinstance(frame.dtypes.iloc[0], np.dtype):
         return np.asarray(frame)
     columns = [
@@ -130,8 +128,29 @@ def _of_frame(frame: Any, name: str, missing: float | None) -> Array:
     return np.column_stack(columns).astype(np.float64)
 
 
+def _refuse_texts_in(column: Any, what: str) -> None:
+    """Refuse a few texts in a column of numbers, as a missing number that is "NA "."""
+    values = column.tolist()
+    bad = [row for row, one in enumerate(values) if not (is_absent(one) or _is_number(one))]
+    if not 0 < 2 * len(bad) < len(values):
+        return
+    raise ManifoldScaleError(
+        f"{what} holds no number in {len(bad):,} of {len(values):,} rows, the first in row "
+        f"{bad[0]}, {values[bad[0]]!r}: turn these into numbers or NaN, or leave out "
+        "those rows."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _of_column(column: Any, name: str, missing: float | None) -> Array:
-    """A series or an index of pandas; what its own types call NA is missing."""
+    """A series or an index of pandas; NA of its own types is missing."""
     kind = column.dtype
     if isinstance(kind, np.dtype):
         return np.asarray(column)
@@ -157,7 +176,7 @@ def is_absent(value: Any) -> bool:
 
 
 def refuse_missing(gone: Array, name: str, how: str) -> None:
-    """The error that entries are missing, with the place of the first."""
+    """Raise the error that entries are missing, with the place of the first."""
     place = tuple(int(i) for i in np.argwhere(gone)[0])
     raise ManifoldScaleError(
         f"`{name}` holds {int(gone.sum()):,} {how} values, the first at index {place}; "
@@ -168,7 +187,7 @@ def refuse_missing(gone: Array, name: str, how: str) -> None:
 def as_real(data: Any, name: str) -> Array:
     """A finite float32 or float64 array; integers and booleans become float64.
 
-    A memory map of float32 or float64 is read in blocks, and stays where it is.
+    A memory map of float32 or float64 is checked in blocks, and stays on disk.
     """
     array = as_numpy(data, name)
     if array.dtype.kind in "biu":
@@ -196,7 +215,7 @@ def as_real(data: Any, name: str) -> Array:
 
 
 def _blocks(array: Array) -> Iterator[Array]:
-    """The array in runs of rows of about a million numbers."""
+    """Blocks of rows, of about a million numbers each."""
     if array.ndim == 0:
         yield array
         return
@@ -230,3 +249,14 @@ def frozen(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def freeze_fields(holder: Any) -> None:
+    """Make the arrays of a frozen dataclass read-only, also inside tuples."""
+    for field in dc.fields(holder):
+        value = getattr(holder, field.name)
+        if isinstance(value, np.ndarray):
+            object.__setattr__(holder, field.name, frozen(value))
+        elif isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
+            parts = (frozen(v) if isinstance(v, np.ndarray) else v for v in value)
+            object.__setattr__(holder, field.name, tuple(parts))

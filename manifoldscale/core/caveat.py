@@ -11,336 +11,358 @@ class Caveat(enum.Enum):
     """
 
     DUPLICATES = (
-        "exact duplicates were dropped before the search; if they are not an artefact, "
-        "the data are not a sample of a smooth density"
+        "exact copies of points were dropped before the search; if they belong to the "
+        "data, the data are not a sample of a smooth density"
     )
     NEAR_DUPLICATES = (
-        "points nearer to an earlier one than the tolerance were merged into it: the "
-        "dimension is that of scales above the tolerance"
+        "points closer to an earlier point than the tolerance were merged into it: the "
+        "dimension holds at scales above the tolerance"
     )
     NEAR_COPIES = (
-        "pairs of points lie nearer to each other than any density of one dimension or "
-        "more puts them, as a picture that is there twice, or frames of a film; a few per "
-        "cent mislead an estimate at small ranks: remove them, or merge them by "
-        "`duplicates='merge'` with a `tolerance` above their distance"
+        "pairs of points are closer than any density of one dimension or more allows, such "
+        "as a picture stored twice or frames of a film; a few per cent of them mislead "
+        "estimates at small ranks: remove them, or merge them with `duplicates='merge'` "
+        "and a `tolerance` above their distance"
+    )
+    WITHIN_NOISE = (
+        "the nearest neighbours are those that the noise of the means brought together, "
+        "and what is estimated from them is the noise: for the dimension use "
+        "`AboveNoise()`, for curvature `Quadric(dim)`; or average more trials"
+    )
+    ONE_TRIAL = (
+        "each stimulus has one trial, so its noise is not known and counts as geometry: "
+        "dimension and curvature may be those of the noise; record stimuli repeatedly"
+    )
+    TRIALS_CORRELATED = (
+        "the noise of successive trials of a stimulus is correlated, so the means are "
+        "noisier than their trials show, and what is freed of noise is not: use trials far "
+        "apart in the session, or the mean of each block as one trial"
     )
     POOR_FIT = (
-        "the ratios of distances do not follow one dimension in a locally constant "
-        "density, and the interval holds for such only; `Local(MLE())` tells whether there "
-        "are parts of several dimensions"
+        "the ratios of distances do not fit one dimension with a locally constant density, "
+        "which the interval assumes; `Local(MLE())` tells whether parts of the cloud "
+        "differ in dimension"
     )
     MISSED_NEIGHBORS = (
-        "the approximate search missed neighbours: a missed neighbour stretches the "
-        "distances, and dimensions from their ratios are off; use search='exact'"
+        "the approximate search did not find some neighbours, so distances are too long "
+        "and dimensions from their ratios are wrong; use search='exact'"
     )
     DISCRETE = (
-        "many neighbour distances are tied, as on a lattice; estimators that use ratios "
-        "of distances assume a continuous density: use `I3D()` for counts, `Hamming()` "
-        "for bits"
+        "many neighbour distances are tied, as on a lattice, but estimators that use "
+        "ratios of distances assume a continuous density: use `I3D()` for counts, "
+        "`Hamming()` for bits"
+    )
+    TIED_NEIGHBORS = (
+        "some points have several nearest neighbours at one distance, as where a layer "
+        "sends examples to one place: one of them was drawn at random"
     )
     EVEN_SPACING = (
         "neighbour distances vary less than in a random sample: the points lie on a grid, "
-        "along a path, or in pairs of near-copies, and ratios of distances read that "
-        "instead of the dimension; keep one of each pair or path; on a grid use "
-        "`LocalPCA()`, or thin the points, `AcrossScales(TwoNN(), at_scale=n // 16)`"
+        "along a path, or in pairs of near-copies, and ratios of distances measure that "
+        "instead of the dimension; keep one point of each pair or path; on a grid use "
+        "`LocalPCA()`, or thin the points with `AcrossScales(TwoNN(), at_scale=n // 16)`"
     )
-    FEW_POINTS = "few points: the interval is wide and the bias is not known"
+    FEW_POINTS = "the interval is wide and the bias is not known; use more points"
     FINITE_SAMPLE_BIAS = (
-        "nearest-neighbour estimates read low in high dimension at this number of "
-        "points, and the interval does not include that bias: use `Auto()`"
+        "with this number of points, nearest-neighbour estimates of a high dimension are "
+        "too low, and the interval does not include that bias: use `Auto()`"
     )
-    NOT_ESTIMATED = "there is no estimate; the reason is given"
+    NOT_ESTIMATED = "no number is given where none can be known"
     BEYOND_CALIBRATION = (
-        "the calibration table ends below: the dimension is bounded from below only"
+        "the dimension is above the calibration table: only a lower bound is known"
     )
     CALIBRATED_BELOW_SIZE = (
-        "more points than the calibration table holds: corrected as if there were fewer, "
-        "so that the value reads slightly high"
+        "there are more points than in the calibration table, and the correction of its "
+        "largest size was applied: the value is slightly too high"
     )
     UNCALIBRATED = (
-        "fewer points than the calibration table holds: the raw estimate is given, whose "
-        "interval does not include the bias of a finite sample"
+        "there are fewer points than in the calibration table: the value is not corrected, "
+        "and its interval does not include the bias of a finite sample; use more points"
     )
     CROWDED = (
-        "a large share of all pairs are neighbours: the points are too few for this k, and "
-        "the standard error is a guess"
+        "a large share of all pairs of points are neighbours, so the standard error is a "
+        "guess: use more points, or a smaller k"
     )
     NEAR_AMBIENT = (
         "the estimate is close to the number of features: the points may fill space, "
-        "through noise or because there is no lower-dimensional manifold"
+        "because of noise or because there is no lower-dimensional manifold"
     )
     LINEAR = (
-        "a linear dimension: it counts the directions that the variance fills, not the "
-        "coordinates of a manifold, and a curved manifold has more of them"
+        "a linear dimension counts the directions that the variance fills, not the "
+        "coordinates of a manifold: a curved manifold fills more directions"
     )
     BIASED_CONVENTION = (
         "a published normalisation with a known bias: the value reproduces it, and the "
-        "interval reaches to the unbiased one"
+        "interval reaches to the unbiased value"
     )
     INTEGER_VOTES = (
-        "a mean of whole numbers: the interval holds their scatter and half a vote, not "
-        "the bias of the rule"
+        "the value is a mean of whole numbers: the interval holds their scatter and half a "
+        "vote, but not the bias of the rule"
     )
     MIXTURE = (
-        "the local dimensions scatter more than one dimension allows: there are parts of "
+        "local dimensions scatter more than one dimension allows: the cloud has parts of "
         "different dimension, and the pooled value lies between them"
     )
-    FIXED_POINT = "the iteration had not settled: the last value is given"
+    FIXED_POINT = "the iteration did not converge: the last value is given"
     REPEATED_ROWS = (
-        "rows are repeated; each counts, because in discrete data repetition is information"
+        "every copy of a row counts, because repetition is information in discrete data"
     )
     SCALE_DEPENDENT = (
         "the estimate changes with the range of distances by more than its error: there is "
-        "no single dimension, and the value belongs to its scale only"
+        "no single dimension, and the value holds at its own scale only"
     )
     NOISE = (
         "the dimension falls with scale towards a plateau: at the smallest scale, noise "
         "fills more dimensions than the manifold has"
     )
     FOLDING = (
-        "the dimension rises with scale: at larger scale other sheets of the manifold come "
-        "near, or it bends into more directions"
+        "the dimension rises with scale: at a larger scale other sheets of the manifold "
+        "come near, or it bends into more directions"
     )
     CLUSTERED = (
-        "the dimension drops to less than half at larger scale: the cloud is in parts that "
-        "lie apart, such as classes, and the value is that within a part"
+        "the dimension drops to less than half at a larger scale: the cloud is in parts "
+        "that lie apart, such as classes, and the value is the dimension within a part"
     )
     NO_PLATEAU = (
-        "the dimension changes over all scales (noise, a steep density, or edges make it "
-        "fall, folds make it rise): quote it with its scale; `curve` has it at each, and "
-        "`at_scale=n` asks for one"
+        "the dimension changes at all scales (noise, a steep density, or edges lower it, "
+        "folds raise it): quote it with its scale; `curve` holds it at every scale, and "
+        "`at_scale=n` chooses one"
     )
     UNLIKE_REFERENCES = (
-        "distances and angles read as on none of the reference clouds: the correction is "
-        "little more than a guess, and the interval reaches a factor of two at least; "
-        "`.resolved` needs none"
+        "the distances and angles of this cloud are unlike those of every reference cloud: "
+        "the correction is little more than a guess, and the interval covers a factor of "
+        "two at least; `.resolved` needs no correction"
     )
     BOUNDED = (
-        "the site is a function of one whose dimension is known better, and a smooth map "
-        "cannot raise it: the interval is that of all sites together, that of this one "
-        "is `.alone`"
+        "this site is a function of a site whose dimension is known better, and a smooth "
+        "map cannot raise the dimension: the interval uses all sites together; `.alone` is "
+        "the estimate from this site alone"
     )
     RISES = (
-        "at the scale of these points the site has more dimensions than one that it is a "
-        "function of, which a smooth map cannot add: the map is rough at this scale, or "
-        "noise or low precision has been added"
+        "at the scale of these points this site has more dimensions than a site that it is "
+        "a function of, and a smooth map cannot add any: the map is rough at this scale, "
+        "or noise or low precision was added"
     )
     CURVATURE_UNSURE = (
-        "read `status` beside the arrays: there is no value, or a wide interval, at these "
-        "points"
+        "some points have no value, or a wide interval: read `status` beside the arrays"
     )
     KINKS = (
-        "a piecewise-linear network bends a curve at kinks only: curvature is a function "
-        "of scale, see `kappa_of_step`, and derivatives read the straight pieces"
+        "a piecewise-linear network bends a curve only at kinks, so its curvature depends "
+        "on scale: read `turning_of_step` and `kappa_of_step`, because derivatives see "
+        "only the straight pieces"
     )
     TRUNCATED_SLOPE = (
-        "the slope is that at this scale: curvature that changes within the neighbourhood "
-        "is not in the interval"
+        "the slope holds at this scale: the interval does not include changes of curvature "
+        "within the neighbourhood"
     )
     UPPER_ESTIMATE = (
-        "the points that come nearest are seldom in a sample, and noise hides them: the "
-        "true value is likely to be smaller"
+        "samples seldom hold the points that come nearest, and noise hides them: the true "
+        "value is probably smaller"
     )
     BIASED_CURVATURE = (
-        "a published convention that is diluted by codimension and inflated by noise: for "
-        "comparison with published values only"
+        "a published convention, which codimension makes too small and noise too large: "
+        "for comparison with published values only"
     )
     UNIFORM_DENSITY = (
-        "it holds for distances within the manifold and a uniform density; a gradient of "
-        "density counts as much as curvature"
+        "the value assumes distances within the manifold and a uniform density; a gradient "
+        "of the density counts as much as curvature"
     )
     STRAIGHT_DISTANCES = (
-        "the distances are straight ones through space, which are no measure of scalar "
-        "curvature (a 2-sphere reads 0): make the table with `Neighbors.from_graph` or "
+        "the distances are straight lines through space, which do not measure scalar "
+        "curvature (a 2-sphere gives 0): build the table with `Neighbors.from_graph` or "
         "`from_distances`"
     )
     DIMENSION_OPEN = (
-        "curvature depends on the dimension that is fitted, and more than one is possible"
+        "curvature depends on the dimension that is fitted, and more than one dimension is "
+        "possible: read the values of each"
     )
     FLOOR_FORCED = (
-        "a floor of zero was forced, but the losses bend towards a positive floor: "
-        "the exponent is biased low; use floor='free' or a measured limit"
+        "a floor of zero was asked for, but the losses bend towards a positive floor: the "
+        "exponent is too low; use floor='free' or a measured limit"
     )
     FLOOR_MATTERS = (
-        "a floor of zero was forced; the data do not exclude a positive one, with which "
-        "the exponent would lie outside this interval"
+        "a floor of zero was asked for; the data allow a positive floor too, which would "
+        "put the exponent outside this interval: use floor='free' or a measured limit"
     )
     FLOOR_EXCEEDED = (
-        "the losses bend towards a floor above the given one: the exponent is biased "
-        "low; the largest runs are not converged, or the network limits them"
+        "the losses bend towards a floor above the given one, so the exponent is too low: "
+        "the largest runs are not converged, or the network limits them"
     )
     FLOOR_UNIDENTIFIED = (
-        "the data cannot tell the floor from zero or from most of the smallest loss: "
-        "exponent and floor trade off; a known or measured floor would narrow both"
+        "the data cannot tell whether the floor is zero or most of the smallest loss, and "
+        "the exponent depends on it: a known or measured floor would narrow both"
     )
     SHORT_RANGE = (
-        "less than one decade of sizes: a power law cannot be told from other curves"
+        "the sizes span less than one decade, which cannot tell a power law from other "
+        "curves: add smaller or larger sizes"
     )
-    FEW_SIZES = "fewer than six sizes: the interval rests on very few differences"
+    FEW_SIZES = "the interval rests on very few differences: use at least six sizes"
     ALPHA_AT_BOUND = "the exponent lies at the edge of the range that was searched"
-    OPEN_INTERVAL = "the interval is open-ended: the data bound the exponent on one side"
+    OPEN_INTERVAL = "the data bound the exponent on one side only"
     LACK_OF_FIT = (
-        "the losses leave the power law by more than their scatter between seeds: "
-        "the range holds a bend, or the runs are not converged"
+        "the losses differ from the power law by more than their scatter between seeds: "
+        "the curve bends within the range, or runs are not converged"
     )
     NO_REPLICATES = (
-        "one run a size: the scatter is estimated from the residuals of the fit alone"
+        "there is one run per size, so the scatter is estimated from the residuals of the "
+        "fit alone: train several seeds per size"
     )
     CORRELATED_ERRORS = (
-        "losses at neighbouring sizes miss the law together, as they do along one training "
-        "run, or where the curve bends: the sizes count as fewer independent ones, and the "
-        "intervals are those of such errors"
+        "losses at neighbouring sizes lie on the same side of the law, as along one "
+        "training run or where the curve bends: the sizes count as fewer independent ones, "
+        "and the intervals allow for it"
     )
     HEAVY_TAILS = (
-        "some losses lie further from the law than normal errors would: it was fitted to "
-        "the bulk, with errors that have tails; look at the runs that lie far off"
+        "some losses lie further from the law than normal errors would: the fit follows "
+        "the bulk and assumes heavy-tailed errors; look at the runs that lie far off"
     )
     BEST_SO_FAR = (
-        "the losses never rise, and many are repeated: they are the best of a run so far, "
-        "which lies below the loss of a run; forecasts make up for it, the exponent does "
-        "not; fit the losses as they were"
+        "the losses never rise, and many are repeated: they seem to be the best loss of a "
+        "run so far, which is below its current loss; forecasts correct for this, the "
+        "exponent does not; fit the losses as measured"
     )
     NOT_CONVERGED = (
-        "some runs had not interpolated their training set: their losses may be above "
-        "the converged value"
+        "some runs had not yet fitted their training set: their losses may be above the "
+        "converged value; train them longer"
     )
     OPTIMISER_FLOOR = (
-        "the training loss is not small against the test loss at the largest sizes: "
-        "training stopped early, or the network is too small for the data, and the losses "
-        "level off for that reason"
+        "at the largest sizes the training loss is not small against the test loss, so the "
+        "losses level off because training stopped early or the network is too small for "
+        "the data: train longer, or a larger network"
     )
     TEST_NOISE = (
-        "most of the scatter between runs is that of their finite test sets: a larger test "
-        "set narrows the interval, more seeds hardly do"
+        "most of the scatter between runs comes from finite test sets: a larger test set "
+        "narrows the interval, more seeds hardly do"
     )
     NOT_A_POWER_LAW = (
-        "no power law describes the losses as well as they are known, or another curve "
-        "does so better: the exponent is a slope over this range, and belongs to it only; "
-        "`forecast` knows it"
+        "no power law describes the losses within their errors, or another curve describes "
+        "them better: the exponent is a slope over this range and holds there only; "
+        "`forecast` takes this into account"
     )
     RIVALS = (
         "other curves describe the losses about as well: a wider range of sizes, or a "
         "measured limit, would tell them apart"
     )
     RANGE_MATTERS = (
-        "the exponent changes with the smallest size that is kept by more than its error"
+        "without the smallest sizes the exponent changes by more than its error: quote its "
+        "range"
     )
     RIDGE_UNIDENTIFIED = (
-        "no runs near the peak, where the two resources are equal: the rounding of the "
-        "peak is not known, and matters only there"
+        "there are no runs near the peak, where the two resources are equal: how round the "
+        "peak is cannot be known, and matters only there"
     )
     ONE_SIDED_GRID = (
-        "all runs lie on one side of the peak, where one resource is in excess: the place "
-        "of the peak is an extrapolation"
+        "all runs lie on one side of the peak, where one resource is in excess: the "
+        "position of the peak is an extrapolation"
     )
     SUM_FITS_BETTER = (
         "the sum of two power laws, E + A P^-alpha_P + B D^-alpha_D, describes the losses "
-        "better: the exponents, floor and peak of the joint law are not theirs; take those "
-        "of `fit_sum`"
+        "better: exponents, floor and peak of the joint law are wrong; use `fit_sum`"
     )
     STRUCTURED_RESIDUALS = (
-        "what the law leaves of the losses is a smooth surface in both sizes, and no "
-        "scatter: the losses do not follow it, and its exponents are not theirs"
+        "the residuals are a smooth surface in both sizes instead of scatter: the losses "
+        "do not follow this law, and its exponents do not describe them"
     )
     RUNS_MOVED_ALIKE = (
-        "every curve lies further from the mean losses than the scatter between runs of "
-        "one size: what they share, such as a training subset, moves them alike, and the "
-        "curves are judged by the scatter of the means; draw a subset for every seed"
+        "every curve misses the mean losses by more than the scatter between runs of one "
+        "size: runs of a size share something, such as a training subset, that moves them "
+        "together, so the curves are judged by the scatter of the means; draw a new subset "
+        "for every seed"
     )
     IDLE_RESOURCE = (
-        "the losses do not depend on this resource, beyond their scatter: nothing is known "
-        "of its exponent, and its term is left out of the law"
+        "the losses do not depend on this resource beyond their scatter: its exponent is "
+        "unknown, and its term is left out of the law"
     )
     FORM_UNTESTED = (
-        "too few pairs of sizes to fit some and score the others: forecasts hold what is "
-        "not known of the law's numbers, and not what its form is worth beyond them"
+        "there are too few pairs of sizes to fit some and score the others: forecasts "
+        "include the uncertainty of the law's numbers, but not of its form"
     )
     ALIGNED_DESIGN = (
-        "the two resources were varied together: their exponents cannot be told apart; "
-        "add runs that vary one of them alone"
+        "the two resources were varied together, so their exponents cannot be told apart; "
+        "add runs that vary one resource alone"
     )
     DESCENT_PEAK = (
         "the loss rises before it falls again, the peak of double descent: no exponent "
         "holds across it"
     )
     NEAR_CROSSOVER = (
-        "sizes within a factor of three of the other resource, where both limit the loss, "
-        "were left out"
+        "sizes within a factor of three of the other resource were left out, because both "
+        "resources limit the loss there"
     )
     SLICES_LEFT_OUT = (
         "runs at some values of the other resource could not be averaged, and were left out"
     )
-    FEW_PAIRS = "fewer than five data sets: the scatter between them is hardly known"
+    FEW_PAIRS = "the scatter between fewer than five data sets is hardly known"
     TAKEN_AS_EXACT = (
-        "values without an error are taken as exact, which estimates never are: state "
-        "their errors; without them nothing is said of the bound, and p is too small"
+        "values without an error are taken as exact, although estimates never are: give "
+        "their errors; without them the bound is not tested, and p is too small"
     )
     FAILED_RUNS = "runs without a finite loss, or without a size, were left out"
     ZERO_LOSSES = (
-        "some losses are zero, of runs whose test sets show no error; they are in the "
-        "means, which a larger test set would make sure of"
+        "some losses are zero, from runs whose test set shows no error, and are included "
+        "in the means; a larger test set would measure them"
     )
     STATED_ERRORS = (
-        "errors that are stated beside the losses give no weights and no interval: those "
-        "of a test set do not hold the scatter between networks; several runs a size do"
+        "errors given beside the losses set no weights and no interval: errors from a test "
+        "set do not include the scatter between networks; train several runs per size"
     )
     MIXED_RUNS = (
-        "runs differ in a column that is not read, and so do their losses, or nothing "
-        "tells that they do not: they were taken as if they were repeats; fit each value "
-        "of that column alone"
+        "runs differ in a column that was not read, and their losses may depend on it: the "
+        "runs were taken as repeats; fit each value of that column alone"
     )
     EMBEDDINGS = (
-        "parameters are counted with the embedding by some and without it by others; where "
-        "small models are among the runs the exponents differ: name the column that is "
-        "meant, `size_column`"
+        "some count parameters with the embedding and some without, and with small models "
+        "the exponents differ: name the column that you mean with `size_column`"
     )
     REPEATED_DATA = (
-        "runs have seen examples more than once, which are worth less than fresh ones: "
-        "leave them out, or fit what repetition is worth, `fit_repetition`"
+        "some runs saw examples more than once, and repeated examples are worth less than "
+        "fresh ones: leave these runs out, or fit the worth of repetition with "
+        "`fit_repetition`"
     )
     SEVERAL_MINIMA = (
-        "other values describe the losses about as well, and a search from elsewhere ends "
-        "there: read the intervals before the values"
+        "other values, found from other starts of the search, describe the losses about as "
+        "well: trust the intervals more than the values"
     )
     PARABOLAS = (
-        "losses at equal compute are no parabola in log size where the exponents of the "
-        "two resources differ: budgets that are wide, or lie to one side of their minimum, "
-        "move it, and a range that drifts with compute moves the exponent; compare "
-        "method='parametric'"
+        "where the exponents of the two resources differ, losses at equal compute are not "
+        "a parabola in log size: a range of sizes that is wide, or lies to one side of the "
+        "minimum, moves it, and a range that drifts with compute moves the exponent; "
+        "compare method='parametric'"
     )
     ENVELOPE = (
-        "of a finite set of models none is the best at its compute, so that the losses lie "
-        "above the frontier; and of runs that scatter the lucky ones are picked"
+        "a finite set of models holds none that is the best at its compute, so the losses "
+        "lie above the frontier; and where runs scatter, the lucky ones are picked"
     )
     ROWS_OF_A_NETWORK = (
-        "a network counts once, whatever the number of its rows: say which row of each is "
-        "meant, `row`, or give every network a seed of its own"
+        "a network counts once, however many rows it has. The last row includes "
+        "overfitting, which is worst at small sizes and makes the exponent larger; the "
+        "best one stops early by the very losses that it reports, which come out a little "
+        "low: choose with `row`"
     )
     TRAJECTORIES = (
-        "the losses are steps of a few training runs, whose neighbours go together: a "
-        "trajectory is one run, and an interval that takes its steps as independent is too "
-        "narrow"
+        "the losses are steps of a few training runs, and neighbouring steps are "
+        "correlated: a trajectory is one run, and an interval that takes its steps as "
+        "independent is too narrow"
     )
     ONE_NETWORK_A_SIZE = (
-        "there is one network of a size: the scatter between networks of one size is not "
-        "known, and in no interval; train several"
+        "the scatter between networks of one size is not known, and no interval includes "
+        "it; train several per size"
     )
     COARSE_ENVELOPE = (
-        "between the sizes that were trained the envelope lies above that of all sizes: "
-        "the exponent is off by a good part of its interval, which holds this too; train "
-        "sizes between"
+        "between the trained sizes the envelope lies too high, which moves the exponent by "
+        "a good part of its interval; the interval includes this; train sizes in between"
     )
     NOT_ONE_FACTOR = (
-        "the speed-up changes with the loss by more than its error: there is no one "
-        "factor, and the value lies between those at the ends"
+        "the speed-up changes with the loss by more than its error: no single factor "
+        "describes it, and the value lies between those at the two ends"
     )
     OTHER_COLUMNS = (
-        "a column that is not read may be the size that is meant: name the right one, "
+        "a column that was not read may be the size that you mean: name the right one with "
         "`size_column`"
     )
     SHARED_DATA = (
-        "training and test sets of different runs share examples of one finite data "
-        "set: errors are correlated, and the interval may be too narrow"
+        "training and test sets of different runs share examples of one finite data set: "
+        "their errors are correlated, and the interval may be too narrow"
     )
     STEEPER_THAN_BOUND = (
         "the exponent lies above 4/d; the relation is a lower bound, so this does not "
@@ -348,82 +370,121 @@ class Caveat(enum.Enum):
     )
     SUPER_POLYNOMIAL = (
         "the eigenvalues fall faster than any power: there is no exponent alpha_K, and the "
-        "local slope belongs to its ranks only"
+        "local slope holds at its ranks only"
     )
     BENT_SPECTRUM = (
-        "the log-log line bends within the range: the interval reaches to the local slope "
-        "at its far end; fit higher ranks"
+        "the log-log line bends within the range, so the interval is widened to the local "
+        "slope at its far end; fit higher ranks"
     )
     LANDMARKS = (
-        "bars of degree 1 and above are those of landmarks: their ends lie within twice "
-        "the covering radius of those of all points, and shorter bars say nothing"
+        "bars of degree 1 and above come from landmarks: their ends are within twice the "
+        "covering radius of the ends for all points, and shorter bars say nothing"
     )
     CUT_OFF = (
         "bars still alive at the threshold are tested as if they ended there: a hole may "
-        "be larger than it seems, and others may begin beyond"
+        "be larger than it seems, and others may begin beyond; raise the threshold"
     )
     BETTI_UNSTABLE = (
-        "subsamples of the points disagree on the number of holes, see the interval: more "
-        "points or more landmarks would tell"
+        "subsamples of the points disagree on the number of holes, as the interval shows: "
+        "use more points or more landmarks"
     )
-    NO_SUBSAMPLES = (
-        "no subsamples were drawn, and the interval is not known: ask for `subsamples`"
+    BETTI_OPEN = (
+        "bars stand out that noise seldom has, but the sheets of a Swiss roll that nearly "
+        "touch do: the interval counts with and without them"
+    )
+    NO_SUBSAMPLES = "the interval is not known: ask for `subsamples`"
+    UNCOVERED = (
+        "no landmark is near enough to these points, and they have the angle of the "
+        "nearest one: use more `landmarks`, or leave outliers out"
+    )
+    ANGLE_UNSURE = (
+        "the angles of some points differ between landmarks: read `errors`; more points or "
+        "less noise make the loop clearer"
     )
     TORSION = (
         "Betti numbers depend on the coefficients: there is torsion, as in a Klein bottle "
-        "or a projective space, whose orientation does not close up"
+        "or a projective space, which cannot be oriented"
     )
     EXEMPLARS = (
-        "a sample of a class spans less than the class: capacity reads high, and more "
+        "a sample of a class spans less than the class: the capacity is too high, and more "
         "examples would lower it"
     )
+    CAPACITY_OF_NOISE = (
+        "the noise of the means makes classes wider than they are: the capacity is a lower "
+        "bound, the dimension an upper bound, and the radius is not known; more trials help"
+    )
     POINT_CLASSES = (
-        "classes of one point have no radius and no dimension, and no error from examples"
+        "a class of one point has no radius, no dimension and no error from its examples"
     )
     NOT_SEPARABLE = (
-        "directions in which the classes surround the origin: dichotomies that no linear "
-        "read-out separates, at this number of features, which limits capacity"
+        "in some directions the classes surround the origin: no linear read-out separates "
+        "these dichotomies at this number of features, and this limits the capacity"
+    )
+    NO_CONCEPT = (
+        "what the items share over templates may be nothing: its dimension and order say "
+        "little; more templates would tell"
+    )
+    COMPARED_NOISE = (
+        "the noise of the means makes representations less alike than their signals: CKA "
+        "and overlap are too low, imbalance and shape distance too high; more trials help"
+    )
+    SPECTRUM_OF_NOISE = (
+        "the noise of the means adds to every eigenvalue, so the exponent is too small and "
+        "the participation ratio too large: use `Covariance(repeats=True)`"
     )
     NO_SPECTRUM = (
         "in parts of the data an eigenvalue of the range is not positive: noise exceeds "
         "the signal there, and there is no exponent; fit lower ranks, or record more"
     )
     FINITE_SPECTRUM = (
-        "eigenvalues of a finite sample spread, and the exponent was moved by so much to "
-        "make up for it: more points, or lower ranks, would be safer"
+        "eigenvalues of a finite sample spread out, and the exponent was corrected for it "
+        "by this much: more points, or lower ranks, would be safer"
     )
     FOR_THE_EYE = (
-        "distances, sizes and holes in a view are no evidence: dimension, curvature and "
-        "topology are estimated in the space of the cloud"
+        "distances, sizes and holes in a view are not evidence: estimate dimension, "
+        "curvature and topology in the space of the cloud"
     )
     BELOW_BOUND = (
-        "the exponent lies below the bound: a condition of the theory is not met, or "
-        "the dimension of this layer is not the one that the target depends on"
+        "the exponent lies below the bound: a condition of the theory is not met, or the "
+        "target depends on another dimension than that of this layer"
     )
     BELOW_ROUNDING = (
-        "rates of modes are lost in the rounding of the kernel and taken as zero: right "
-        "for a kernel of finite rank and for repeated points; a smooth kernel learns "
-        "these modes late, and what is given for that time is of no use: stop earlier"
+        "the rates of some modes are lost in the rounding of the kernel and taken as zero, "
+        "which is right for a kernel of finite rank and for repeated points; a smooth "
+        "kernel learns these modes late, and what is given for those late times is wrong: "
+        "stop earlier"
     )
     FINITE_RANK = (
-        "the kernel has no more modes than there are examples, and no ridge: all modes are "
-        "learned, and a target beyond them never is"
+        "the kernel has no more modes than there are examples, and there is no ridge: all "
+        "its modes are learned, and a target outside them never is"
     )
     MOST_OF_THE_POINTS = (
-        "more than 0.4 of the points are training examples: where the others have near "
-        "neighbours among them, as images have, the spectrum does not know it, and the "
-        "predicted error reads low, by a sixth and more; use more points"
+        "more than 0.4 of the points are training examples: where the other points have "
+        "near neighbours among these, as images have, the spectrum misses it, and the "
+        "predicted error is too low, by a sixth or more; use more points"
+    )
+    EARLY_STOPPED = (
+        "each network was kept at the step at which half of its test examples had the "
+        "least loss, and the other half tested it: the exponent is that of networks "
+        "regularised by time. It is as a rule smaller than that of networks trained to the "
+        "end, which overfit most where examples are few; and its error is larger, as half "
+        "of the test examples count"
+    )
+    OWN_LOSS = (
+        "the loss is a function of yours: laws such as 4/d assume that it grows as the "
+        "square of the error near its minimum; where it grows as |error|^p, they say "
+        "2 p / d"
     )
     INTERPOLATION_PEAK = (
-        "without ridge the loss is infinite where examples and modes or features are equal "
-        "in number, the peak of double descent: add a ridge, or leave that size out"
+        "without ridge the loss is infinite where examples equal modes or features in "
+        "number, which is the peak of double descent: add a ridge, or leave that size out"
     )
 
     def __call__(self, detail: str = "") -> "Remark":
         """This caveat with the facts of the case.
 
         >>> print(Caveat.NOT_ESTIMATED("a dead layer"))
-        not estimated (a dead layer): there is no estimate; the reason is given
+        not estimated (a dead layer): no number is given where none can be known
         """
         return Remark(self, detail)
 

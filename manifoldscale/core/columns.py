@@ -1,5 +1,5 @@
-"""Which columns of a table are read as what: of several that may be meant none is taken
-in silence, and what is not read is told.
+"""Which columns of a table are read as what. Nothing is guessed in silence: several columns
+that may be meant are an error, and columns that are not read are listed.
 """
 
 import dataclasses as dc
@@ -23,10 +23,10 @@ from .names import (
 from .tables import Row, as_number, is_number_or_none
 
 LOSS = "loss"
-EVAL_LOSS = "eval_loss"
+
 SIZES = ("dataset_size", "parameters", "width", "unique_examples")
-LOSSES = (LOSS, "train_loss", "loss_stderr")  # and what goes with them
-COSTS = ("steps", "compute")  # which change while one network is trained
+LOSSES = (LOSS, "train_loss", "loss_stderr")
+COSTS = ("steps", "compute")  # these change while one network is trained
 OPTION = {LOSS: "loss_column"} | dict.fromkeys((*SIZES, *COSTS), "size_column")
 
 
@@ -37,15 +37,13 @@ class Columns:
     Attributes
     ----------
     read : pairs of a column and what it was read as.
-    repeats : columns that say the same as one that was read.
+    repeats : columns that hold the same as one that was read.
     unread : all the others.
-    rivals : those of `unread` that may be meant as well as one that was read.
-    rows : what was done with rows that are no networks of their own, "" where there was
-        nothing to do.
-    layout : how the rows were made of a table in another layout, "" where they were there.
-    choose : how one of several curves of a table is chosen, "" where there is one.
-    logged : the column of steps in which the rows of one network differ, of which one was
-        kept; "" where the table is no log.
+    rivals : unread columns that may be meant instead of one that was read.
+    rows : what was done with rows that are not separate networks; "" if nothing.
+    layout : how the rows were made from a table in another layout; "" if they were there.
+    choose : how to choose one of several curves of a table; "" if there is one.
+    logged : in a log, the column of steps, of which one row per network was kept; else "".
     """
 
     read: tuple[tuple[str, str], ...]
@@ -73,6 +71,17 @@ class Columns:
         """The column that was read as this field."""
         return next((column for column, what in self.read if what == field), None)
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Columns":
+        """What `to_dict` made of them."""
+        return cls(
+            read=tuple((column, field) for column, field in stored["read"]),
+            repeats=tuple(stored["repeats"]),
+            unread=tuple(stored["not_read"]),
+            rivals=tuple(stored["rivals"]),
+            **{name: stored[name] for name in ("rows", "logged", "layout", "choose")},
+        )
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "read": [list(pair) for pair in self.read],
@@ -98,14 +107,14 @@ def columns_of_losses(
     size_columns: Mapping[str, str],
     needs_size: bool = True,
 ) -> Columns:
-    """The columns of a table of losses, those that the caller names before all others.
+    """The columns of a table of losses; columns that the caller names come first.
 
     Parameters
     ----------
     rows : as `read_rows` gives them.
     loss_column : the column of the loss; None to find it.
-    size_columns : the column of each size that the caller names, by its field.
-    needs_size : whether there is nothing to do without a size.
+    size_columns : the field of a size to its column, as the caller names them.
+    needs_size : whether a table without a size is an error.
 
     Raises
     ------
@@ -124,12 +133,12 @@ def columns_of_losses(
     _bare_loss_is_of_training(found, chosen, rows)
     taken, repeats, rivals = dict(chosen), [], []
     for field, columns in found.items():
-        if field in COSTS:  # which may be the name of a machine
+        if field in COSTS:  # "compute" may hold the name of a machine
             columns = [c for c in columns if all(is_number_or_none(row[c]) for row in rows)]
         if field in chosen or not columns:
             continue
         sized = {"dataset_size", "parameters"} & (found.keys() | chosen.keys())
-        first, same, others = _one_of(field, columns, rows, needed=bool(not sized))
+        first, same, others = _one_of(field, columns, rows, needed=not sized)
         if first is not None:
             taken[field] = first
         repeats += same
@@ -138,18 +147,15 @@ def columns_of_losses(
     known = {*taken.values(), *repeats}
     if not {"dataset_size", "parameters"} & taken.keys():
         rivals += [c for c in names if c not in known and _is_index_of_sizes(c, rows)]
-    in_order = sorted(taken.items(), key=lambda pair: names.index(pair[1]))
-    return Columns(
-        tuple((column, field) for field, column in in_order),
-        tuple(repeats),
-        tuple(name for name in names if name not in known),
-        tuple(rivals),
-    )
+    pairs = ((column, field) for field, column in taken.items())
+    read = sorted(pairs, key=lambda pair: names.index(pair[0]))
+    unread = tuple(name for name in names if name not in known)
+    return Columns(tuple(read), tuple(repeats), unread, tuple(rivals))
 
 
 def columns_of_pairs(rows: Sequence[Row], meanings: Mapping[str, str | None]) -> Columns:
-    """The columns of any table whose names have been given a meaning; of two with one
-    meaning none is taken.
+    """The columns of a table whose names were given meanings; two with one meaning are an
+    error.
     """
     taken: dict[str, str] = {}
     for name in rows[0]:
@@ -159,11 +165,9 @@ def columns_of_pairs(rows: Sequence[Row], meanings: Mapping[str, str | None]) ->
         if field in taken and name != field:
             _refuse(field, [taken[field], name], "rename the one that is meant")
         taken[field] = name
-    return Columns(
-        tuple((column, field) for field, column in taken.items()),
-        (),
-        tuple(name for name in rows[0] if name not in taken.values()),
-    )
+    read = tuple((column, field) for field, column in taken.items())
+    unread = tuple(name for name in rows[0] if name not in taken.values())
+    return Columns(read, unread=unread)
 
 
 def _require_column(column: str, names: Sequence[str], option: str) -> None:
@@ -177,8 +181,8 @@ def _require_column(column: str, names: Sequence[str], option: str) -> None:
 def _add_letters(
     names: Sequence[str], found: dict[str, list[str]], chosen: Mapping[str, str]
 ) -> None:
-    """N is the number of parameters where D stands beside it, and nothing else does; C is
-    a compute beside both.
+    """N is the number of parameters if D stands beside it and no other column holds them;
+    C is the compute beside both.
     """
     letters = {without_unit(name): name for name in names}
     data = found.get("dataset_size", [])
@@ -199,18 +203,18 @@ def _add_letters(
 def _bare_loss_is_of_training(
     found: dict[str, list[str]], chosen: Mapping[str, str], rows: Sequence[Row]
 ) -> None:
-    """`loss` beside `eval_loss`, as Hugging Face names them, is that of training. A mean
-    over all of training, `train_loss` in a row of its own, is left aside.
+    """`loss` beside `eval_loss`, as Hugging Face names them, is the training loss. A mean
+    over all of training, `train_loss` in a separate row, is left aside.
     """
     losses = found.get(LOSS, [])
-    both = [c for c in losses if c in (LOSS, EVAL_LOSS)]
+    both = [c for c in losses if c in (LOSS, "eval_loss")]
     numeric = any(as_number(row.get(LOSS)) is not None for row in rows)
     if LOSS in chosen or len(both) < 2 or not numeric:
         return
     named = found.get("train_loss", [])
     full = sum(as_number(row[c]) is not None for row in rows for c in named)
     if full > len(rows) / 2:
-        return  # which of them it is has to be asked
+        return  # the caller has to say which of them it is
     found[LOSS] = [c for c in losses if c != LOSS]
     found["train_loss"] = [LOSS]
 
@@ -219,9 +223,9 @@ def _one_of(
     field: str, columns: list[str], rows: Sequence[Row], needed: bool
 ) -> tuple[str | None, list[str], list[str]]:
     """The column that is read, its repeats, and others that may be meant. Of several widths
-    none is read where they are not `needed`, as another size is there.
+    none is read unless a width is `needed` because there is no other size.
     """
-    if len(columns) > 1:  # the name of a loss function, say, is no loss
+    if len(columns) > 1:  # a text, such as the name of a loss function, is not a loss
         numeric = [c for c in columns if any(as_number(row[c]) is not None for row in rows)]
         columns = numeric or columns
     if field == LOSS:
@@ -247,8 +251,8 @@ def _one_of(
 
 
 def _likely_losses(columns: list[str]) -> list[str]:
-    """The losses by name, before errors; a bare `loss` is that of training to many loggers,
-    and stands beside whatever is called a test's.
+    """The columns called losses, before those called errors. To many loggers a bare `loss`
+    is the training loss, so columns that name a test stand beside it.
     """
     losses = [c for c in columns if {"loss", "losses"} & set(words_of(c))]
     if losses and any(map(is_test, losses)):
@@ -259,7 +263,7 @@ def _likely_losses(columns: list[str]) -> list[str]:
 
 
 def _is_repeat(field: str, first: str, other: str, rows: Sequence[Row]) -> bool:
-    """The same numbers, or for sizes the same in other units."""
+    """Whether both hold the same numbers, or the same sizes in other units."""
     pairs = [(as_number(row[first]), as_number(row[other])) for row in rows]
     if any((a is None) != (b is None) for a, b in pairs):
         return False
@@ -288,7 +292,7 @@ def _require_loss_and_size(
                 f"{f'1 - {rising[0]}'!r} takes what it lacks of one, {rising[0]!r} itself."
             )
         logs = [name for name in names if is_log_of_loss(name)]
-        said = f" Of {logs[0]!r}, a logarithm, give the loss itself." if logs else ""
+        said = f" {logs[0]!r} is a logarithm: give the loss itself." if logs else ""
         raise ManifoldScaleError(
             "The table needs a column 'loss' (or test_loss, val_loss, eval_loss, "
             f"test_error); it has {list(names)}. Another name: {_how(LOSS)}.{said}{may}"
@@ -308,7 +312,7 @@ def _require_loss_and_size(
 
 
 def _is_index_of_sizes(column: str, rows: Sequence[Row]) -> bool:
-    """Whether an index without a name may hold what rows were grouped by."""
+    """Whether an index without a name may hold the sizes that rows were grouped by."""
     values = [as_number(row[column]) for row in rows] if is_index(column) else []
     sizes = [value for value in values if value is not None and value > 0]
     return len(set(sizes)) >= 3 and len(sizes) == len(values)

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 from scipy import stats
 
+from .arrays import Floats
 from .interval import Interval
 
 LEVEL = 0.95
@@ -31,6 +33,14 @@ def share_interval(share: float, variance: float) -> Interval:
     hits, misses = share * trials + 0.5, (1 - share) * trials + 0.5
     low, high = (float(stats.beta.ppf(tail, hits, misses)) for tail in TAILS)
     return Interval(low, high)
+
+
+def jackknife_error(left_out: Floats) -> Floats:
+    """The standard error of a statistic from its values without each part of the data in
+    turn, along the first axis.
+    """
+    scatter = np.var(left_out, axis=0)
+    return np.asarray(np.sqrt((len(left_out) - 1) * scatter))
 
 
 def quantile(freedom: float) -> float:

@@ -1,4 +1,4 @@
-"""Optional packages: an error that names the extra where one is missing."""
+"""Optional packages: where one is missing, the error names the extra that installs it."""
 
 import importlib
 from typing import Any
@@ -15,7 +15,7 @@ def optional(module: str, extra: str) -> Any:
     """
     try:
         found = importlib.import_module(module)
-        # A folder of that name, as our own `datasets`, is no package.
+        # A folder of that name, such as our own `datasets`, imports as a namespace.
         if getattr(found, "__file__", None) is None:
             raise ModuleNotFoundError(name=module)
         return found

@@ -1,4 +1,4 @@
-"""Columns of a table that its reader does not know, but by which the losses differ."""
+"""Columns that nobody asked to read, but with which the losses change."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -9,25 +9,26 @@ from .arrays import Array, Floats, Ints
 from .names import is_clock, is_measured
 from .tables import Row, as_number
 
-CERTAIN = 1e-3  # p-value below which a column is no other name for the seed
+CERTAIN = 1e-3  # p-value below which a column is not just another name for the seed
 LIKELY = 0.01  # the same beside a curve of the sizes, where there are few of them
 FEWEST = 4  # degrees of freedom for a test beside a curve of the sizes
 MOST = 300  # values of a setting that are compared, the most frequent ones
-ROUNDING = 1e-20  # mean square of log losses that is none
+ROUNDING = 1e-20  # mean square of log losses that counts as zero
 
 
 def settings_that_matter(
     rows: Sequence[Row], names: Sequence[str], sizes: Sequence[Hashable], losses: Array
 ) -> tuple[str, ...]:
-    """The unread columns by which runs that are taken for repeats differ in their loss.
+    """The unread columns, such as task, optimiser or learning rate, by which the losses of
+    runs that are taken for repeats differ.
 
-    Such as the task, the optimiser or the learning rate. The effect on log losses, less
-    their mean at each size, is tested by an F test: of the values, where they recur, a cell
-    without one being a value too; else, of numbers, of a trend. Another name for the seed
-    has none. Where there is one value a size, the test is that of a trend beside a smooth
-    curve of the sizes, and what rises or falls with the size is part of that curve.
+    An F test looks for an effect on the log losses less their mean at each size. Where the
+    values recur it compares them (an empty cell is a value too); other numbers are tested
+    for a trend. Another name for the seed has no effect. Where there is one value per size,
+    the test looks for a trend beside a smooth curve of the sizes, and a column that rises
+    or falls with the size is part of that curve.
 
-    Where too little is left to test against, the column may explain every loss, and counts.
+    Where too little is left to test, the column may explain every loss, and counts.
     """
     usable = np.flatnonzero(np.isfinite(losses) & (losses > 0)).tolist()
     logs = np.log(losses[usable])
@@ -37,7 +38,7 @@ def settings_that_matter(
         values = [rows[i][name] for i in usable]
         numbers = all(value is None or as_number(value) is not None for value in values)
         if (is_measured(name) and numbers) or is_clock(name):
-            continue  # an outcome goes with the loss
+            continue  # an outcome of training varies with the loss
         if name == "index" and all(isinstance(value, int) for value in values):
             continue  # row numbers
         if _matters(values, at, logs):
@@ -73,14 +74,14 @@ def _codes(values: Sequence[Hashable]) -> Ints:
 
 
 def _p_of_levels(level: Ints, cell: Ints, logs: Floats) -> float | None:
-    """Of no effect of the levels within cells; None where nothing is left to test with."""
+    """The p-value of no effect of the levels within cells; None if none can be tested."""
     frequent = np.argsort(-np.bincount(level), kind="stable")[:MOST]
     keep = np.isin(level, frequent)
     level, cell = (np.unique(c[keep], return_inverse=True)[1] for c in (level, cell))
     y = _within(logs[keep], cell)
     table = np.zeros((int(cell.max()) + 1, int(level.max()) + 1))
     np.add.at(table, (cell, level), 1.0)
-    # The normal equations of the levels, their means over cells taken out.
+    # The normal equations of the levels, less their means over cells.
     normal = np.diag(table.sum(0)) - table.T @ (table / table.sum(1, keepdims=True))
     effect = np.linalg.pinv(normal, hermitian=True) @ np.bincount(level, weights=y)
     rank = int(np.linalg.matrix_rank(normal, hermitian=True))
@@ -89,7 +90,7 @@ def _p_of_levels(level: Ints, cell: Ints, logs: Floats) -> float | None:
 
 
 def _p_within(x: Floats, cell: Ints, logs: Floats) -> float | None:
-    """Of no trend within cells."""
+    """The p-value of no trend within cells."""
     cell = np.unique(cell, return_inverse=True)[1]
     y = _within(logs, cell)
     freedom = len(y) - int(cell.max()) - 1
@@ -105,8 +106,8 @@ def _p_within(x: Floats, cell: Ints, logs: Floats) -> float | None:
 def _p_beside_sizes(
     x: Array, numeric: bool, at: Sequence[Hashable], cell: Ints, logs: Floats
 ) -> float | None:
-    """Of no trend of the means at each size, or of no difference between values that are no
-    numbers, beside a parabola in log sizes.
+    """The p-value of no trend of the means at each size beside a parabola in log sizes; of
+    no difference between values that are not numbers.
     """
     first = np.unique(cell, return_index=True)[1]
     x, y = x[first], np.bincount(cell, weights=logs) / np.bincount(cell)
@@ -134,7 +135,7 @@ def _p_beside_sizes(
 
 
 def _is_monotone(size: Floats, x: Floats) -> bool:
-    """Whether it only rises, or only falls, with one of the sizes, whatever the others."""
+    """Whether x only rises, or only falls, with one of the sizes."""
     order = np.lexsort((x, size))
     same = np.diff(size[order]) == 0
     steps = np.diff(x[order])
@@ -143,7 +144,7 @@ def _is_monotone(size: Floats, x: Floats) -> bool:
 
 
 def _is_product(swept: list[Floats], x: Floats) -> bool:
-    """Whether it is made of the sizes: their product or ratio, compute say."""
+    """Whether x is a product or ratio of the sizes, as compute is."""
     if not (x > 0).all():
         return False
     logs = np.log(x)
@@ -152,7 +153,7 @@ def _is_product(swept: list[Floats], x: Floats) -> bool:
 
 
 def _trends(x: Floats) -> list[Floats]:
-    """(2, values) the ranks and their squares; of positive numbers the logarithms too."""
+    """Ranks and their squares, (2, values); for positive numbers also of the logarithms."""
     from scipy import stats
 
     forms = [stats.rankdata(x) / len(x) - 0.5]
@@ -162,19 +163,19 @@ def _trends(x: Floats) -> list[Floats]:
 
 
 def _least(p: list[float | None]) -> float | None:
-    """Of several tests of one thing, each as good as it is alone."""
+    """The least p-value of several tests of one thing, with Bonferroni's factor."""
     known = [value for value in p if value is not None]
     return min(1.0, len(known) * min(known)) if len(known) == len(p) else None
 
 
 def _rest(design: Floats, y: Floats) -> tuple[Floats, int]:
-    """What least squares leave of y, and the rank of the design."""
+    """The residuals of least squares, and the rank of the design."""
     found, _, rank, _ = np.linalg.lstsq(design, y, rcond=1e-9)
     return y - design @ found, int(rank)
 
 
 def _within(values: Array, cell: Array) -> Floats:
-    """Less the mean of each cell."""
+    """The values less the mean of their cell."""
     means = np.bincount(cell, weights=values) / np.bincount(cell)
     return np.asarray(values - means[cell])
 

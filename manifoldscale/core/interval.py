@@ -4,7 +4,8 @@ import dataclasses as dc
 import math
 from collections.abc import Callable, Iterator
 
-from .errors import is_real, require
+from .errors import require
+from .settings import LEVEL
 
 
 @dc.dataclass(frozen=True)
@@ -56,15 +57,12 @@ class Interval:
 
 
 def check_level(level: object) -> None:
-    """Refuse what is no level: 95, say, for 0.95."""
-    require(
-        is_real(level) and 0 < level < 1,  # type: ignore[operator]
-        f"`level` must be between 0 and 1, as in 0.95; not {level!r}.",
-    )
+    """Refuse what is not a level, such as 95 instead of 0.95."""
+    require(LEVEL.holds(level), f"`level` must be {LEVEL.words}; not {level!r}.")
 
 
 def with_interval(value: float, interval: Interval) -> str:
-    """A value as it is printed everywhere; one that was given has no interval.
+    """A value as it is printed everywhere; a given value has no interval.
 
     >>> with_interval(8.0, Interval(7.5, 8.5)), with_interval(8.0, Interval(8.0, 8.0))
     ('8.00 [7.50, 8.50]', '8.00, given')
@@ -81,7 +79,7 @@ def number(value: float, digits: int = 3) -> str:
         return "inf" if value > 0 else "-inf"
     if value == 0:
         return "0"
-    # Of the rounded value, or 0.9996 would be printed as 1.000.
+    # Round first, or 0.9996 would be printed as 1.000.
     decimals = digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
     if decimals > 6 or decimals < -4:
         return f"{value:.{digits - 1}e}"

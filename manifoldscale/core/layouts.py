@@ -1,4 +1,4 @@
-"""Tables in other layouts as one row a run: a column a run, a column a size, lists."""
+"""Tables in other layouts as one row per run: a column per run or per size, or lists."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from .names import is_time, meaning
 from .tables import Row, as_number, is_number_or_none
 
 RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
-WIDE = 4  # columns whose names are numbers, from which they are no other columns
+WIDE = 4  # this many columns with numbers for names are sizes or steps
 FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
 ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
 
@@ -20,17 +20,17 @@ ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
 def long_rows(
     rows: list[Row], choice: str | None, loss_column: str | None
 ) -> tuple[list[Row], str]:
-    """The rows with one run, or one step of it, each; and what was done, in words.
+    """Rows that hold one run, or one step of a run, each; and what was done, in words.
 
     Parameters
     ----------
     rows : as `read_rows` gives them.
-    choice, loss_column : those of `LearningCurve.from_frame`: of what lists of losses are,
-        and which column these are in.
+    choice, loss_column : `row` and `loss_column` of `LearningCurve.from_frame`: what lists
+        of losses are, and which column holds them.
 
     Raises
     ------
-    ManifoldScaleError : lists, or columns that are numbers, that may be repeats, sizes or
+    ManifoldScaleError : lists, or columns named by numbers, that may be repeats, sizes or
         the history of a run, and no choice.
     """
     chart = _of_wandb(rows)
@@ -45,8 +45,8 @@ def long_rows(
 
 
 def _of_wandb(rows: list[Row]) -> tuple[list[Row], str] | None:
-    """An export of a chart of Weights & Biases: "run - val/loss", with its least and
-    largest value within a bin or group beside it.
+    """The rows of a chart exported from Weights & Biases: columns "run - val/loss", with
+    the smallest and largest value within a bin or group beside them.
     """
     found = {name: RUN.fullmatch(name) for name in rows[0]}
     ends = {name for name, match in found.items() if match and match["end"]}
@@ -63,15 +63,15 @@ def _of_wandb(rows: list[Row]) -> tuple[list[Row], str] | None:
                 long.append({name: row[name] for name in shared} | {"run": run} | own)
     require(bool(long), "The export of a chart holds no values.")
     ranges = any(row[end] not in (None, row.get(end[:-5])) for row in rows for end in ends)
-    said = f"a column a run, {len(runs):,} runs; __MIN and __MAX were left out"
+    said = f"one column per run, {len(runs):,} runs; __MIN and __MAX were left out"
     return _aligned(long), said + (", which differ: each is a mean" if ranges else "")
 
 
 def _of_wide(
     rows: list[Row], wide: Sequence[str], choice: str | None
 ) -> tuple[list[Row], str]:
-    """A column a training set size, as learning-curve data bases (LCDB) have it; or a
-    column a step, where these are asked for.
+    """A column per training set size, as in learning-curve data bases (LCDB); or a column
+    per step, if `choice` asks for steps.
     """
     numbers = [int(float(name)) for name in wide]
     counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
@@ -95,8 +95,8 @@ def _of_wide(
 def _of_lists(
     rows: list[Row], choice: str | None, loss_column: str | None
 ) -> tuple[list[Row], str]:
-    """Losses that are lists of numbers: repeats, or steps where these are asked for; with
-    lists beside them that go along, of sizes or steps say.
+    """Losses that are lists of numbers: repeats, or steps if `choice` asks for steps; with
+    lists of the same lengths beside them, such as sizes or steps.
     """
     listing = [name for name in rows[0] if any(_is_list(row[name]) for row in rows)]
     losses = [n for n in listing if n == loss_column or meaning(n) in LOSSES]
@@ -112,10 +112,8 @@ def _of_lists(
             "takes each for the history of a run, row='all' for repeats."
         )
     if choice in (None, "all"):
-        return (
-            _unlisted(rows, names, "repeat"),
-            f"lists in {listed} are repeats, a run each",
-        )
+        said = f"lists in {listed} are repeats, a run each"
+        return _unlisted(rows, names, "repeat"), said
     return _unlisted(rows, names, "step"), f"lists in {listed} are steps of a run"
 
 
@@ -127,8 +125,7 @@ def _unlisted(rows: list[Row], names: Sequence[str], counter: str | None) -> lis
         lengths = {len(cell) for cell in cells.values()}
         require(
             len(lengths) == 1,
-            f"Lists of one row must be of one length; those of {list(names)} have "
-            f"{sorted(lengths)}.",
+            f"Lists in one row must have one length; {list(names)} have {sorted(lengths)}.",
         )
         for i in range(lengths.pop()):
             own = {name: cell[i] for name, cell in cells.items()}
@@ -157,17 +154,17 @@ def _falls(cell: Any) -> bool:
 
 
 def _aligned(rows: list[Row]) -> list[Row]:
-    """All with the same columns."""
+    """The rows, all with the same columns."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name) for name in names} for row in rows]
 
 
 def with_error(rows: list[Row], loss_column: str | None) -> list[Row]:
-    """With the column "1 - accuracy", where that is what the caller calls the loss.
+    """The rows with the column "1 - accuracy", if the caller names that as the loss.
 
     Raises
     ------
-    ManifoldScaleError : values that are no accuracies between 0 and 1.
+    ManifoldScaleError : accuracies that are not between 0 and 1.
     """
     said = ONE_LESS.fullmatch(loss_column) if isinstance(loss_column, str) else None
     if said is None or loss_column in rows[0] or said["column"] not in rows[0]:
@@ -184,7 +181,7 @@ def with_error(rows: list[Row], loss_column: str | None) -> list[Row]:
 
 
 def chosen_rows(rows: list[Row], where: Mapping[str, Any] | None) -> list[Row]:
-    """The rows with these values, without the columns that say so.
+    """The rows with these values.
 
     Raises
     ------
@@ -207,14 +204,14 @@ def chosen_rows(rows: list[Row], where: Mapping[str, Any] | None) -> list[Row]:
 
 
 def _same(cell: Any, value: Any) -> bool:
-    """Whether a cell is this value, also as the text that a command line gives."""
+    """Whether a cell is this value, which a command line gives as text."""
     number = as_number(value)
     both = number is not None and as_number(cell) == number
     return bool(both or str(cell) == str(value))
 
 
 def how_to_choose(rows: Sequence[Row], mixed: Sequence[str]) -> str:
-    """How one of several curves is chosen, from the columns that tell them apart."""
+    """How to choose one of several curves, by the columns that tell them apart."""
     several: dict[str, dict[str, Any]] = {}
     numbers: dict[str, dict[str, Any]] = {}
     for name in mixed:

@@ -1,4 +1,4 @@
-"""Learning curves: losses of trained networks, one row a run."""
+"""Learning curves: losses of trained networks, one row per run."""
 
 import dataclasses as dc
 import enum
@@ -14,9 +14,10 @@ from .columns import Columns, columns_of_losses
 from .errors import ManifoldScaleError, one_of, require
 from .layouts import chosen_rows, how_to_choose, long_rows, with_error
 from .result import write_csv
+from .serialize import LATER
 from .style import drawing, log_axes
 from .table_rows import fields_of, mixed_in, run_of
-from .tables import read_rows
+from .tables import Row, read_rows
 from .trajectories import CHOICES, networks_in, with_rows
 
 if TYPE_CHECKING:
@@ -36,30 +37,18 @@ class Axis(enum.Enum):
     @property
     def exponent(self) -> str:
         """How the exponent along this axis is printed."""
-        return {
-            "data": "alpha_D",
-            "parameters": "alpha_P",
-            "width": "alpha_W",
-            "steps": "alpha_t",
-            "compute": "alpha_C",
-        }[self.name]
+        return "alpha_W" if self is Axis.width else f"alpha_{self.symbol}"
 
     @property
     def label(self) -> str:
-        return {
-            "data": "training examples D",
-            "parameters": "parameters P",
-            "width": "width w",
-            "steps": "training steps t",
-            "compute": "compute C (FLOP)",
-        }[self.name]
+        words = {"data": "training examples", "steps": "training steps"}
+        unit = " (FLOP)" if self is Axis.compute else ""
+        return f"{words.get(self.name, self.name)} {self.symbol}{unit}"
 
     @property
     def symbol(self) -> str:
-        """The letter of its label."""
-        return {"data": "D", "parameters": "P", "width": "w", "steps": "t", "compute": "C"}[
-            self.name
-        ]
+        own = {"data": "D", "parameters": "P", "width": "w", "steps": "t", "compute": "C"}
+        return own[self.name]
 
     @classmethod
     def of(cls, axis: "Axis | str") -> "Axis":
@@ -82,9 +71,9 @@ class Run:
     train_loss : training loss at the end.
     unique_examples : how many of the examples are distinct, where some are seen again.
     converged : the training loss is small against the test loss.
-    steps : optimisation steps that it made; compute : operations (FLOP) that these took.
-    network : which network this is a step of, where a curve has several rows a network.
-    trajectory : (steps, test loss, its standard error) while it was trained, rising.
+    steps : optimisation steps; compute : operations (FLOP) of these steps.
+    network : the network that this is a step of, if a curve has several rows per network.
+    trajectory : (steps, test loss, its standard error) during training, in order of steps.
     """
 
     loss: float
@@ -107,8 +96,26 @@ class Run:
         fields = (field.name for field in dc.fields(self))
         return {name: getattr(self, name) for name in fields if name != "trajectory"}
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Run":
+        """A run from what `plain` made of it or of its row, where None stands for NaN."""
+        unknown = {f.name: f.default for f in dc.fields(cls) if f.default is math.nan}
+        values: dict[str, Any] = {
+            field.name: unknown.get(field.name)
+            if stored[field.name] is None
+            else stored[field.name]
+            for field in dc.fields(cls)
+            if field.name in stored
+        }
+        values["loss"] = math.nan if values["loss"] is None else values["loss"]
+        steps = stored.get("trajectory", ())
+        values["trajectory"] = tuple(
+            (step, *(math.nan if x is None else x for x in rest)) for step, *rest in steps
+        )
+        return cls(**values)
+
     def along(self, network: int) -> "tuple[Run, ...]":
-        """A run for each step of the trajectory; what is only known of its end is left."""
+        """A run for each step of the trajectory, without what is known only at its end."""
         unit = math.nan if not (self.compute and self.steps) else self.compute / self.steps
         return tuple(
             dc.replace(
@@ -132,15 +139,16 @@ class LearningCurve:
 
     Attributes
     ----------
-    runs : one entry a trained network.
-    loss : what the losses are, "mse" or "cross_entropy" or any name.
-    floor : the irreducible loss where it is known, else None.
+    runs : one entry per trained network.
+    loss : the kind of loss: "mse", "cross_entropy" or any name.
+    floor : the irreducible loss if it is known, else None.
     shared_data : the runs share examples of one finite data set.
-    task : how the task is called in tables.
+    task : the name of the task in tables.
     mixed : columns of the table that were not read, such as a task, an optimiser or a
-        step, by which the losses in rows of one size differ.
-    columns : which columns of a table were read, as what, and which were not; None where
-        the curve comes from no table.
+        step, but by which the losses at one size differ.
+    columns : which columns of a table were read, as what, and which were not; None if the
+        curve does not come from a table.
+    early_stopped : each network was kept at its best step, see `sweeps.Training.keep`.
     """
 
     runs: tuple[Run, ...]
@@ -150,6 +158,15 @@ class LearningCurve:
     task: str = ""
     mixed: tuple[str, ...] = ()
     columns: Columns | None = None
+    early_stopped: bool = dc.field(default=False, metadata=LATER)
+
+    @property
+    def unread_settings(self) -> tuple[str, ...]:
+        """Columns that tell networks of one size apart: `mixed` without the step of a log,
+        which told apart only the rows of one network.
+        """
+        logged = "" if self.columns is None else self.columns.logged
+        return tuple(name for name in self.mixed if name != logged)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -164,7 +181,7 @@ class LearningCurve:
         return said if self.columns is None else f"{said}\n{self.columns}"
 
     def column(self, axis: Axis | str) -> Array:
-        """The sizes along an axis, one a run; NaN where a run does not say."""
+        """The sizes along an axis, one per run; NaN where a run does not say."""
         name = Axis.of(axis).value
         values = [getattr(run, name) for run in self.runs]
         return np.array([math.nan if v is None else v for v in values], dtype=float)
@@ -175,28 +192,28 @@ class LearningCurve:
 
     @property
     def is_trajectory(self) -> bool:
-        """Whether several rows are steps of one network, `Run.network`: their errors go
-        together, and a trajectory is one run.
+        """Whether several rows are steps of one network, `Run.network`: their errors are
+        correlated, and a trajectory is one run.
         """
         named = [run.network for run in self.runs if run.network is not None]
         return len(set(named)) < len(named)
 
     @property
     def trajectories(self) -> "LearningCurve":
-        """The losses while the networks were trained: a row a network and step.
+        """The losses during training: a row per network and step.
 
         Raises
         ------
-        ManifoldScaleError : the curve knows of no run what its loss was on the way.
+        ManifoldScaleError : no run of the curve has a trajectory.
         """
         if self.is_trajectory:
             return self
         runs = [row for i, run in enumerate(self.runs) for row in run.along(i)]
         require(
             bool(runs),
-            "No run of this curve has a trajectory. A sweep keeps them (those of older "
-            "registries do not); of a log, `LearningCurve.from_frame(log, "
-            "row='trajectory')` reads them.",
+            "No run of this curve has a trajectory. A sweep keeps trajectories (in older "
+            "registries it did not); `LearningCurve.from_frame(log, row='trajectory')` "
+            "reads them from a log.",
         )
         return dc.replace(self, runs=tuple(runs))
 
@@ -220,8 +237,8 @@ class LearningCurve:
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """The loss of every run against its size, and the means; a colour for each value of
-        the other resource.
+        """The loss of every run against its size, and the means, with one colour per value
+        of the other resource.
         """
         axis = self.longest_axis()
         other = Axis.width if axis is Axis.data else Axis.data
@@ -229,7 +246,7 @@ class LearningCurve:
             other = max(_SIZES, key=self.distinct)
         held, sizes, losses = self.column(other), self.column(axis), self.losses
         good = np.isfinite(losses) & np.isfinite(sizes)
-        for value in np.unique(held):  # NaN, where no run says one, is one value
+        for value in np.unique(held):  # NaN, where runs do not say, counts as one value
             here = good & ((held == value) | (np.isnan(held) & np.isnan(value)))
             x = np.unique(sizes[here])
             means = [losses[here & (sizes == size)].mean() for size in x]
@@ -243,8 +260,8 @@ class LearningCurve:
             ax.legend()
 
     def longest_axis(self) -> Axis:
-        """The axis with the most distinct sizes; steps, where the rows are those of
-        trajectories; compute, where no run says another size.
+        """The axis with the most distinct sizes; steps, if the rows are steps of
+        trajectories; compute, if no run says another size.
         """
         if self.is_trajectory:
             return Axis.steps
@@ -257,7 +274,7 @@ class LearningCurve:
         return len(set(sizes[np.isfinite(sizes)]))
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a run, without its trajectory, whose rows are `trajectories.rows()`."""
+        """A row per run, without its trajectory (see `trajectories.rows()`)."""
         return [run.row() for run in self.runs]
 
     def to_frame(self) -> "pd.DataFrame":
@@ -267,6 +284,25 @@ class LearningCurve:
 
     def to_csv(self, path: str | Path) -> None:
         write_csv(Path(path), self.rows())
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "LearningCurve":
+        """A curve from what `plain` made of it.
+
+        >>> from manifoldscale.core.serialize import plain
+        >>> curve = LearningCurve((Run(0.5, dataset_size=10, steps=3),), floor=0.1)
+        >>> LearningCurve.from_dict(plain(curve)) == curve
+        True
+        """
+        runs, columns = tuple(map(Run.from_dict, stored["runs"])), stored["columns"]
+        plainly = ("loss", "floor", "shared_data", "task")
+        return cls(
+            runs,
+            **{name: stored[name] for name in plainly},
+            mixed=tuple(stored["mixed"]),
+            columns=None if columns is None else Columns.from_dict(columns),
+            early_stopped=stored.get("early_stopped", False),
+        )
 
     @classmethod
     def from_frame(
@@ -290,45 +326,53 @@ class LearningCurve:
         ----------
         frame : a data frame of pandas, polars or pyarrow; the path of a .csv, .tsv,
             .parquet, .json or .jsonl file; a mapping of columns; or a list of mappings, one
-            row a run. It has a column `loss` and at least one of `dataset_size`, `width`,
-            `parameters`; `unique_examples`, `seed`, `loss_stderr`, `train_loss`,
-            `converged` and `failure` are read where they are there. Names that others give
-            them do as well, such as test_loss, val/loss, config.n_train, Training Tokens,
-            model_params. A bare N is read (as parameters) beside D only. Of parameters with
-            and without the embedding all are read, unless `size_column` names the others.
-        row : of a log, with many rows a network: "last" or "best" of each; "all" takes
-            every row for a network; "trajectory" every row for a step of its network, so
-            that the curve is L(t). By default the last, where there are steps or epochs.
-        size_column : the column of the size, where the name does not say it: by its axis,
-            as in {"data": "N"}, or its name alone for the data.
-        loss_column : the column of the loss, where several may be meant; "1 - NAME" is
-            the error of an accuracy.
+            row per run. It has `loss` and at least one of `dataset_size`, `width` and
+            `parameters`, and may have `unique_examples`, `seed`, `loss_stderr`,
+            `train_loss`, `converged` and `failure`. Other usual names work too, such as
+            val/loss, config.n_train, Training Tokens, model_params. A bare N is read (as
+            parameters) only beside D. Parameters with the embedding are read before those
+            without, unless `size_column` names the others.
+        row : for a log with many rows per network: "last" or "best" of each; "all" takes
+            every row as a network, "trajectory" every row as a step of its network, which
+            gives L(t). By default the last, if there are steps or epochs.
+        size_column : the column of the size, if its name does not say it: by axis, as in
+            {"data": "N"}, or the name alone for the data.
+        loss_column : the column of the loss, if several may be meant; "1 - NAME" is the
+            error of an accuracy.
         where : which rows are read, by their values in columns, as in {"task": "inet_5"}.
         about : the other fields of a curve.
 
         Raises
         ------
         ManifoldScaleError : no loss or no size; several columns that may be the loss or a
-            size; cells that are no numbers; rows of one network that nothing orders.
+            size; cells that are not numbers; rows of one network without an order.
         """
         if row is not None:
             one_of("row", row, CHOICES)
-        rows, said = long_rows(chosen_rows(read_rows(frame), where), row, loss_column)
-        rows = with_error(rows, loss_column)
-        steps = row == "trajectory"
+        rows = chosen_rows(read_rows(frame), where)
         sizes = fields_of(size_column, lambda name: Axis.of(name).value)
-        columns = columns_of_losses(rows, loss_column, sizes, needs_size=not steps)
-        kept = networks_in(rows, columns, row)
-        columns = with_rows(columns, said, kept, steps)
-        found = [run_of(one, columns) for one in kept.rows]
-        about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
-        choose = how_to_choose(kept.rows, about["mixed"])
-        networks = kept.network or (None,) * len(found)
-        runs = tuple(
-            Run(**one, network=network)
-            for one, network in zip(found, networks, strict=True)
-        )
-        return cls(runs, columns=dc.replace(columns, choose=choose), **about)
+        return _curve_of(rows, row, loss_column, sizes, about)
+
+
+def _curve_of(
+    rows: list[Row],
+    choice: str | None,
+    loss_column: str | None,
+    sizes: Mapping[str, str],
+    about: dict[str, Any],
+) -> LearningCurve:
+    rows, layout = long_rows(rows, choice, loss_column)
+    rows = with_error(rows, loss_column)
+    steps = choice == "trajectory"
+    columns = columns_of_losses(rows, loss_column, sizes, needs_size=not steps)
+    kept = networks_in(rows, columns, choice)
+    columns = with_rows(columns, layout, kept, steps)
+    found = [run_of(one, columns) for one in kept.rows]
+    about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
+    columns = dc.replace(columns, choose=how_to_choose(kept.rows, about["mixed"]))
+    networks = kept.network or (None,) * len(found)
+    runs = (Run(**one, network=n) for one, n in zip(found, networks, strict=True))
+    return LearningCurve(tuple(runs), columns=columns, **about)
 
 
 _SIZES = (Axis.data, Axis.parameters, Axis.width)

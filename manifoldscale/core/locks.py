@@ -1,20 +1,20 @@
-"""Locks of files on disks that know none, as those of a network often."""
+"""File locks, which some disks do not have, network disks above all."""
 
 import errno
 import tempfile
 from pathlib import Path
 
-# What a disk without locks answers.
+# The errors of a disk without locks.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def knows_locks(folder: Path) -> bool:
-    """Whether the disk of a folder has locks of the system: asked here, for releases of
-    filelock differ in what they make of one that has none.
+    """Whether the disk of a folder has file locks. Releases of filelock differ in what they
+    do where it has none, so this asks the system itself.
     """
     try:
         import fcntl
-    except ImportError:  # Windows, whose disks do
+    except ImportError:  # Windows, where all disks have locks
         return True
     with tempfile.TemporaryFile(dir=folder) as file:
         try:

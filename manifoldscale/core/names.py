@@ -1,8 +1,8 @@
 """What a column of other people's tables holds, from the words of its name.
 
-`Training Tokens`, `n_tokens`, `tokensSeen` and `config.train_tokens` are one name: a noun
-with words that say no more. A name with a word that says something else (`tokens_per_step`,
-`embedding_params`, `test_samples`) is not taken for it.
+`Training Tokens`, `n_tokens`, `tokensSeen` and `config.train_tokens` mean the same: a noun
+with words that add nothing. A name with a word that adds something (`tokens_per_step`,
+`embedding_params`, `test_samples`) means something else.
 """
 
 import itertools
@@ -15,7 +15,7 @@ COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size"
 UNITS = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "million": 1e6,
          "millions": 1e6, "b": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
          "trillion": 1e12, "trillions": 1e12}  # fmt: skip
-# A rate is one for a second; `PFLOP/s-days` is a number of operations again.
+# A unit per second is a rate; times days, as in `PFLOP/s-days`, it counts operations again.
 PREFIXES = {"": 1.0, "k": 1e3, "kilo": 1e3, "m": 1e6, "mega": 1e6, "g": 1e9, "giga": 1e9,
             "t": 1e12, "tera": 1e12, "p": 1e15, "peta": 1e15, "e": 1e18, "exa": 1e18,
             "z": 1e21, "zetta": 1e21}  # fmt: skip
@@ -116,8 +116,8 @@ def without_unit(name: str) -> str:
 
 
 def _operations(words: tuple[str, ...]) -> float | None:
-    """The unit of a compute, in operations; None where the name is that of none: of a rate,
-    or of what one pass costs, as GFLOPs with nothing more mostly is.
+    """The unit of a compute, in operations; None where the name means no compute but a
+    rate, or the cost of one pass, as a bare GFLOPs mostly does.
     """
     joined = re.sub(rf"\b({'|'.join(LONG)}) (?=flop)", r"\1", " ".join(words))
     rest = set(joined.split())
@@ -138,12 +138,12 @@ def _operations(words: tuple[str, ...]) -> float | None:
 
 
 def meaning(name: str) -> str | None:
-    """The field of a run that a column of this name holds, None where it says no such."""
+    """The field of a run that a column of this name holds; None if it holds none."""
     name = str(name)
     if _operations(words_of(name)) is not None:
         return "compute"
     name = without_unit(name)
-    if name.strip() in LETTERS:  # in small ones d is a dimension, p a probability
+    if name.strip() in LETTERS:  # small letters differ: d is a dimension, p a probability
         return LETTERS[name.strip()]
     words = words_of(name)
     if len(words) > 1:
@@ -186,7 +186,7 @@ WITHOUT = {"non", "no", "excluding", "without"}
 
 
 def is_without_embedding(name: str) -> bool:
-    """Whether these are the parameters without those of the embedding, by the name."""
+    """Whether these are the parameters without the embedding, by the name."""
     said = set(words_of(name))
     return "nonembedding" in said or bool(said & EMBEDDING and said & WITHOUT)
 
@@ -210,26 +210,26 @@ def is_run_name(name: str) -> bool:
 
 
 def is_name_of_a_run(name: str) -> bool:
-    """Whether each of its values is one run; an id may be that of a row of a log."""
+    """Whether each of its values is one run; an id may number the rows of a log instead."""
     said = set(words_of(name))
     return is_run_name(name) and bool(said & {"run", "name", "trial", "job", "experiment"})
 
 
 def is_measured(name: str) -> bool:
-    """Whether it is an outcome of training, by its name, and no setting."""
+    """Whether it is an outcome of training, by its name, and not a setting."""
     said = set(words_of(name))
     of_a_gradient = bool(said & {"grad", "gradient"}) and "norm" in said
     return of_a_gradient or bool(said & MEASURED and not said & CHOSEN)
 
 
 def is_accuracy(name: str) -> bool:
-    """Whether it rises where a loss falls, or may."""
+    """Whether it may rise where a loss falls."""
     said = set(words_of(name))
     return bool(said & {"acc", "accuracy", "score", "scores", "value", "auc", "auroc"})
 
 
 def is_measure_of_loss(name: str) -> bool:
-    """Whether a loss is named so, of something that its name says besides."""
+    """Whether it may be a loss, although its name says more."""
     said = set(words_of(name))
     return bool(said & (LOSSES | MEASURES) and not said & NO_LOSSES)
 
@@ -247,7 +247,7 @@ def is_log_of_loss(name: str) -> bool:
 
 
 def is_index(name: str) -> bool:
-    """Whether it is the index, or one level of it, of a data frame that gave it no name."""
+    """Whether it is the index of a data frame, or one of its levels, without a name."""
     return re.fullmatch(r"index(_\d+)?", name) is not None
 
 
@@ -268,7 +268,7 @@ def _is_examples(said: set[str]) -> bool:
 def _is_parameters(said: set[str]) -> bool:
     rest = said - COUNTS
     if rest & EMBEDDING and not said & WITHOUT:
-        return False  # those of the embedding alone
+        return False  # the parameters of the embedding alone
     if rest & EMBEDDING and rest <= EMBEDDING | WITHOUT:
         return "n" in said  # N_no_embed
     if rest <= {"model", "network", "net"} and rest:

@@ -1,10 +1,10 @@
-"""Least squares with weights that are not negative, whatever the release of SciPy."""
+"""Least squares with weights that are not negative, for every release of SciPy."""
 
 import numpy as np
 
 from .arrays import Floats
 
-OPTIMAL = 1e-11  # of the size of a column times that of the target
+OPTIMAL = 1e-11  # rounding, relative to the norms of a column and of the target
 
 
 def nonnegative(columns: Floats, target: Floats) -> tuple[Floats, float]:
@@ -12,7 +12,7 @@ def nonnegative(columns: Floats, target: Floats) -> tuple[Floats, float]:
     distance that is left.
 
     Some releases of SciPy give up on problems of a hundred columns, or stop short of the
-    optimum. What they find is checked, and else found by another, slower route.
+    optimum. So the result is checked, and a slower solver replaces it where it fails.
 
     >>> weights, left = nonnegative(np.eye(2), np.array([3.0, -4.0]))
     >>> weights.tolist(), left
@@ -31,7 +31,7 @@ def nonnegative(columns: Floats, target: Floats) -> tuple[Floats, float]:
 
 
 def _is_optimal(columns: Floats, target: Floats, weights: Floats) -> bool:
-    """Whether no column would bring the sum nearer to the target, but for rounding."""
+    """Whether no column can bring the sum nearer to the target, up to rounding."""
     left = (target - columns @ weights) @ columns
     size = np.linalg.norm(columns, axis=0) * np.linalg.norm(target)
     return bool((left <= OPTIMAL * size).all())

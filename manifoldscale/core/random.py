@@ -25,8 +25,8 @@ def generator(rng: Rng) -> np.random.Generator:
 def keyed(seed: int, *key: int | str) -> np.random.Generator:
     """An independent stream for each (seed, key).
 
-    What a run draws depends on its own key alone: not on the order of the runs, nor on
-    the pack or the process that it is in.
+    What a run draws depends on its own key alone, not on the order of the runs, their pack
+    or their process.
     """
     return np.random.default_rng(np.random.SeedSequence([int(seed), *_words(key)]))
 
@@ -41,15 +41,15 @@ def _words(key: Sequence[int | str]) -> list[int]:
 def hashed(seed: int, *parts: npt.ArrayLike) -> npt.NDArray[np.uint64]:
     """64 random bits for each combination of whole numbers, broadcast together.
 
-    A pure function: what it gives a row depends neither on the other rows nor on their
-    order, so that draws by it are the same in any batch or process.
+    A pure function: the bits of a row depend neither on the other rows nor on their order,
+    and draws are the same in any batch or process.
 
     >>> bool(hashed(0, [7, 8])[1] == hashed(0, 8))
     True
     """
     bits = _mixed(np.uint64(int(seed) % 2**64))
     for part in parts:
-        # Whole numbers wrap around, which is what is wanted of a hash.
+        # Whole numbers wrap around, as a hash should.
         bits = _mixed(bits ^ _mixed(np.asarray(part).astype(np.uint64)))
     return np.asarray(bits)
 
@@ -57,7 +57,7 @@ def hashed(seed: int, *parts: npt.ArrayLike) -> npt.NDArray[np.uint64]:
 def nested_rows(n: int, total: int, seed: int) -> npt.NDArray[np.int64]:
     """`n` of the rows 0 ... total - 1 in their order, drawn without replacement.
 
-    The draws of one seed are nested: those of n are among those of any larger n.
+    The draws of one seed are nested: a larger n keeps all rows of a smaller one.
     """
     if n >= total:
         return np.arange(total)

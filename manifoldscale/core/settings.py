@@ -1,21 +1,29 @@
-"""Settings that check themselves: of the type that is written beside them, as Python's own.
+"""Settings that check themselves against their annotations: a type, and rules.
 
-A number of NumPy is the number that it holds, so that a setting is hashed, compared and
-stored the same wherever it came from. True is no number.
+    @dc.dataclass(frozen=True)
+    class MLE(Method[Dimension]):
+        k: Annotated[int, at_least(2)] = 20
+        convention: Annotated[str, among("pooled", "local")] = "pooled"
+        level: Level = 0.95
+
+NumPy numbers become Python's, so a setting is hashed, compared and stored the same wherever
+it came from. True is not a number. Rules that tie two fields together are code, in a
+`__post_init__` that starts with `super().__post_init__()`.
 """
 
 import abc
 import dataclasses as dc
 import functools
 import math
-import numbers
 import types
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import numpy as np
 
-from .errors import ManifoldScaleError, require
+from .errors import ManifoldScaleError, is_real, is_whole, require
 
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})  # a default that cannot change
 WORDS: dict[type, str] = {
     bool: "True or False",
     int: "a whole number",
@@ -25,20 +33,100 @@ WORDS: dict[type, str] = {
 }
 
 
+@dc.dataclass(frozen=True)
+class Rule:
+    """What a setting must satisfy beside its type; None passes, if the type allows it."""
+
+    words: str  # for the error: "`k` must be <words>; not 1."
+    holds: Callable[[Any], bool]
+    advice: str = ""  # what would work, if the words do not say it
+
+
+def at_least(
+    least: float, *, most: float = math.inf, below: float = math.inf, advice: str = ""
+) -> Rule:
+    """A number of at least `least`, and at most `most` or below `below`."""
+    words = f"at least {least:g}"
+    return _ended(Rule(words, lambda value: value >= least, advice), most, below)
+
+
+def above(
+    low: float, *, most: float = math.inf, below: float = math.inf, advice: str = ""
+) -> Rule:
+    """A number above `low`, and at most `most` or below `below`."""
+    plain = low == 0 and most == below == math.inf
+    words = "positive" if plain else f"above {low:g}"
+    return _ended(Rule(words, lambda value: value > low, advice), most, below)
+
+
+def _ended(start: Rule, most: float, below: float) -> Rule:
+    if most == below == math.inf:
+        return start
+    end = f" and at most {most:g}" if most < below else f" and below {below:g}"
+    return dc.replace(
+        start,
+        words=start.words + end,
+        holds=lambda value: start.holds(value) and value <= most and value < below,
+    )
+
+
+def among(choices: Iterable[str], *more: str) -> Rule:
+    """One of a few words: `among(RULES)`, `among("ml", "linear")`."""
+    words = (choices, *more) if isinstance(choices, str) else tuple(choices)
+    listed = ", ".join(map(repr, words))
+    return Rule(f"one of {listed}", lambda value: value in words)
+
+
+FINITE = Rule("a finite number", math.isfinite)
+Count = Annotated[int, Rule("a positive integer", lambda count: count >= 1)]
+Positive = Annotated[float, above(0), FINITE]
+NotNegative = Annotated[float, at_least(0), FINITE]
+# It checks the type too, so that None, True and a text get the same message.
+LEVEL = Rule(
+    "between 0 and 1, as in 0.95",
+    lambda level: is_real(level) and 0 < level < 1,
+)
+Level = Annotated[float, LEVEL]
+
+
+class Settings:
+    """The base of frozen dataclasses whose fields check themselves."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
 def check_fields(settings: Any) -> None:
     """Check the fields of a frozen dataclass against their annotations, and make NumPy's
-    numbers Python's. The first line of its `__post_init__`.
+    numbers Python's.
 
     Raises
     ------
-    ManifoldScaleError : a number where a text is meant, True where a number is, ...
+    ManifoldScaleError : a number where a text is meant, True where a number is, a rule
+        that does not hold, ...
     """
-    for name, kinds in _kinds_of(settings.__class__).items():
-        given = getattr(settings, name)
-        value = as_python(given)
-        if value is not given:
-            object.__setattr__(settings, name, value)
-        _check(name, value, kinds)
+    for field in dc.fields(settings):
+        if field.init:
+            given = getattr(settings, field.name)
+            value = check(field.name, given, field.type)
+            if value is not given:
+                object.__setattr__(settings, field.name, value)
+
+
+def check(name: str, value: Any, annotation: Any) -> Any:
+    """The argument `name` as Python's, checked against an annotation.
+
+    >>> check("level", np.float64(0.9), Level)
+    0.9
+    """
+    value = as_python(value)
+    kinds, rules = _read(annotation)
+    _check_kind(name, value, kinds)
+    for rule in rules if value is not None else ():
+        if not rule.holds(value):
+            message = f"`{name}` must be {rule.words}; not {value!r}. {rule.advice}"
+            raise ManifoldScaleError(message.rstrip())
+    return value
 
 
 def as_python(value: Any) -> Any:
@@ -59,11 +147,10 @@ def whole(name: str, value: Any, least: int = 1) -> int:
 
     Raises
     ------
-    ManifoldScaleError : it is none (True is none), or is below `least`.
+    ManifoldScaleError : it is not a whole number (True is not), or is below `least`.
     """
-    good = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     require(
-        good and value >= least,
+        is_whole(value) and value >= least,
         f"`{name}` must be a whole number of at least {least}; not {value!r}.",
     )
     return int(value)
@@ -74,31 +161,33 @@ def real(name: str, value: Any, least: float = -math.inf) -> float:
 
     Raises
     ------
-    ManifoldScaleError : it is none (True is none), is infinite, NaN or below `least`.
+    ManifoldScaleError : it is not a number (True is not), or is infinite, NaN or below
+        `least`.
     """
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
     limit = "" if least == -math.inf else f" of at least {least:g}"
     require(
-        good and math.isfinite(value) and value >= least,
+        is_real(value) and math.isfinite(value) and value >= least,
         f"`{name}` must be a finite number{limit}; not {value!r}.",
     )
     return float(value)
 
 
-@functools.cache
-def _kinds_of(settings: Any) -> dict[str, tuple[Any, ...]]:
-    """Field to the types of its annotation."""
-    return {field.name: _kinds(field.type) for field in dc.fields(settings) if field.init}
-
-
-def _kinds(annotation: Any) -> tuple[Any, ...]:
+@functools.lru_cache(maxsize=1024)
+def _read(annotation: Any) -> tuple[tuple[Any, ...], tuple[Rule, ...]]:
+    """The types and the rules of an annotation."""
+    if get_origin(annotation) is Annotated:
+        kinds, rules = _read(get_args(annotation)[0])
+        beside = annotation.__metadata__
+        return kinds, (*rules, *(rule for rule in beside if isinstance(rule, Rule)))
     if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(kind for part in get_args(annotation) for kind in _kinds(part))
-    return (type(None) if annotation is None else annotation,)
+        parts = [_read(part) for part in get_args(annotation)]
+        kinds = tuple(kind for part, _ in parts for kind in part)
+        return kinds, tuple(rule for _, part in parts for rule in part)
+    return (type(None) if annotation is None else annotation,), ()
 
 
-def _check(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
-    """Annotations that are no plain classes are checked where they are used."""
+def _check_kind(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
+    """Check the type; annotations that are not plain classes are checked in use."""
     known = all(type(kind) in (type, abc.ABCMeta) for kind in kinds)
     if not known and type(value) is not bool:
         return

@@ -1,4 +1,4 @@
-"""The code behind an object, as a hash: whether a stored result is one of that code."""
+"""The code behind an object, as a hash that tells whether a stored result came from it."""
 
 import ast
 import dataclasses as dc
@@ -21,20 +21,20 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None))
 DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
 
 # What the files of modules held when they were first seen: (spec of the import, contents).
-# A module that is imported keeps its code, whatever becomes of its file.
+# An imported module keeps its code when its file changes.
 _seen: dict[str, tuple[object, bytes]] = {}
 _parsing = threading.Lock()  # CPython 3.11 fails to parse in several threads at once
 
 
 def source_hash(thing: Any) -> str:
     """A hash of the source of the module of a function, class, instance or module, and of
-    the modules that it imports, at whatever remove, which lie in the same folder or
-    package. `py:module:function` names a module too.
+    the modules in the same folder or package that it imports, directly or not.
+    `py:module:function` names a module too.
 
-    It is the code that is loaded: see `check_unchanged`. Of what is installed it holds
-    name and version. In a script that is run, where editing one line would touch all that
-    it defines, and in a notebook, it holds the compiled code of the object and of the
-    names that this code uses.
+    It is the loaded code that counts: see `check_unchanged`. For installed packages it
+    hashes name and version. In a notebook, and in a running script (where editing one line
+    would change the hash of everything), it hashes the compiled code of the object and of
+    the names that this code uses.
     """
     digest = hashlib.sha256()
     for part in _parts(thing):
@@ -43,22 +43,22 @@ def source_hash(thing: Any) -> str:
 
 
 def check_unchanged(thing: Any, said: str) -> None:
-    """Refuse code whose files changed after they were imported: what runs is not what they
-    say. `said` names it in the message.
+    """Refuse code whose files changed after they were imported: the files no longer say
+    what runs. `said` names the code in the message.
     """
     module = _module(thing)
     for name, file in _files(module.__name__) if module and not _installed(module) else ():
         if name in _seen and file.read_bytes() != _seen[name][1]:
             raise ManifoldScaleError(
-                f"{said}: {file} has changed since it was imported, and the code that is "
-                f"loaded is the old one. Start Python again, or call "
+                f"{said}: {file} has changed since it was imported, but the old code is "
+                f"loaded. Start Python again, or call "
                 f"`importlib.reload(sys.modules[{name!r}])`."
             )
 
 
 def foreign_code(value: Any) -> dict[str, str]:
-    """Hashes by name of the code of all objects of a value, a dataclass of such perhaps,
-    that are not of this package, of NumPy or built in.
+    """Hashes, by name, of the code of all objects inside a value (fields of dataclasses
+    included) that are not from this package, NumPy or built in.
     """
     if dc.is_dataclass(value) and not isinstance(value, type):
         parts = [getattr(value, field.name) for field in dc.fields(value)]
@@ -77,8 +77,8 @@ def foreign_code(value: Any) -> dict[str, str]:
 
 
 def _module(thing: Any) -> types.ModuleType | None:
-    """The module of a thing; None where it has no file to be told by: for a script that is
-    run, a notebook, and what was made by `exec`.
+    """The module of a thing; None if it has no file to hash: a running script, a notebook,
+    or code made by `exec`.
     """
     if isinstance(thing, functools.partial):
         return _module(thing.func)
@@ -116,7 +116,7 @@ def _parts(thing: Any) -> Iterator[bytes]:
 
 
 def _installed(module: types.ModuleType) -> str:
-    """Name and version of what is no code of the user's; empty where it is."""
+    """Name and version of an installed package; empty for the user's own code."""
     top = module.__name__.partition(".")[0]
     if not _has_file(module):  # built in
         return top
@@ -175,7 +175,7 @@ def _imports(source: bytes, name: str, package: bool) -> frozenset[str]:
     try:
         with _parsing:
             tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # compiled, or broken: it stands for itself
+    except (SyntaxError, ValueError):  # compiled or broken: no imports can be read from it
         return frozenset()
     here = name.split(".") if package else name.split(".")[:-1]
     found = set()
@@ -199,7 +199,7 @@ def _is_import(call: ast.Call) -> bool:
 
 
 def _compiled(thing: Any, done: set[int]) -> Iterator[bytes]:
-    """The compiled code of a thing of a script or notebook, and of what it uses there."""
+    """The compiled code of a thing in a script or notebook, and of what it uses there."""
     if id(thing) in done:
         return
     done.add(id(thing))

@@ -18,8 +18,8 @@ YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 def fields_of(
     size_column: str | Mapping[str, str] | None, field_of: Callable[[str], str]
 ) -> dict[str, str]:
-    """The column of each size that a caller names, by the field of a run; a name alone is
-    that of the data, unless it says itself what it is.
+    """The field of a run to the column of this size, as the caller names them. A bare name
+    is the dataset size, unless it says itself what it is.
     """
     if size_column is None:
         return {}
@@ -48,7 +48,7 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
             value = _number(column, field, value)
         if field in (*SIZES, *COSTS):
             value = value * unit_of(column)
-            # A column with gaps is read as floats.
+            # Whole numbers of a column with gaps arrive as floats.
             whole = field != "compute" and float(value).is_integer()
             value = int(value) if whole else value
         if field == "converged":
@@ -60,12 +60,12 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
 def mixed_in(
     rows: list[Row], runs: Sequence[Mapping[str, Any]], columns: Columns, trajectory: bool
 ) -> tuple[str, ...]:
-    """Columns by which the losses of rows of one size differ."""
+    """Columns that tell apart losses at one size."""
     steps = ("steps",) if trajectory else ()
     sizes = [tuple(run.get(name) for name in (*SIZES, *steps)) for run in runs]
     losses = np.array([run["loss"] for run in runs], dtype=float)
     unread = [name for name in columns.unread if name != columns.logged]
-    # What a network cost may be all that tells it from others.
+    # What a network cost may be the only thing that tells it from others.
     cost = [columns.column(field) for field in ("compute", "steps")[: 1 if steps else 2]]
     unread += [name for name in cost if name is not None]
     logged = (columns.logged,) if columns.logged else ()
@@ -84,7 +84,7 @@ def _number(column: str, field: str, value: Any) -> float:
 
 
 def _truth(column: str, value: Any) -> bool:
-    """Yes or no; the text "False" would count as true."""
+    """Yes or no; `bool` would take the text "False" as true."""
     text = str(value).strip().lower()
     require(
         text in (*YES, *NO),

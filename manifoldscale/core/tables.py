@@ -20,7 +20,7 @@ Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
 WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
-THINNED = 4  # of so many row numbers a filter leaves one; sizes lie further apart
+THINNED = 4  # a filter leaves at least one row number in so many; sizes lie further apart
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
 
 
@@ -29,15 +29,14 @@ def read_rows(table: Any) -> list[Row]:
 
     Parameters
     ----------
-    table : the path of a file; a data frame of pandas, polars or pyarrow, whose index is a
-        column like the others, "index" (its levels "index_0", ...) where it has no name,
-        unless it only numbers the rows; a pandas Series; a mapping of columns; a
-        structured array; or a list of mappings, whose nested mappings are columns such as
-        `config.width`.
+    table : the path of a file; a data frame of pandas, polars or pyarrow (its index becomes
+        a column, "index" or "index_0", ... if it has no name, unless it only numbers the
+        rows); a pandas Series; a mapping of columns; a structured array; or a list of
+        mappings, whose nested mappings become columns such as `config.width`.
 
     Raises
     ------
-    ManifoldScaleError : no such file or format, no rows, a column that stands twice.
+    ManifoldScaleError : no such file or format, no rows, or a repeated column.
     """
     records = [_flat(record) for record in _records(table)]
     columns = list(dict.fromkeys(name for record in records for name in record))
@@ -55,8 +54,8 @@ def is_missing(value: Any) -> bool:
 
 
 def as_number(value: Any) -> float | int | None:
-    """A number, or a text that is one: `csv`, and columns with a bad cell, give texts.
-    None where it is neither.
+    """A number, also from text (`csv`, and columns with a bad cell, hold texts); None if it
+    is not a number.
     """
     if isinstance(value, bool | np.bool_):
         return None
@@ -69,7 +68,7 @@ def as_number(value: Any) -> float | int | None:
 
 
 def is_number_or_none(value: Any) -> bool:
-    """Whether a cell is a number, or holds none."""
+    """Whether a cell is a number or empty."""
     return value is None or as_number(value) is not None
 
 
@@ -78,7 +77,7 @@ def _cell(value: Any) -> Any:
 
 
 def _flat(record: Mapping[Any, Any], before: str = "") -> Row:
-    """Mappings within a record, as loggers write them, as columns of their own."""
+    """A record whose nested mappings, as loggers write them, became columns."""
     row: Row = {}
     for key, value in record.items():
         name, inner = f"{before}{key}", _mapping(value)
@@ -87,7 +86,7 @@ def _flat(record: Mapping[Any, Any], before: str = "") -> Row:
 
 
 def _mapping(value: Any) -> Mapping[Any, Any] | None:
-    """A cell that is one, or the text of one, as a CSV of a logger's settings holds it."""
+    """A cell that is a mapping, or its text, as a CSV of a logger's settings holds it."""
     if isinstance(value, str) and value[:1] == "{" and value[-1:] == "}":
         for read in (json.loads, ast.literal_eval):
             try:
@@ -127,8 +126,8 @@ def _kind(table: Any) -> str:
 
 
 def _of_pandas(table: Any) -> list[Row]:
-    """With the index, unless it only numbers the rows: pandas puts there what rows were
-    grouped by.
+    """The rows with the index, into which pandas moves what rows were grouped by, unless it
+    only numbers the rows.
     """
     frame = table if hasattr(table, "columns") else table.to_frame(table.name or "loss")
     columns = [_joined(name) for name in frame.columns]
@@ -154,9 +153,9 @@ def _of_pandas(table: Any) -> list[Row]:
 
 
 def _number_rows(values: Any, columns: Sequence[str]) -> bool:
-    """Whether an index only numbers the rows: of one table or of several one after the
-    other, sorted, or what a filter left of them. Beside a single column it would be all
-    that says anything, and a part of the numbers does not do.
+    """Whether an index only numbers the rows of one table, or of several, also after
+    sorting or filtering. Beside a single column the index may be the size, so there a
+    filtered one does not count as row numbers.
     """
     if values.dtype.kind not in "iu" or len(values) == 0 or values.min() < 0:
         return False
@@ -184,7 +183,7 @@ def _of_columns(table: Mapping[Any, Any]) -> list[Row]:
 
 
 def _as_list(values: Any) -> list[Any]:
-    if isinstance(values, Mapping):  # as pandas writes columns: by index
+    if isinstance(values, Mapping):  # pandas writes columns by index
         return list(values.values())
     if isinstance(values, str) or not hasattr(values, "__len__"):
         return [values]
@@ -195,7 +194,7 @@ def _refuse_twice(columns: Sequence[str]) -> None:
     twice = sorted({name for name in columns if list(columns).count(name) > 1})
     require(
         not twice,
-        f"Column {', '.join(map(repr, twice))} stands more than once in the table: rename "
+        f"Column {', '.join(map(repr, twice))} appears more than once in the table: rename "
         "or remove one.",
     )
 
@@ -223,11 +222,11 @@ def _of_file(path: Path) -> Iterable[Mapping[Any, Any]]:
 
 def _text(path: Path) -> str:
     data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":  # whatever it is called
+    if data[:2] == b"\x1f\x8b":  # gzip, whatever the ending says
         data = gzip.decompress(data)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as spreadsheets write "Unicode text"
         return data.decode("utf-16")
-    require(b"\x00" not in data[:4096], "it is no text")
+    require(b"\x00" not in data[:4096], "it is not a text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -237,7 +236,7 @@ def _text(path: Path) -> str:
 
 
 def _of_text(text: str, separators: str) -> list[Row]:
-    """Rows under a header. A row of another length would move cells to other columns."""
+    """Rows under a header. Rows of another length are refused: cells would shift."""
     lines = text.splitlines()
     header = next((line for line in lines if line.strip()), "")
     require(bool(header), "it is empty")
@@ -268,7 +267,7 @@ def _of_text(text: str, separators: str) -> list[Row]:
 
 
 def _typed(cell: str) -> Any:
-    """A number where it is written as one; 1_000 is none."""
+    """The cell as a number if it is written as one (1_000 is not)."""
     text = cell.strip()
     if re.fullmatch(r"[+-]?\d{1,18}", text):
         return int(text)
@@ -303,8 +302,8 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
 
 
 def _joined_at_steps(records: list[Mapping[Any, Any]]) -> list[Row]:
-    """Hugging Face logs what training and evaluation gave at a step in records of their
-    own; as one they are a row.
+    """Rows that join records of one step: Hugging Face logs training and evaluation in
+    separate records.
     """
     rows: list[Row] = []
     for record in records:

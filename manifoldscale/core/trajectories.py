@@ -1,8 +1,8 @@
-"""Rows of a table that are one network: a log holds many rows a run, of which one counts.
+"""Rows of a table that are one network: a log holds many rows per run, and one counts.
 
-Rows that share their sizes, their seed and all of their settings belong to one network.
-Where they differ in a step or an epoch they are its trajectory; averaged, it would be a
-run that nobody trained, with a scatter that is none.
+Rows that share their sizes, seed and settings belong to one network. If they differ in a
+step or an epoch they are its trajectory. Their average would be a run that nobody trained,
+and their spread is not a scatter between runs.
 """
 
 import dataclasses as dc
@@ -14,14 +14,18 @@ from .names import is_clock, is_measured, is_name_of_a_run, is_run_name, is_time
 from .tables import Row, as_number, is_number_or_none
 
 CHOICES = ("last", "best", "all", "trajectory")
-MANY = 8  # rows a network, from which a log is one whatever its steps are
+MANY = 8  # rows per network, from which on a table is a log whatever its steps are
 
 
 @dc.dataclass(frozen=True)
-class Kept:
-    """Which rows count as networks; `by`: the column in which the others of a network
-    differ, None where all rows count; said: what was done, in words; `network`: which
-    network each row is of, empty where a row is a network.
+class KeptSteps:
+    """Which rows count as networks.
+
+    Attributes
+    ----------
+    by : the column in which the rows of a network differ; None if all rows count.
+    said : what was done, in words.
+    network : the network of each row; empty if every row is a network.
     """
 
     rows: list[Row]
@@ -30,23 +34,23 @@ class Kept:
     network: tuple[int, ...] = ()
 
 
-def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Kept:
+def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> KeptSteps:
     """One row for each network.
 
     choice : "last", "best" (the smallest loss), "all" (every row is a network),
-    "trajectory" (every row is a step of one), or None: the last, where a column of steps
-    shows that there are several.
+    "trajectory" (every row is a step of one), or None: the last, if a column of steps shows
+    that there are several.
 
     Raises
     ------
-    ManifoldScaleError : rows of one network that nothing puts in order, and no choice; or
-        no column of steps, where these are asked for.
+    ManifoldScaleError : rows of one network without an order, and no choice; or no column
+        of steps for a trajectory.
     """
     unique = list({_key(row, list(row)): row for row in rows}.values())
     repeated = len(rows) - len(unique)
     said = f"{repeated:,} rows that repeat another one were left out" if repeated else ""
     if choice == "all":
-        return Kept(unique, None, said)
+        return KeptSteps(unique, None, said)
     whole = _Log(unique, columns)
     by = whole.time
     rows_of_training = whole.without_a_loss() if by is not None or choice else []
@@ -59,37 +63,38 @@ def networks_in(rows: Sequence[Row], columns: Columns, choice: str | None) -> Ke
     if choice == "trajectory":
         return _every_step(table, whole.any_time, said)
     if table.names_every_row or (by is None and not (choice or table.tells_runs_apart)):
-        return Kept(unique, None, said)
+        return KeptSteps(unique, None, said)
     groups = table.groups(by, asked=choice is not None)
     if len(groups) == len(unique):
-        return Kept(unique, None, "; ".join(filter(None, (said, table.shared_seeds()))))
+        said = "; ".join(filter(None, (said, table.shared_seeds())))
+        return KeptSteps(unique, None, said)
     if by is None and choice is None:
         raise ManifoldScaleError(
             f"{len(groups):,} networks in {len(unique):,} rows: rows of one size and seed "
             "differ in their outcome only. Choose one of each, row='last' or row='best' "
-            "(--row last|best); row='all' takes every row for a network of its own."
+            "(--row last|best); row='all' takes every row as a separate network."
         )
-    picked = [table.pick(group, by, choice or "last") for group in groups]
-    word = "best" if choice == "best" else "last"
+    word = choice or "last"
+    picked = [table.pick(group, by, word) for group in groups]
     differ = f", which differ in {by}" if by else ""
     one = (
         f"{len(unique):,} rows are {len(groups):,} networks{differ}: the {word} row of "
-        f"each (row='last', 'best' or 'all'; --row)"
+        f"each counts; `row`, --row, takes last, best or all"
     )
     open_ended = whole.open_ended(by)
     ends = f"{open_ended:,} of them end on a row without a loss" if open_ended else ""
-    return Kept(picked, by, "; ".join(filter(None, (said, one, ends))))
+    return KeptSteps(picked, by, "; ".join(filter(None, (said, one, ends))))
 
 
-def _every_step(table: "_Log", by: str | None, said: str) -> Kept:
-    """All rows, in the order of their steps; those before the first step have no place on
-    a logarithmic axis.
+def _every_step(table: "_Log", by: str | None, said: str) -> KeptSteps:
+    """All rows in the order of their steps, without step 0, which has no place on a
+    logarithmic axis.
     """
     if by is None:
         raise ManifoldScaleError(
             "row='trajectory' needs a column of steps (step, global_step, iteration, "
-            "epoch), as a number; the table has none in which rows differ. Another name: "
-            "size_column={'steps': '...'} (--size-column steps=...)."
+            "epoch) of numbers; the table has none in which rows differ. If it has another "
+            "name: size_column={'steps': '...'} (--size-column steps=...)."
         )
     groups = table.groups(by, asked=True)
     steps = [
@@ -99,7 +104,7 @@ def _every_step(table: "_Log", by: str | None, said: str) -> Kept:
     before = len(steps) - len(later)
     left = f"{before:,} rows of {by} 0, or without one, were left out" if before else ""
     one = f"{len(later):,} rows are steps ({by}) of {len(groups):,} networks"
-    return Kept(
+    return KeptSteps(
         [row for row, _, _ in later],
         by,
         "; ".join(filter(None, (said, left, one))),
@@ -107,9 +112,9 @@ def _every_step(table: "_Log", by: str | None, said: str) -> Kept:
     )
 
 
-def with_rows(columns: Columns, layout: str, kept: Kept, trajectory: bool) -> Columns:
-    """What was done with the rows; and with the steps of a trajectory read as such, or the
-    column `steps` of networks that were trained for so many.
+def with_rows(columns: Columns, layout: str, kept: KeptSteps, trajectory: bool) -> Columns:
+    """The columns with what was done with the rows, and with the steps: those of a
+    trajectory, or the number for which a network was trained.
     """
     if trajectory:
         columns = dc.replace(columns, layout="; ".join(filter(None, (layout, kept.said))))
@@ -137,8 +142,10 @@ class _Log:
         return self.columns.column("loss") or "loss"
 
     @property
-    def sizes(self) -> list[str]:
-        return [column for column, field in self.columns.read if field in SIZES]
+    def keys(self) -> list[str]:
+        """Columns that rows of one network share."""
+        sizes = [column for column, field in self.columns.read if field in SIZES]
+        return sizes + self.seed + self.names
 
     @property
     def seed(self) -> list[str]:
@@ -155,7 +162,7 @@ class _Log:
 
     @property
     def tells_runs_apart(self) -> bool:
-        """Whether a seed or the name of a run does."""
+        """Whether a seed or the name of a run tells runs apart."""
         seeds = [name for name in self.seed if self.distinct(name) > 1]
         return bool(seeds or self.names)
 
@@ -170,7 +177,7 @@ class _Log:
 
     @property
     def names_every_row(self) -> bool:
-        """Whether each row has the name of a run of its own."""
+        """Whether each row has its own name of a run."""
         return any(
             is_name_of_a_run(name) and self.distinct(name) == len(self.rows)
             for name in self.columns.unread
@@ -187,8 +194,8 @@ class _Log:
 
     @property
     def any_time(self) -> str | None:
-        """The column of steps, where it is known that there is one: the one that is named
-        so, or steps before epochs.
+        """The column of steps when there must be one: a column called so, or steps before
+        epochs.
         """
         given = self.columns.column("steps")
         if given is not None:
@@ -204,10 +211,10 @@ class _Log:
         return len({str(row[name]) for row in self.rows})
 
     def is_log_by(self, name: str) -> bool:
-        """Whether the column changes within a network. Where nothing tells runs apart, a
-        few rows with steps of their own are runs that stopped early, each at its time.
+        """Whether the column changes within a network. If nothing tells runs apart, a few
+        rows that share no steps are runs that stopped at different times.
         """
-        groups = _grouped(self.rows, self.sizes + self.seed + self.names)
+        groups = _grouped(self.rows, self.keys)
         steps = [{row[name] for row in group} for group in groups]
         if all(len(one) == 1 for one in steps):
             return False
@@ -219,10 +226,10 @@ class _Log:
         return all(is_number_or_none(row[name]) for row in self.rows)
 
     def groups(self, by: str | None, asked: bool) -> list[list[Row]]:
-        """The rows of each network; without steps, and not `asked` for one of each, rows
-        that differ in any setting are networks of their own.
+        """The rows of each network. Without steps, and unless one row of each is `asked`
+        for, rows that differ in any setting are separate networks.
         """
-        keys = self.sizes + self.seed + self.names
+        keys = self.keys
         settings = [
             name
             for name in self.columns.unread
@@ -247,27 +254,27 @@ class _Log:
             raise ManifoldScaleError(
                 f"Several rows share their sizes, settings and {by}: a column that tells "
                 "the runs apart is missing, such as 'seed'. row='all' (--row all) takes "
-                "every row for a network of its own."
+                "every row as a separate network."
             )
         return found
 
     def shared_seeds(self) -> str:
-        """What is to be said of rows of one size and seed that differ in a setting."""
-        n = len(_grouped(self.rows, self.sizes + self.seed + self.names))
+        """In words, that rows of one size and seed count alone; "" if there are none."""
+        n = len(_grouped(self.rows, self.keys))
         if n == len(self.rows) or not self.tells_runs_apart:
             return ""
         return (
-            f"{len(self.rows):,} rows have {n:,} sizes and seeds, and count as networks of "
-            "their own, as they differ in columns that are not read"
+            f"{len(self.rows):,} rows have {n:,} sizes and seeds, and count as separate "
+            "networks because they differ in columns that are not read"
         )
 
     def recurs(self, name: str) -> bool:
-        """Whether its values stand in two rows each, on average: no outcome does."""
+        """Whether each value is in two rows, on average; values of an outcome are not."""
         return 2 * self.distinct(name) <= len(self.rows)
 
     def crosses(self, name: str, keys: Sequence[str], by: str) -> bool:
-        """Whether its values go through the same steps, as those of a setting do; a
-        schedule has each of its values at steps of its own.
+        """Whether its values share steps, as the values of a setting do. The values of a
+        schedule do not: each has its own steps.
         """
 
         def steps(names: Sequence[str]) -> int:
@@ -276,29 +283,24 @@ class _Log:
 
         return 2 * steps([*keys, name]) >= 3 * steps(keys) and self.recurs(name)
 
-    def networks_at_least(self) -> list[list[Row]]:
-        """Rows of one size, seed and name."""
-        return _grouped(self.rows, self.sizes + self.seed + self.names)
-
     def has_a_loss(self, row: Row) -> bool:
         return as_number(row[self.loss]) is not None
 
     def without_a_loss(self) -> list[Row]:
-        """Rows without a loss of networks that have one in another row, as loggers write
-        what was measured in training, in rows of its own. A network without any is one that
-        failed, and stays.
+        """Rows without a loss, of networks that have one in another row: loggers write
+        training values in separate rows. A network without any loss failed, and stays.
         """
         return [
             row
-            for group in self.networks_at_least()
+            for group in _grouped(self.rows, self.keys)
             if any(map(self.has_a_loss, group))
             for row in group
             if not self.has_a_loss(row)
         ]
 
     def open_ended(self, by: str | None) -> int:
-        """How many networks go on after their last loss, as where validation is logged now
-        and then, or where training failed.
+        """How many networks continue after their last loss, because validation is logged
+        only now and then, or because training failed.
         """
 
         def end(rows: list[Row]) -> float:
@@ -308,11 +310,11 @@ class _Log:
 
         return sum(
             end(group) > end([row for row in group if self.has_a_loss(row)])
-            for group in self.networks_at_least()
+            for group in _grouped(self.rows, self.keys)
         )
 
     def pick(self, group: list[Row], by: str | None, choice: str) -> Row:
-        """Of the rows that hold a loss, where any does."""
+        """The best or last row, among rows that hold a loss if there are any."""
         rows = [row for row in group if self.has_a_loss(row)] or group
         if choice == "best":
             return min(rows, key=lambda row: _number(row[self.loss]))
@@ -325,7 +327,7 @@ def _number(value: object, missing: float = float("inf")) -> float:
 
 
 def _is_ordered(rows: list[Row], by: str) -> bool:
-    """Every step stands once."""
+    """Whether every step is there once."""
     steps = [row[by] for row in rows if row[by] is not None]
     return len(set(steps)) == len(steps)
 

@@ -1,4 +1,4 @@
-"""Whether a network has its weights: without them there is nothing to measure."""
+"""Whether a network has its weights; without them there is nothing to measure."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from .errors import few, require
 
 
 def check_weights(model: Any, name: str = "model") -> None:
-    """Refuse a torch module some of whose weights do not exist: those of lazy layers, which
-    the first batch would draw at random, and those on the meta device.
+    """Refuse a torch module with weights that do not exist: in lazy layers, where the first
+    batch would draw them at random, or on the meta device.
 
     Raises
     ------
-    ManifoldScaleError : weights do not exist; the first few are named.
+    ManifoldScaleError : some weights do not exist; it names the first few.
     """
     lacking = [
         one

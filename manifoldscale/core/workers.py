@@ -1,4 +1,4 @@
-"""Work that an executor divides: sent out, collected when done, cancelled on the way."""
+"""Work that an executor divides: sent out, collected when done, cancelled on errors."""
 
 import asyncio
 import dataclasses as dc
@@ -17,7 +17,9 @@ R = TypeVar("R")
 
 @dc.dataclass(frozen=True)
 class _Done:
-    """What a task gave, or raised: whatever else a future raises is its executor's."""
+    """What a task returned or raised. Anything else that a future raises comes from the
+    executor.
+    """
 
     value: Any = None
     error: Exception | None = None
@@ -29,14 +31,14 @@ def results(
     tasks: Sequence[T],
     *arguments: Any,
 ) -> Iterator[tuple[T, R]]:
-    """(task, function(task, *arguments)) for each task: in this process and in turn, or by
-    the workers of an executor, as they are done. A process that is a worker computes on one
-    thread: several with several threads each mostly wait for one another.
+    """(task, function(task, *arguments)) for each task: in turn in this process, or by the
+    workers of an executor as they finish. A worker process computes on one thread, because
+    several processes with several threads each mostly wait for one another.
 
     Raises
     ------
-    ManifoldScaleError : it is no executor, a worker died, the work could not be sent to it,
-        or the executor was cancelled or shut down. What a task raises is raised as it is.
+    ManifoldScaleError : it is not an executor, a worker died, the work could not be sent,
+        or the executor was cancelled or shut down. Errors of tasks are raised as they are.
     """
     check_executor(executor)
     if executor is None:
@@ -57,39 +59,39 @@ def results(
 
 
 def check_executor(executor: Any) -> None:
-    """Refuse what takes no work: a word, a number of workers, a pool of another kind."""
+    """Refuse what is not an executor: a word, a number of workers, another kind of pool."""
     can = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
     if executor is not None and not can:
-        raise _no_executor(f"not {executor!r}")
+        raise _not_an_executor(f"not {executor!r}")
 
 
-def _no_executor(found: str) -> ManifoldScaleError:
+def _not_an_executor(found: str) -> ManifoldScaleError:
     return ManifoldScaleError(
-        f"`executor` must be None or an executor of concurrent.futures, {found}. Make one, "
-        "as `with concurrent.futures.ThreadPoolExecutor(4) as executor:` (or "
-        "ProcessPoolExecutor); of dask, `Client(...).get_executor()`."
+        f"`executor` must be None or an executor of concurrent.futures, {found}. Make one "
+        "with `with concurrent.futures.ThreadPoolExecutor(4) as executor:` (or "
+        "ProcessPoolExecutor); for dask use `Client(...).get_executor()`."
     )
 
 
 def _sent(executor: Executor, *work: Any) -> Future[_Done]:
-    # A process of a pool that cannot read its work dies without a word of the reason; as
-    # bytes, it can say it.
+    # A pool's process that cannot unpickle its work dies without saying why. Sent as bytes,
+    # the work is unpickled by our own code, which can report the error.
     if isinstance(executor, ProcessPoolExecutor):
         try:
             work = (pickle.dumps(work),)
         except Exception as error:
             raise ManifoldScaleError(
-                f"`executor`: the work cannot be sent to its workers ({error}). What they "
-                "are to use is a function or class of a module, at its top level: none "
-                "that is made inside a function, and no lambda."
+                f"`executor`: the work cannot be sent to its workers ({error}). Functions "
+                "and classes that they use must be at the top level of a module, not "
+                "lambdas nor made inside a function."
             ) from error
     try:
         future: Any = executor.submit(_in_worker, os.getpid(), *work)
     except Exception as error:
         raise _lost(error) from error
-    if not isinstance(future, Future):  # as of a client of dask
+    if not isinstance(future, Future):  # from a dask Client, for example
         kind = type(executor).__name__
-        raise _no_executor(f"whose `submit` gives their futures; {kind} gives others")
+        raise _not_an_executor(f"whose `submit` gives their futures; {kind} gives others")
     return future
 
 
@@ -104,9 +106,9 @@ def _lost(error: BaseException) -> ManifoldScaleError:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     return ManifoldScaleError(
         f"`executor`: a worker died, killed or out of memory, or the executor was "
-        f"cancelled, shut down or cut off ({said}). In a script, what starts processes "
-        "stands under `if __name__ == '__main__':`. What is stored is kept; call again, "
-        "with an executor that runs, to go on."
+        f"cancelled, shut down or cut off ({said}). In a script, start processes only "
+        "under `if __name__ == '__main__':`. Stored results are kept; call again with a "
+        "running executor to continue."
     )
 
 
@@ -126,14 +128,14 @@ def _read(work: tuple[Any, ...]) -> Any:
     except Exception as error:
         raise ManifoldScaleError(
             f"`executor`: a worker cannot read its work ({type(error).__name__}: {error}). "
-            "Functions and classes of yours come from a module that workers can import: "
-            "a file of its own in a folder on their path, not a notebook, nor a script "
-            "that is read from standard input."
+            "Your functions and classes must come from a module that workers can import: "
+            "a file in a folder on their path, not a notebook, nor a script read from "
+            "standard input."
         ) from error
 
 
 def _called(parent: int, function: Callable[..., R], *arguments: Any) -> R:
-    if os.getpid() == parent:  # a thread of this process, whose settings are the user's
+    if os.getpid() == parent:  # a thread of this process, where the user sets the threads
         return function(*arguments)
     import torch
     from threadpoolctl import threadpool_limits
@@ -144,7 +146,7 @@ def _called(parent: int, function: Callable[..., R], *arguments: Any) -> R:
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error where it survives being sent to another process, else its text."""
+    """The error if it can be sent to another process, else its text."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # whatever pickle or the error's own class raises

@@ -15,10 +15,5 @@ from .quadric import Quadric as Quadric, knowable as knowable
 from .status import Status as Status
 from .volume_growth import VolumeGrowth as VolumeGrowth
 
-# Curves are pushed through networks, which stand a floor above: loaded on first use.
-__getattr__, __dir__ = attach(
-    __name__,
-    dict.fromkeys(
-        ("Curve", "great_circle", "segment", "through_layers"), "..networks.curves"
-    ),
-)
+# `manifoldscale` lends it the curves through networks, which are defined a floor above.
+__getattr__, __dir__ = attach(__name__)

@@ -1,4 +1,4 @@
-"""Which fit to believe: the least squared error, bias included."""
+"""Which fit to believe: the one with the least squared error, bias included."""
 
 import dataclasses as dc
 
@@ -6,32 +6,32 @@ import numpy as np
 
 from ..core.arrays import Bools, Floats, Ints
 from ..geometry.neighbors import Neighbors
-from .common import GUESS, Averaging, Common, common_truncation, sizes, too_steep
+from .common_truncation import GUESS, Averaging, Common, common_truncation, sizes, too_steep
 from .forms import KAPPA, SCALAR
-from .scales import Fits
+from .scales import ScaleFits
 from .truncation import biases, quantile, scale_of
 
 SHARED = 32  # neighbours over which biases, variances, and noisy values are averaged
-SPANS_CLOUD = 0.9  # radius of a neighbourhood, in rms radii of the cloud, that is no part
+SPANS_CLOUD = 0.9  # radius, in rms radii of the cloud, of a neighbourhood that spans it
 LEVELS = 3  # of averaging over nearby queries: not at all, once, twice
 TOO_BENT = 0.7  # (kappa r)^2 above which no expansion about the query converges soon
-# Of the curvature, a bias that cannot be excluded: below the first no part of the choice,
-# above the second all the same. A point is ok up to a quarter.
+# Bounds on the bias, as shares of the curvature: below the first a bound does not affect
+# the choice, above the second it no longer grows. A point is ok up to a quarter.
 DOUBT = (0.16, 0.4)
-TRIMMED = 0.05  # share of the largest errors that have no say in the choice
+TRIMMED = 0.05  # share of the largest errors that the choice ignores
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Choice:
-    """The chosen fit of each query, and what it says.
+    """The chosen fit of each query, and its values.
 
     Parameters
     ----------
     column : (Q,) its place among the candidates.
-    is_possible : (Q,) whether any candidate is.
-    values : (Q, 3) S, |tr II|^2 and kappa_rms^2: of the fit, or the mean of the nearby
-        queries' where noise outweighs what changes between them.
-    noise, bias : (Q, 3) their standard errors, and the sizes of their biases.
+    is_possible : (Q,) whether any candidate is possible.
+    values : (Q, 3) S, |tr II|^2 and kappa_rms^2 of the fit, or their means over nearby
+        queries if noise outweighs the change between these.
+    noise, bias : (Q, 3) standard errors and sizes of the biases.
     most_curved : (C,) kappa_rms^2 in the most curved parts of the cloud.
     """
 
@@ -48,7 +48,7 @@ class Choice:
 
 
 class LocalMean:
-    """Means over a query and those of its nearest neighbours that are queries."""
+    """Means over a query and the queries among its nearest neighbours."""
 
     def __init__(self, near: Neighbors) -> None:
         place = np.full(near.n_rows, -1, dtype=np.int64)
@@ -71,8 +71,8 @@ class LocalMean:
             return np.asarray(total / count)
 
     def excess(self, moved: Floats, chance: Floats, n: Floats, guess: Floats) -> Floats:
-        """The difference; where it drowns in chance, the guess, or what chance could hide:
-        a difference that is small by chance is no sign of a small bias.
+        """The difference; if it drowns in chance, the guess, or what chance could hide. A
+        difference that is small by chance does not show that the bias is small.
         """
         independent = np.maximum(SHARED / n, 1.0)
         clear = moved > (1 + 2 * np.sqrt(2 / independent)) * chance
@@ -81,7 +81,7 @@ class LocalMean:
 
 
 class WholeMean:
-    """Means over all queries but for the largest values, the same for each."""
+    """Means over all queries without the largest values, the same for each query."""
 
     def __call__(self, values: Floats) -> Floats:
         ranked = np.sort(values, axis=0)  # NaN last
@@ -97,14 +97,14 @@ class WholeMean:
         return np.maximum(moved - chance, 0.0)
 
 
-def choose(fits: Fits, near: Neighbors, extent: float, dim: int) -> Choice:
-    """One candidate for the cloud, that of the smallest mean squared error; another where
-    it cannot be had.
+def choose(fits: ScaleFits, near: Neighbors, extent: float, dim: int) -> Choice:
+    """The candidate with the smallest mean squared error over the cloud; another one for
+    queries where this is not possible.
 
-    The error of S (over d (d - 1), so that it is a sectional curvature) and that of
+    The errors of S (over d (d - 1), which makes it a sectional curvature) and of
     kappa_rms^2 count together. A choice by each query's own errors would favour fits that
-    happen to look good. A candidate is a radius, an order, and whether the values are
-    averaged over nearby queries. What truncation does all over the cloud is taken off.
+    look good by chance. A candidate is a radius, an order, and whether the values are
+    averaged over nearby queries. The truncation bias common to the cloud is subtracted.
 
     Parameters
     ----------
@@ -135,20 +135,20 @@ def choose(fits: Fits, near: Neighbors, extent: float, dim: int) -> Choice:
     )
 
 
-def _usable(fits: Fits, whole: WholeMean, extent: float) -> Bools:
+def _usable(fits: ScaleFits, whole: WholeMean, extent: float) -> Bools:
     """(Q, C) the fits that are solved, on a part of the cloud that bends little enough.
 
-    Where a neighbourhood is too bent, all larger ones are: of a fit that reaches around a
-    tube the curvature reads low.
+    If a neighbourhood bends too much, all larger ones do too: a fit that reaches around a
+    tube estimates a curvature that is too low.
     """
     kappa = whole(np.where(fits.is_solved, fits.values[:, :, KAPPA], np.nan))[0]
     fine = unbent(fits, kappa)
     return np.asarray(fits.is_solved & (fits.radius < SPANS_CLOUD * extent) & fine)
 
 
-def unbent(fits: Fits, kappa: Floats) -> Bools:
+def unbent(fits: ScaleFits, kappa: Floats) -> Bools:
     """(C,) the candidates whose neighbourhoods bend little enough for an expansion about
-    the query, `kappa` (C,) the mean of kappa_rms^2 that each reads.
+    the query; `kappa` (C,) is the mean of kappa_rms^2 of each.
     """
     bent = kappa * np.median(fits.radius, axis=0) ** 2 > TOO_BENT
     first = fits.counts[bent & (fits.orders == 0)].min(initial=np.inf)
@@ -157,10 +157,10 @@ def unbent(fits: Fits, kappa: Floats) -> Bools:
 
 
 def _doubt(bias: Floats, kappa: Floats, dim: int) -> Floats:
-    """(Q, C, levels) what a bias that cannot be excluded at a point counts in the choice.
+    """(Q, C, levels) the weight, in the choice, of a bias that cannot be excluded.
 
-    Of two fits with about the same error, that with the smaller bound on its bias says
-    more: a bound of a quarter of the curvature leaves no point ok.
+    Of two fits with about the same error, the one with the smaller bound on its bias is
+    better: with a bound above a quarter of the curvature no point is ok.
     """
     of_scalar = np.median(bias[..., SCALAR], axis=0) / sizes(dim)[SCALAR]
     worst = np.maximum(of_scalar, np.median(bias[..., KAPPA], axis=0))
@@ -170,12 +170,12 @@ def _doubt(bias: Floats, kappa: Floats, dim: int) -> Floats:
     return np.where(np.isfinite(doubt), doubt, 0.0)
 
 
-def _shares_of_noise(fits: Fits, local: LocalMean) -> Floats:
-    """(Q, C, levels, 3) what averaging over nearby queries, not at all, once or twice,
-    leaves of the variance of the noise.
+def _shares_of_noise(fits: ScaleFits, local: LocalMean) -> Floats:
+    """(Q, C, levels, 3) the share of the variance of the noise that averaging over nearby
+    queries (not at all, once, twice) leaves.
 
-    Signs drawn for every point, the same in all fits, make copies of the noise that are
-    correlated between queries as the noise is.
+    Signs drawn for every point, the same in all fits, make copies of the noise with the
+    same correlation between queries.
     """
     copies, shares = fits.replicas, []
     for _ in range(LEVELS):
@@ -184,11 +184,11 @@ def _shares_of_noise(fits: Fits, local: LocalMean) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.clip(np.stack(shares, axis=2) / shares[0][:, :, None], 0.0, 1.0)
     share = np.where(np.isfinite(share), share, 1.0)
-    return np.asarray(share[..., [0, 1, 1]])  # |tr II|^2 goes with kappa_rms^2
+    return np.asarray(share[..., [0, 1, 1]])  # |tr II|^2 takes the share of kappa_rms^2
 
 
 def _squared_error(
-    fits: Fits,
+    fits: ScaleFits,
     common: Common,
     values: Floats,
     noise: Floats,
@@ -198,7 +198,7 @@ def _squared_error(
 ) -> tuple[Floats, Floats]:
     """(Q, C, levels, 3) sizes of the biases, and (Q, C, levels) mean squared errors.
 
-    Averaging over nearby queries adds to the bias what it changes beyond chance.
+    Averaging over nearby queries adds its change beyond chance to the bias.
     """
     alone = values[:, :, 0]
     variance = mean(noise)

@@ -1,32 +1,19 @@
-"""The result of a curvature estimate: an array a quantity, and pooled numbers."""
+"""The result of a curvature estimate: one array per quantity, and pooled numbers."""
 
 import dataclasses as dc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints, frozen
+from ..core.arrays import Array, Floats, Ints
 from ..core.caveat import Remark
 from ..core.interval import number
-from ..core.result import Quantity, Result
+from ..core.result import PointValues, Quantity, Result
 from ..core.style import drawing
 from .status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-ARRAYS = (
-    "rows",
-    "scalar",
-    "mean_norm",
-    "kappa_rms",
-    "principal",
-    "scalar_interval",
-    "kappa_interval",
-    "radius",
-    "noise",
-    "status",
-)
 
 
 @dc.dataclass(frozen=True)
@@ -65,12 +52,12 @@ class Curvature(Result):
     scalar : (Q,) scalar curvature, the sum of the Ricci eigenvalues (2K on a surface).
     mean_norm : (Q,) length of the mean curvature vector, trace over d.
     kappa_rms : (Q,) root mean squared curvature of the geodesics through the point.
-    principal : (Q, d) curvatures along the normal that bends most, falling, of positive
-        sum; for a hypersurface the principal curvatures.
-    scalar_interval, kappa_interval : (Q, 2) 95 % intervals that hold noise and bias.
-    radius : (Q,) of the neighbourhood that was chosen.
+    principal : (Q, d) curvatures along the normal with the largest curvature, falling, with
+        a positive sum; for a hypersurface the principal curvatures.
+    scalar_interval, kappa_interval : (Q, 2) 95 % intervals that include noise and bias.
+    radius : (Q,) of the chosen neighbourhood.
     noise : (Q,) rms distance of its points from the fit.
-    status : (Q,) a word of `Status`; NaN stands where it says that nothing is known.
+    status : (Q,) a word of `Status`; the arrays hold NaN if it says that nothing is known.
     pooled : `.kappa_rms` and `.scalar` of the whole cloud, a Quantity each.
     extent : rms radius of the cloud.
     knowable : what this number of points can tell at this dimension, in words.
@@ -94,13 +81,17 @@ class Curvature(Result):
     n_points: int
     caveats: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        for name in ARRAYS:
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+    main = "pooled.kappa_rms"
+    columns = (
+        "dim",
+        "kappa_rms=pooled.kappa_rms",
+        "kappa_interval=pooled.kappa_rms.interval",
+        "scalar=pooled.scalar",
+    )
 
     @property
     def kappa_r(self) -> Floats:
-        """kappa_rms times the radius of the neighbourhood: how much the fit saw bend."""
+        """kappa_rms times the radius of the neighbourhood: how much it bends."""
         return np.asarray(self.kappa_rms * self.radius)
 
     @property
@@ -109,6 +100,13 @@ class Curvature(Result):
         layers, whose scales are arbitrary.
         """
         return np.asarray(self.kappa_rms * self.extent)
+
+    @property
+    def point_values(self) -> PointValues:
+        """kappa_rms in units of the cloud's extent, without points where noise hides it."""
+        words = [s.value for s in Status if s.is_known and s is not Status.NOISE_LIMITED]
+        known = np.where(np.isin(self.status, words), self.kappa_extent, np.nan)
+        return PointValues(self.rows, known, "kappa_rms x extent")
 
     def share(self, status: Status) -> float:
         """The share of the queries with this status."""
@@ -127,22 +125,9 @@ class Curvature(Result):
         head, *notes = super().__str__().split("\n")
         return "\n".join([head, f"  = {self.knowable}", *notes])
 
-    def row(self) -> dict[str, Any]:
-        kappa, scalar = self.pooled.kappa_rms, self.pooled.scalar
-        return {
-            "dim": self.dim,
-            "kappa_rms": kappa.value,
-            "kappa_low": kappa.interval.low,
-            "kappa_high": kappa.interval.high,
-            "kappa_extent": kappa.value * self.extent,
-            "scalar": scalar.value,
-            "scalar_low": scalar.interval.low,
-            "scalar_high": scalar.interval.high,
-            **{status.value: self.share(status) for status in Status},
-            "method": str(self.method),
-            "n_points": self.n_points,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
+    def cells(self) -> dict[str, Any]:
+        shares = {status.value: self.share(status) for status in Status}
+        return super().cells() | {"kappa_extent": self.value * self.extent} | shares
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -151,7 +136,10 @@ class Curvature(Result):
         order = np.argsort(self.kappa_rms[known])
         low, high = self.kappa_interval[known][order].T
         places = np.arange(known.sum())
-        ax.fill_between(places, low, high, alpha=0.3, lw=0, label="95 % interval")
-        ax.plot(places, self.kappa_rms[known][order], label="kappa_rms")
+        (line,) = ax.plot(places, self.kappa_rms[known][order], label="kappa_rms")
+        shade = line.get_color()
+        ax.fill_between(
+            places, low, high, color=shade, alpha=0.3, lw=0, label="95 % interval"
+        )
         ax.set(xlabel="points, sorted", ylabel="curvature, 1 / length")
         ax.legend()

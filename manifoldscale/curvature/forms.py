@@ -11,8 +11,7 @@ SCALAR, TRACE, KAPPA = range(3)  # S, |tr II|^2, kappa_rms^2
 
 @dc.dataclass(frozen=True, eq=False)
 class Forms:
-    """Matrices K over the entries h_ij, i <= j, so that an invariant is the sum of
-    K_ab <h_a, h_b>.
+    """Matrices K over the entries h_ij, i <= j; an invariant is the sum of K_ab <h_a, h_b>.
 
     Gauss's equation gives S = |tr h|^2 - |h|^2; the mean squared curvature of unit-speed
     geodesics is (|tr h|^2 + 2 |h|^2) / (d (d + 2)).
@@ -35,8 +34,8 @@ class Forms:
         return torch.stack([trace - square, trace, kappa], 2)
 
     def principal(self, shape: Tensor) -> Tensor:
-        """(b, d) eigenvalues of the form along the normal that holds most of |h|^2,
-        falling, of positive sum; for a hypersurface, its principal curvatures.
+        """(b, d) eigenvalues of the form along the normal with the largest part of |h|^2,
+        falling, with a positive sum; for a hypersurface, its principal curvatures.
 
         Parameters
         ----------
@@ -70,7 +69,7 @@ def forms_of(dim: int) -> Forms:
 
 
 def packed_frame(metric: Tensor) -> Tensor:
-    """(b, pairs, pairs): how the entries of a form change to the orthonormal frame of the
+    """(b, pairs, pairs): the map of the entries of a form to the orthonormal frame of the
     metric g = E E', h -> E^-1 h E^-T.
     """
     dim = metric.shape[1]

@@ -1,4 +1,4 @@
-"""Neighbourhoods in blocks, centred on their query and with a frame of tangents."""
+"""Neighbourhoods in blocks, centred on their query, with a frame of tangents."""
 
 import dataclasses as dc
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from ..core.errors import ManifoldScaleError
 from ..geometry.neighbors import Neighbors
 
 BLOCK_BYTES = 1 << 26
-# Points and rounds of subspace iteration for a first frame: the fit repairs its error.
+# Points and rounds of subspace iteration for a first frame: the fit corrects its error.
 START, ITERATIONS = 64, 4
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Hoods:
-    """A block of b neighbourhoods of m points each, the query itself in front.
+    """A block of b neighbourhoods of m points each, with the query first.
 
     Parameters
     ----------
     queries : (b,) positions of the queries in the table.
     rows : (b, m) row numbers of the points in the cloud.
     points : (b, m, D) relative to the query, in units of `radius`.
-    radius : (b,) distance of the farthest, in the units of the cloud.
+    radius : (b,) distance of the farthest point, in the units of the cloud.
     """
 
     queries: Ints
@@ -54,7 +54,7 @@ def blocks_of_hoods(near: Neighbors, k: int, work: int = 0) -> Iterator[Hoods]:
     Parameters
     ----------
     k : neighbours of each query.
-    work : numbers that the caller holds for each query beside the points.
+    work : numbers that the caller keeps for each query beside the points.
     """
     cloud, features = points_of(near), near.points.shape[1]
     each = 8 * ((k + 1) * features * 3 + work)
@@ -63,7 +63,7 @@ def blocks_of_hoods(near: Neighbors, k: int, work: int = 0) -> Iterator[Hoods]:
     ):
         rows = np.concatenate([near.queries[part, None], near.indices[part, :k]], axis=1)
         here = cloud[rows].astype(np.float64)
-        # From the query first: a mean far from zero would cost digits.
+        # Subtract the query first: a mean far from zero would cost digits.
         here -= here[:, :1].copy()
         radius = near.distances[part, k - 1]
         here /= radius[:, None, None]
@@ -73,7 +73,7 @@ def blocks_of_hoods(near: Neighbors, k: int, work: int = 0) -> Iterator[Hoods]:
 
 
 def points_of(near: Neighbors) -> Floats:
-    """The points of the cloud, or an error that names the methods that need none."""
+    """The points of the cloud, or an error that names the method for distances."""
     if near.cloud is None:
         raise ManifoldScaleError(
             "Curvature from a local fit needs the points, and this table holds distances "
@@ -85,8 +85,8 @@ def points_of(near: Neighbors) -> Floats:
 def principal_frame(points: Tensor, dim: int) -> Tensor:
     """(b, D, dim) orthonormal directions of the largest variance.
 
-    By the scatter matrix where features are few; else by subspace iteration, in which the
-    features enter through products with the points only.
+    If there are few features, by the scatter matrix; else by subspace iteration, which uses
+    the features only in products with the points.
     """
     if points.shape[1] > START:
         points = points[:, torch.linspace(0, points.shape[1] - 1, START).round().long()]
@@ -96,7 +96,7 @@ def principal_frame(points: Tensor, dim: int) -> Tensor:
         scatter = centred.transpose(1, 2) @ centred
         vectors: Tensor = torch.linalg.eigh(scatter).eigenvectors[:, :, -dim:]
         return vectors
-    # The start depends on the ranks of the neighbours only: their order in the cloud, a
+    # The start depends only on the ranks of the neighbours, so their order in the cloud, a
     # rotation and more features change nothing.
     draw = np.random.default_rng(0).standard_normal((n, dim))
     start = torch.from_numpy(draw).expand(len(centred), -1, -1)

@@ -2,18 +2,18 @@
 
 In tangent coordinates u, every ambient coordinate is regressed on
 
-    1, u_i, u_i u_j        and, at order q >= 1, on what bends the form away from the query:
-                           |u|^2 u_i, |u|^2 u_i u_j, .., |u|^(2q) u_i u_j.
+    1, u_i, u_i u_j        and, at order q >= 1, on terms that change the form away from the
+                           query: |u|^2 u_i, |u|^2 u_i u_j, .., |u|^(2q) u_i u_j.
 
-A quartic is |u|^4, |u|^2 times a harmonic quadratic, and a harmonic quartic, which on a
-ball is orthogonal to all quadratics. So the terms |u|^2 u_i u_j, no more than there are
-u_i u_j, take up all of what truncation does to the second fundamental form at the first
+A quartic is a sum of |u|^4, |u|^2 times a harmonic quadratic, and a harmonic quartic, which
+on a ball is orthogonal to all quadratics. So the terms |u|^2 u_i u_j, as many as the
+u_i u_j, take up the whole effect of truncation on the second fundamental form at the first
 order in r^2, and |u|^4 u_i u_j at the second: what remains is of the order
 (kappa r)^(2q + 2). On a finite sample the harmonic cubics and quartics act as noise; up to
-d = 3, where they are few, all cubics and quartics are in the fit instead.
+d = 3, where they are few, all cubics and quartics are fitted instead.
 
 With A the (n x p) design, M = (A'A)^-1, W = M A' and G the Gram matrix of the points, all
-inner products of coefficients are W G W'. The ambient dimension enters through G only.
+inner products of coefficients are W G W'. The ambient dimension enters only through G.
 """
 
 import dataclasses as dc
@@ -28,7 +28,7 @@ from .hoods import Hoods, orthonormal
 
 REFITS = 2
 FULL = 3  # the dimension up to which all cubics and quartics are few enough to fit
-SINGULAR = 1e-5  # sine of the angle of a column to the others, below which it is one
+SINGULAR = 1e-5  # sine of the angle between a column and the others below which they agree
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -40,8 +40,8 @@ class LocalFit:
     Parameters
     ----------
     values : (b, 3) debiased scalar curvature S, |tr II|^2 and kappa_rms^2.
-    variances : (b, 3) of their noise.
-    influence : (b, n, 3) of each point of the neighbourhood on them, mean zero.
+    variances : (b, 3) of the noise of the values.
+    influence : (b, n, 3) of each point of the neighbourhood on the values, mean zero.
     quadratic : (b, 3) the part of the variances that does not vanish at flat points.
     principal : (b, d) curvatures along the first principal normal, falling.
     noise : (b,) mean squared distance of the points from the fit.
@@ -74,8 +74,8 @@ def n_unknowns(dim: int, order: int) -> int:
 
 
 def design(u: Tensor, order: int) -> Tensor:
-    """(b, n, p): the linear terms, then u_i u_j (half the square on the diagonal, so that
-    the coefficient is II(e_i, e_j)), then the rest.
+    """(b, n, p): the linear terms, then u_i u_j (half the square on the diagonal, which
+    makes the coefficient II(e_i, e_j)), then the rest.
     """
     dim = u.shape[2]
     i, j = torch.triu_indices(dim, dim)
@@ -99,7 +99,7 @@ def design(u: Tensor, order: int) -> Tensor:
 
 @functools.cache
 def _higher(dim: int) -> tuple[list[tuple[int, ...]], ...]:
-    """The monomials of degree 3 and 4; in high dimension, only |u|^2 u_i."""
+    """The monomials of degree 3 and 4; in high dimension only |u|^2 u_i."""
     if dim > FULL:
         return ([(i,) for i in range(dim)],)
     return tuple(
@@ -109,7 +109,7 @@ def _higher(dim: int) -> tuple[list[tuple[int, ...]], ...]:
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Solution:
+class LocalSolution:
     """Least squares on one design: A (b, n, p), M = (A'A)^-1 (b, p, p), W = M A' (b, p, n),
     and whether A has full rank, (b,).
     """
@@ -120,18 +120,18 @@ class Solution:
     is_solved: Tensor
 
 
-def solve(u: Tensor, order: int) -> Solution:
+def solve(u: Tensor, order: int) -> LocalSolution:
     """Least squares on the design of these coordinates, of size about 1."""
     columns = design(u, order)
     gram = columns.transpose(1, 2) @ columns
-    # Columns of equal length: the condition is that of their angles.
+    # Columns of equal length, so the condition depends on their angles only.
     size = torch.diagonal(gram, dim1=1, dim2=2).clamp(min=1e-300).rsqrt()
     factor, info = torch.linalg.cholesky_ex(gram * size[:, :, None] * size[:, None, :])
     is_solved = (info == 0) & (torch.diagonal(factor, dim1=1, dim2=2).amin(1) > SINGULAR)
     eye = torch.eye(factor.shape[1], dtype=factor.dtype)
     factor = torch.where(is_solved[:, None, None], factor, eye)
     inverse = torch.cholesky_inverse(factor) * size[:, :, None] * size[:, None, :]
-    return Solution(columns, inverse, inverse @ columns.transpose(1, 2), is_solved)
+    return LocalSolution(columns, inverse, inverse @ columns.transpose(1, 2), is_solved)
 
 
 def in_tangent_ball(
@@ -140,11 +140,11 @@ def in_tangent_ball(
     """The `n` points of each neighbourhood that are nearest to the query along the tangent
     space (at most `cap` of them, evenly), their tangent coordinates, and the frame.
 
-    The frame is turned twice to the linear terms of a fit: principal components, from which
-    it may start, are off by as much as density and edges tilt them. Points are chosen by
-    |u| and not by distance, because a choice by distance keeps the points whose noise
-    happens to bring them near, and flattens the rim; given |u|, tangential noise shifts a
-    point as if from anywhere, and leaves second derivatives alone.
+    The frame is turned twice to the linear terms of a fit, because density and edges tilt
+    the principal components from which it may start. Points are chosen by |u| and not by
+    distance: a choice by distance keeps the points that noise brings near, and flattens the
+    rim. Given |u|, tangential noise shifts a point without a preferred direction, and does
+    not affect second derivatives.
     """
     dim = frame.shape[2]
     for _ in range(REFITS):
@@ -166,8 +166,8 @@ def in_tangent_ball(
 class Products:
     """Inner products of the points of each neighbourhood, for fits of several orders.
 
-    Where features are fewer than points, by the points themselves; else by their Gram
-    matrix, (b, n, n), so that nothing else grows with the features.
+    With fewer features than points they come from the points themselves, else from their
+    Gram matrix, (b, n, n), and then nothing else grows with the features.
     """
 
     points: Tensor
@@ -213,7 +213,7 @@ def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
     onto = (through @ columns) @ smoother
     residual = through - onto  # (b, p, n): coefficients times residuals
     noise, noise_squared = _noise_moments(*products.of_residuals(columns, smoother), n - p)
-    # An orthonormal frame of the fitted tangent space, and what is normal to it.
+    # An orthonormal frame of the fitted tangent space, and the part normal to it.
     metric = inner[:, :dim, :dim] - noise[:, None, None] * inverse[:, :dim, :dim]
     mixed, turned = inner[:, form, :dim], packed_frame(metric / scale**2)
     eye = torch.eye(dim, dtype=u.dtype).expand(len(u), -1, -1)
@@ -230,11 +230,10 @@ def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
     spread = mixed_noise @ mixed_noise.transpose(1, 2) / (n - p)
     seen = forms.matrices @ covariance[:, None]  # (b, 3, pairs, pairs)
     squares = (seen * seen.transpose(2, 3)).sum((2, 3)) * noise_squared[:, None]
-    linear_variance = 4 * ((forms.matrices @ spread[:, None]) * seen.transpose(2, 3)).sum(
-        (2, 3)
-    )
-    # The fitted form is noisy itself, which adds 4 `squares` to what is read off.
-    variances = (linear_variance - 4 * squares).clamp(min=0) + 2 * squares
+    linear = (forms.matrices @ spread[:, None]) * seen.transpose(2, 3)
+    # The fitted form is noisy itself, which adds 4 `squares` to the linear variance.
+    variances = (4 * linear.sum((2, 3)) - 4 * squares).clamp(min=0) + 2 * squares
+    loose = torch.diagonal(inverse, dim1=1, dim2=2)[:, :dim].mean(1)
     return LocalFit(
         values=values,
         variances=variances,
@@ -242,9 +241,7 @@ def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
         quadratic=2 * squares,
         principal=forms.principal(shape),
         noise=noise,
-        tilt=noise
-        * torch.diagonal(inverse, dim1=1, dim2=2)[:, :dim].mean(1)
-        / scale[:, 0, 0] ** 2,
+        tilt=noise * loose / scale[:, 0, 0] ** 2,
         is_solved=solution.is_solved,
     )
 
@@ -257,5 +254,5 @@ def _noise_moments(trace: Tensor, squares: Tensor, free: int) -> tuple[Tensor, T
     """
     determinant = free * (free + 1) * free**2 - 2 * free * free
     unbiased = (free**2 * squares - free * trace**2) / determinant
-    # No less than if the noise filled as many directions as there are freedoms.
+    # At least the value for noise that fills as many directions as degrees of freedom.
     return trace / free, torch.maximum(unbiased, (trace / free) ** 2 / free)

@@ -11,6 +11,7 @@ from ..core.interval import Interval
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
+from ..geometry.within_noise import despite_noise
 from .hoods import blocks_of_hoods, points_of
 from .local_fit import n_unknowns, solve
 from .quadric import dim_within, dims_of
@@ -28,11 +29,11 @@ class MAPC(Method[MeanAbsolutePrincipal]):
     """Mean absolute principal curvature, as in Kaufman & Azencot (ICML 2023).
 
     The mean of |eigenvalues of h^a| over all normal directions a, of a local quadric fit.
-    Use it to compare with published profiles only. It is diluted by codimension: a sphere
-    of radius r in codimension c reads 1 / (r c), so that a wider layer reads flatter. It
+    Use it to compare with published profiles only. Codimension makes it too small: for a
+    sphere of radius r in codimension c it is 1 / (r c), so a wider layer looks flatter. It
     depends on the basis of the normal space, here the principal components of the
-    neighbours, and noise inflates it. `Quadric(dim).pooled.kappa_rms` has none of this.
-    Where there are no normal directions, there is no value.
+    neighbours, and noise makes it larger. `Quadric(dim).pooled.kappa_rms` has none of these
+    faults. Without normal directions there is no value.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class MAPC(Method[MeanAbsolutePrincipal]):
         if normal < 1:
             return self._unknown(near, dim)
         for hoods in blocks_of_hoods(near, self.n_neighbors):
-            # All directions that the neighbours span: d of them tangent, the rest normal.
+            # All directions that the neighbours span: d are tangent, the rest normal.
             kept = min(hoods.points.shape[2], hoods.points.shape[1] - 1)
             centred = hoods.points - hoods.points.mean(1, keepdim=True)
             basis = torch.linalg.svd(centred, full_matrices=False).Vh[:, :kept]
@@ -68,19 +69,15 @@ class MAPC(Method[MeanAbsolutePrincipal]):
             parts.append((bent / hoods.radius).numpy())
         each = np.concatenate(parts)
         value, half = float(each.mean()), 1.96 * float(each.std()) / math.sqrt(len(each))
-        return MeanAbsolutePrincipal(
-            value,
-            Interval(value - half, value + half),
-            self,
-            near.n_points,
-            (Caveat.BIASED_CURVATURE(f"{kept - dim} normal directions"),),
-        )
+        interval, noisy = despite_noise(near, Interval(value - half, value + half))
+        notes = (Caveat.BIASED_CURVATURE(f"{kept - dim} normal directions"), *noisy)
+        return MeanAbsolutePrincipal(value, interval, self, near.n_points, notes)
 
     def _unknown(self, near: Neighbors, dim: int) -> MeanAbsolutePrincipal:
-        """A mean over no directions, which is none: not that the manifold is flat."""
+        """No value: a mean over no directions does not say that the manifold is flat."""
         reason = (
-            f"there is no direction normal to {dim} dimensions among those that "
-            f"{near.ambient_dim} features and {self.n_neighbors} neighbours span"
+            f"{near.ambient_dim} features and {self.n_neighbors} neighbours span no "
+            f"direction normal to {dim} dimensions"
         )
         return MeanAbsolutePrincipal(
             math.nan,

@@ -1,26 +1,26 @@
-"""Means over the queries, with what each point of the cloud contributes to them."""
+"""Means over the queries, with the contribution of each point of the cloud."""
 
 import numpy as np
 
 from ..core.arrays import Bools, Floats, Ints
 from .forms import KAPPA, SCALAR
-from .scales import Fits
+from .scales import ScaleFits
 
-FORMS = (SCALAR, KAPPA)  # those with an influence
+FORMS = (SCALAR, KAPPA)  # the forms with an influence
 
 
-def counted(fits: Fits) -> Bools:
-    """(Q, C) the queries in the means: at an edge, extrapolation has a bias of its own."""
+def counted(fits: ScaleFits) -> Bools:
+    """(Q, C) the queries in the means: not at an edge, where extrapolation adds a bias."""
     return np.asarray(fits.is_solved & fits.is_inside)
 
 
-def moments(fits: Fits, queries: Ints, form: int) -> tuple[Floats, Floats, Floats]:
+def moments(fits: ScaleFits, queries: Ints, form: int) -> tuple[Floats, Floats, Floats]:
     """(C,) means over the queries that count, (C, rows) influences, (C,) more variance.
 
-    The influence of a point is what its noise does to all the fits that it takes part in,
-    and, where it is a query, how far its own value lies from the mean. Their squares sum
-    to the variance (the infinitesimal jackknife, with points as the unit); the part of the
-    noise that is quadratic is added as if neighbouring fits shared all of it.
+    The influence of a point is the effect of its noise on all the fits with this point and,
+    if it is a query, the distance of its own value from the mean. The squares of the
+    influences sum to the variance (the infinitesimal jackknife, with points as the unit);
+    the quadratic part of the noise is added as if neighbouring fits shared all of it.
     """
     there = counted(fits)
     counts = there.sum(axis=0)

@@ -1,4 +1,4 @@
-"""What remains where a fit cannot tell: curvature of scale, tangent planes, and reach."""
+"""For when a fit cannot tell: curvature against scale, tangent planes, and reach."""
 
 import dataclasses as dc
 import math
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..core.arrays import Floats, Ints, frozen
+from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.error_bars import normal_interval
 from ..core.errors import require
@@ -16,12 +16,13 @@ from ..core.method import Method
 from ..core.result import Quantity, Result
 from ..core.style import drawing, log_axes
 from ..geometry.neighbors import Neighbors
+from ..geometry.within_noise import despite_noise
 from .forms import KAPPA
 from .hoods import Hoods, blocks_of_hoods, principal_frame
 from .local_fit import in_tangent_ball, n_unknowns
 from .moments import counted, moments
 from .quadric import Quadric, dim_within, dims_of
-from .scales import Fits, fit_everywhere
+from .scales import ScaleFits, fit_everywhere
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,13 +37,13 @@ class ScaleCurve(Result):
     Parameters
     ----------
     radius : (S,) median radius at each scale.
-    kappa : (S,) root of the mean of kappa_rms^2 of plain quadrics over the queries that
-        lie inside; noise taken off.
+    kappa : (S,) root of the mean of kappa_rms^2, from plain quadrics at the queries that
+        are not at an edge, less the noise.
     stderr : (S,) standard errors.
-    slope : d log kappa / d log radius where kappa is resolved: 0 on a smooth manifold at
+    slope : d log kappa / d log radius over the resolved scales: 0 on a smooth manifold at
         small radii; -1/2 for a ReLU network; NaN with fewer than two resolved scales.
-    slope_stderr : its standard error, that of the points as a sample and of their noise.
-        What quadrics do not follow at large radii is part of the slope, not of its error.
+    slope_stderr : its standard error, from the sample of points and from their noise. The
+        misfit of quadrics at large radii is part of the slope, not of its error.
     """
 
     radius: Floats
@@ -54,13 +55,24 @@ class ScaleCurve(Result):
     n_points: int
     caveats: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        for name in ("radius", "kappa", "stderr"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+    main = "slope"
+    columns = (
+        "smallest_radius=radius.0",
+        "kappa_there=kappa.0",
+        "stderr_there=stderr.0",
+        "largest_radius=radius.-1",
+        "slope",
+        "slope_interval",
+    )
+
+    @property
+    def interval(self) -> Interval:
+        """The interval of the slope."""
+        return normal_interval(self.slope, self.slope_stderr)
 
     @property
     def slope_interval(self) -> Interval:
-        return normal_interval(self.slope, self.slope_stderr)
+        return self.interval
 
     def headline(self) -> str:
         first, last = (self._at(scale) for scale in (0, -1))
@@ -79,28 +91,17 @@ class ScaleCurve(Result):
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """kappa_rms against the radius at which it was read."""
+        """kappa_rms against the radius."""
         ax.errorbar(self.radius, self.kappa, 1.96 * self.stderr, fmt="o-", capsize=2)
         log_axes(ax, self.radius, self.kappa)
         ax.set(ylabel="kappa_rms, 1 / length")
         ax.set(xlabel="radius of the neighbourhood", title=self._slope_in_words)
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "smallest_radius": float(self.radius[0]),
-            "kappa_there": float(self.kappa[0]),
-            "stderr_there": float(self.stderr[0]),
-            "largest_radius": float(self.radius[-1]),
-            "slope": self.slope,
-            "slope_low": self.slope_interval.low,
-            "slope_high": self.slope_interval.high,
-        }
-
 
 @dc.dataclass(frozen=True)
 class KappaOfScale(Method[ScaleCurve]):
-    """kappa_rms against the radius at which one looks: for representations that have no
-    curvature at a point, as those of ReLU networks, and for choosing a radius.
+    """kappa_rms against the radius of the neighbourhood: for representations without a
+    curvature at a point, such as those of ReLU networks, and for choosing a radius.
 
     Parameters
     ----------
@@ -146,16 +147,16 @@ def _slope_over_scales(
 ) -> tuple[float, float]:
     """The slope of y = log kappa against x = log radius, and its standard error.
 
-    The scales share points, so that their errors go together: a point is the unit, and its
-    influence on the slope is the sum of those by way of each scale (the infinitesimal
-    jackknife). Where it makes a neighbourhood smaller, kappa moves along the curve with the
-    radius. The influences hold noise themselves, hence too much of its quadratic part, of
-    which no more is added.
+    The scales share points, so their errors are correlated: a point is the unit, and its
+    influence on the slope is the sum of its influences through each scale (the
+    infinitesimal jackknife). If a point makes a neighbourhood smaller, kappa moves along
+    the curve with the radius. The influences contain noise themselves, and so already too
+    much of its quadratic part, which is not added again.
 
     Parameters
     ----------
     x, y : (S,).
-    on_y, on_x : (S, rows) influences of the points, that on y at a given radius.
+    on_y, on_x : (S, rows) influences of the points, on y at a given radius.
     """
     centred = x - x.mean()
     weights = centred / (centred @ centred)
@@ -166,9 +167,9 @@ def _slope_over_scales(
     return slope, float(np.linalg.norm(influence))
 
 
-def _on_radius(near: Neighbors, fits: Fits, column: int) -> Floats:
-    """(rows,) influence of each point on the log radius at which a fit sees n points, times
-    the dimension: one point more among n takes 1 / n off the log volume of the ball.
+def _on_radius(near: Neighbors, fits: ScaleFits, column: int) -> Floats:
+    """(rows,) influence of each point on the log radius of the ball of n points, times the
+    dimension: one more point among n lowers the log volume of the ball by 1 / n.
     """
     there, n = counted(fits)[:, column], fits.candidates[column].n
     seen = np.bincount(near.indices[there, :n].ravel(), minlength=near.n_rows)
@@ -184,21 +185,21 @@ class SecondFormNorm(Quantity):
 
 @dc.dataclass(frozen=True)
 class GaussMap(Method[SecondFormNorm]):
-    """|II| from how fast tangent planes turn: cheap, and with d unknowns a plane only.
+    """|II| from how fast tangent planes turn: cheap, and with only d unknowns per plane.
 
     The projections P on tangent planes at points a distance s apart differ by
 
-        E |P_x - P_y|^2 = (2 / d) |II|^2 s^2 + (twice the error of a plane),
+        E |P_x - P_y|^2 = (2 / d) |II|^2 s^2 + (twice the error of a plane).
 
-    so that the slope against s^2, with an intercept, gives |II|^2. Without the intercept
-    the error of the planes would count as curvature. Each plane is that of the `k`
-    neighbours of its own point; planes that share neighbours share errors, which is why
-    partners are taken from the far half of the neighbourhood.
+    The slope against s^2, with an intercept, gives |II|^2; without the intercept the error
+    of the planes would count as curvature. Each plane fits the `k` neighbours of its point.
+    Planes that share neighbours share errors, so partners come from the far half of the
+    neighbourhood.
 
     Parameters
     ----------
     dim : the dimension of the tangent planes.
-    k : neighbours in a plane; None takes 4 for each dimension, at least 12.
+    k : neighbours per plane; None takes 4 per dimension, at least 12.
     """
 
     dim: int | Quantity
@@ -220,8 +221,8 @@ class GaussMap(Method[SecondFormNorm]):
         dim = dim_within(self.dim, near)
         require(
             near.n_queries == near.n_points,
-            f"{self} compares the tangent planes of neighbours, so that every point must "
-            "be a query. Build the table without `anchors`.",
+            f"{self} compares the tangent planes of neighbours, so every point must be a "
+            "query. Build the table without `anchors`.",
         )
         hoods = blocks_of_hoods(near, self.size)
         frames = torch.cat([principal_frame(hood.points, dim) for hood in hoods])
@@ -229,13 +230,10 @@ class GaussMap(Method[SecondFormNorm]):
         slope, error = _slope(squared, turned, owner)
         value, error = slope * dim / 2, 1.96 * error * dim / 2
         ends = (math.sqrt(max(value - error, 0.0)), math.sqrt(max(value + error, 0.0)))
-        return SecondFormNorm(
-            math.sqrt(max(value, 0.0)),
-            Interval(*ends),
-            self,
-            near.n_points,
-            (Caveat.TRUNCATED_SLOPE(),),
-        )
+        value = math.sqrt(max(value, 0.0))
+        interval, noisy = despite_noise(near, Interval(*ends))
+        notes = (Caveat.TRUNCATED_SLOPE(), *noisy)
+        return SecondFormNorm(value, interval, self, near.n_points, notes)
 
 
 def _pairs(near: Neighbors, frames: torch.Tensor, size: int) -> tuple[Floats, Floats, Ints]:
@@ -254,15 +252,16 @@ def _pairs(near: Neighbors, frames: torch.Tensor, size: int) -> tuple[Floats, Fl
 
 
 def _slope(x: Floats, y: Floats, owner: Ints) -> tuple[float, float]:
-    """The slope of y against x with an intercept, and its error with pairs of a query
-    together.
+    """The slope of y against x with an intercept, and its error with the pairs of one query
+    as one unit.
     """
     centred = x - x.mean()
     spread = float(centred @ centred)
     slope = float(centred @ y) / spread
     residual = y - y.mean() - slope * centred
     each = np.bincount(owner, centred * residual)
-    # Neighbouring queries look at the same planes: as if each were there PARTNERS times.
+    # Neighbouring queries use the same planes, so each counts as if it were there PARTNERS
+    # times.
     return slope, math.sqrt(PARTNERS * float(each @ each)) / spread
 
 
@@ -280,17 +279,17 @@ class ReachEstimate(Method[Reach]):
         reach = inf over pairs of |y - x|^2 / (2 dist(y - x, T_x)).
 
     The infimum over a sample lies above the reach if the planes are exact; under noise it
-    means nothing, and a quantile of the pairs that are farther apart than the planes are
-    large is given instead. The planes are fitted, and the ratios of the pairs towards which
-    they tilt are too small: without noise the value, and with it the end of the interval,
-    may lie below the reach by a few per cent (0.96 and 0.98 for 1 on 1,000 and 4,000 points
-    of a torus; 0.85 and 0.91 with quantile 0).
+    means nothing, so the value is a quantile over pairs that are farther apart than the
+    size of the planes. The planes are fitted, and the ratios of pairs towards which they
+    tilt are too small: without noise the value, and so the end of the interval, may be a
+    few per cent below the reach (0.96 and 0.98 where the truth is 1, on 1,000 and 4,000
+    points of a torus; 0.85 and 0.91 with quantile 0).
 
     Parameters
     ----------
-    dim : of the tangent planes.
-    k : neighbours that are looked at.
-    quantile : of the pairs; 0 is the infimum.
+    dim : the dimension of the tangent planes.
+    k : neighbours to use.
+    quantile : over the pairs; 0 is the infimum.
     """
 
     dim: int | Quantity
@@ -306,20 +305,14 @@ class ReachEstimate(Method[Reach]):
         ratios = [self._ratios(hoods, dim) for hoods in blocks_of_hoods(near, self.k)]
         pairs = np.concatenate(ratios)
         value = float(np.quantile(pairs, self.quantile))
-        return Reach(
-            value,
-            Interval(0.0, value),
-            self,
-            near.n_points,
-            (
-                Caveat.UPPER_ESTIMATE(
-                    f"{self.quantile:.0%} quantile of {len(pairs):,} pairs"
-                ),
-            ),
+        note = Caveat.UPPER_ESTIMATE(
+            f"{self.quantile:.0%} quantile of {len(pairs):,} pairs"
         )
+        interval, noisy = despite_noise(near, Interval(0.0, value))
+        return Reach(value, interval, self, near.n_points, (note, *noisy))
 
     def _ratios(self, hoods: Hoods, dim: int) -> Floats:
-        # The tangent plane of a fit, at the point: principal components tilt.
+        # The tangent plane of a fit at the point, because principal components tilt.
         n = max(2 * n_unknowns(dim, 0), self.k // 2)
         start = principal_frame(hoods.points, dim)
         _, _, frame = in_tangent_ball(hoods, start, min(n, self.k), self.k)

@@ -1,4 +1,4 @@
-"""Means over the manifold, whose noise and bias are smaller than those of any point."""
+"""Means over the manifold, with less noise and bias than at any point."""
 
 import dataclasses as dc
 import math
@@ -8,14 +8,14 @@ import numpy as np
 from ..core.arrays import Floats, Ints
 from ..core.interval import Interval
 from .choice import SPANS_CLOUD, unbent
-from .common import GUESS, bias_of_mean
+from .common_truncation import GUESS, bias_of_mean
 from .forms import KAPPA, SCALAR
 from .moments import FORMS, counted, moments
-from .scales import Fits
+from .scales import ScaleFits
 
 
 @dc.dataclass(frozen=True)
-class Mean:
+class PooledMean:
     """A mean over the queries: its value, standard error, and the size of its bias."""
 
     value: float
@@ -31,29 +31,23 @@ class Mean:
         return Interval(self.value - self.half, self.value + self.half)
 
 
-NOTHING = Mean(math.nan, math.inf, math.inf)
+NOTHING = PooledMean(math.nan, math.inf, math.inf)
 
 
 def pooled_means(
-    fits: Fits, queries: Ints, extent: float, dim: int, most_curved: Floats
-) -> tuple[Mean, Mean]:
-    """The means of S and of kappa_rms^2 over the queries that lie inside.
+    fits: ScaleFits, queries: Ints, extent: float, dim: int, most_curved: Floats
+) -> tuple[PooledMean, PooledMean]:
+    """The means of S and of kappa_rms^2 over the queries that are not at an edge.
 
-    A mean has the errors of every point in it, counted once: the influence of a point is
-    what its noise does to all the fits that it takes part in, and, where it is a query,
-    how far its own value lies from the mean. The squares of the influences sum to the
-    variance (the infinitesimal jackknife, with points as the unit); the part of the noise
-    that is quadratic is added as if neighbouring fits shared all of it.
-
-    Of the candidates that of the smallest squared error is taken. Its bias is what the
-    next order changes, as at a point.
+    The error of a mean counts every point once (`moments`). The candidate with the smallest
+    squared error is chosen. Its bias is the change with the next order, as at a point.
     """
     return tuple(_pooled(fits, queries, extent, dim, most_curved, form) for form in FORMS)  # type: ignore[return-value]
 
 
 def _pooled(
-    fits: Fits, queries: Ints, extent: float, dim: int, most_curved: Floats, form: int
-) -> Mean:
+    fits: ScaleFits, queries: Ints, extent: float, dim: int, most_curved: Floats, form: int
+) -> PooledMean:
     means, influences, extra = moments(fits, queries, form)
     kappa, _, _ = moments(fits, queries, KAPPA)
     size = max(dim * (dim - 1), 1) if form == SCALAR else 1.0
@@ -66,6 +60,6 @@ def _pooled(
         curved = max(float(most_curved[c]), float(kappa[c]), 0.0)
         guess = GUESS * size * curved * (curved * radius[c] ** 2) ** (candidate.order + 1)
         bias = bias_of_mean(fits, (means, influences, extra), c, guess)
-        mean = Mean(float(means[c]), stderr, bias)
+        mean = PooledMean(float(means[c]), stderr, bias)
         best = min(best, mean, key=lambda m: m.half)
     return best

@@ -1,28 +1,27 @@
-"""The local quadric fit: curvature at every point, with errors that hold noise and bias."""
+"""The local quadric fit: curvature at every point, with errors for noise and bias."""
 
 import dataclasses as dc
 import math
 
 import numpy as np
 
-from ..core.arrays import Array, Bools, Floats
+from ..core.arrays import Array, Bools
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.result import Quantity, is_dimension
-from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from .choice import TOO_BENT, Choice, LocalMean, WholeMean, choose
-from .common import Averaging
+from .common_truncation import Averaging
 from .curvature import Curvature, KappaRMS, Pooled, ScalarCurvature
 from .forms import KAPPA, SCALAR, TRACE
 from .hoods import points_of
 from .local_fit import n_unknowns
-from .pooled import NOTHING, Mean, pooled_means
+from .pooled import NOTHING, PooledMean, pooled_means
 from .scales import (
     SPARE,
-    Fits,
+    ScaleFits,
     candidates_of,
     fit_everywhere,
     neighbors_needed,
@@ -30,10 +29,10 @@ from .scales import (
 )
 from .status import Status
 
-RESOLVED = 0.5  # relative standard error of kappa_rms^2 above which noise rules
-SMALL_BIAS = 0.25  # of the curvature: a bias above it is a large part
+RESOLVED = 0.5  # relative standard error of kappa_rms^2 above which noise dominates
+SMALL_BIAS = 0.25  # of the curvature: a larger bias gives the status "biased"
 FEW = 30  # queries
-SHRINKS, ROUGH = 0.7, -0.5  # kappa r below which d log kappa^2 / d log r is looked at
+SHRINKS, ROUGH = 0.7, -0.5  # largest kappa r for d log kappa^2 / d log r, and its limit
 
 
 @dc.dataclass(frozen=True)
@@ -47,30 +46,29 @@ class Quadric(Method[Curvature]):
     (0.5, 0.5)
 
     Around every query, the points are fitted at several radii by a quadric in tangent
-    coordinates, alone and with the terms that take up its truncation (`local_fit.py`). The
+    coordinates, alone and with terms that take up its truncation (`local_fit.py`). The
     inner products of the second fundamental form give, by Gauss's equation, the scalar
     curvature S = d^2 |H|^2 - |II|^2, and kappa_rms^2 = (d^2 |H|^2 + 2 |II|^2) / (d (d+2)).
-    Noise inflates |H|^2 and |II|^2 in proportion to the number of normal directions; what
-    it adds is known from the residuals and taken off, and so is what truncation does all
-    over the cloud, where that stands out (`common.py`). Of radii and orders that with the
-    smallest squared error over the cloud is taken, and the interval is 1.96 times the root
-    of the variance and the squared bias that is left at the point.
+    Noise makes |H|^2 and |II|^2 too large, in proportion to the number of normal
+    directions; the residuals tell by how much, and it is subtracted. The truncation bias
+    common to the cloud is subtracted too, if it is clear (`common_truncation.py`). The
+    radius and order with the smallest squared error over the cloud are chosen. The interval
+    is 1.96 times the root of the variance plus the squared bias that remains at the point.
 
     Parameters
     ----------
     dim : the dimension of the manifold: an int, or a `Dimension`, whose interval counts.
-        If it holds several whole numbers the fit is made for each (three at most), pooled
-        intervals hold all of them, and points where they exclude each other have none.
-    k : neighbours to use; None takes up to 440, or more where those are too few for
-        the dimension, and as many as there are in a table that was built with fewer. Noise
-        needs many.
+        If it holds several whole numbers there is a fit for each (at most three): pooled
+        intervals cover all of them, and points where they exclude each other have no value.
+    k : neighbours to use; None takes up to 440, or more if the dimension needs more, and
+        all of a table with fewer. Noise needs many.
     """
 
     dim: int | Quantity
     k: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         low, high = dims_of(self.dim)[0], dims_of(self.dim)[-1]
         require(low >= 1, f"`dim` must be at least 1; not {self.dim!r}.")
         require(
@@ -99,7 +97,7 @@ def whole_dim(dim: int | Quantity) -> int:
 
 
 def dim_within(dim: int | Quantity, near: Neighbors) -> int:
-    """The nearest whole dimension, which the points must have room for."""
+    """The nearest whole dimension, at most the number of features."""
     require(dims_of(dim)[0] >= 1, f"`dim` must be at least 1; not {dim!r}.")
     whole, features = whole_dim(dim), near.ambient_dim
     require(
@@ -110,8 +108,8 @@ def dim_within(dim: int | Quantity, near: Neighbors) -> int:
 
 
 def dims_of(dim: int | Quantity) -> tuple[int, ...]:
-    """The whole dimensions that an int or an interval leaves open: the nearest one, and
-    its neighbours if they lie in the interval.
+    """The possible whole dimensions: the nearest one, and its neighbours if they lie in the
+    interval.
     """
     require(
         isinstance(dim, Quantity) or (isinstance(dim, int) and not isinstance(dim, bool)),
@@ -119,7 +117,7 @@ def dims_of(dim: int | Quantity) -> tuple[int, ...]:
     )
     if isinstance(dim, int):
         return (dim,)
-    require(is_dimension(dim), f"`dim` must be a dimension; {dim.name} is none.")
+    require(is_dimension(dim), f"`dim` must be a dimension; {dim.name} is not one.")
     require(math.isfinite(dim.value), f"`dim` has no value: {dim}")
     middle = whole_dim(dim)
     return tuple(
@@ -130,11 +128,11 @@ def dims_of(dim: int | Quantity) -> tuple[int, ...]:
 
 
 def knowable(near: Neighbors, dim: int) -> str:
-    """What this number of points can tell at this dimension, before anything is fitted.
+    """What this number of points can tell at this dimension, before any fit.
 
-    The smallest fit needs twice as many points as unknowns, (d + 1) (d + 2) / 2, and must
-    not reach further than half the radius of curvature for its bias to be small, or than
-    about the whole of it for extrapolation.
+    The smallest fit needs twice as many points as unknowns, (d + 1) (d + 2) / 2. It must
+    not reach beyond half the radius of curvature for a small bias, or beyond about the
+    whole radius for extrapolation.
     """
     needed = math.ceil(SPARE[0] * n_unknowns(dim, 0))
     if needed > near.k:
@@ -160,10 +158,7 @@ def _at_dimension(method: Quadric, near: Neighbors, dim: int) -> Curvature:
     extent = extent_of(near)
     needed = math.ceil(SPARE[0] * n_unknowns(dim, 0))
     features = points_of(near).shape[1]
-    require(
-        dim <= features,
-        f"`dim` is {dim}, and the points have {features} features.",
-    )
+    require(dim <= features, f"`dim` is {dim}, and the points have {features} features.")
     reach = near.distances[:, min(needed, near.k) - 1]
     if not candidates_of(dim, near.k) or np.median(reach) > extent:
         return _nothing(method, near, dim, extent)
@@ -199,14 +194,15 @@ def _at_dimension(method: Quadric, near: Neighbors, dim: int) -> Curvature:
 
 
 def _statuses(
-    fits: Fits, choice: Choice, near: Neighbors, extent: float, dim: int
+    fits: ScaleFits, choice: Choice, near: Neighbors, extent: float, dim: int
 ) -> Array:
-    """One word a query; where several hold, the graver one."""
+    """One word per query; the gravest if several hold."""
     kappa = choice.values[:, KAPPA]
     curved = np.maximum(kappa, 0.0)
-    # Errors are held against the curvature of the point or of the cloud, whichever is less:
-    # against its own alone, points that read high by chance would be the ones that are ok.
-    usual = np.minimum(curved, _median(curved[choice.is_possible]))
+    # Errors are compared with the curvature of the point or of the cloud, whichever is
+    # less: otherwise points whose value is too high by chance would pass as ok.
+    possible = curved[choice.is_possible]
+    usual = np.minimum(curved, np.median(possible) if len(possible) else 0.0)
     radius = choice.pick(fits.radius)
     relative = np.maximum(usual, choice.noise[:, KAPPA])
     size = max(dim * (dim - 1), 1) * relative
@@ -233,20 +229,15 @@ def _statuses(
     return words
 
 
-def _median(values: Floats) -> float:
-    """The median, 0 of nothing."""
-    return float(np.median(values)) if len(values) else 0.0
-
-
-def _at_edge(fits: Fits) -> Bools:
-    """Where one of the four smallest neighbourhoods lies to one side of the query."""
+def _at_edge(fits: ScaleFits) -> Bools:
+    """Whether one of the four smallest neighbourhoods lies to one side of the query."""
     small = [c for c, one in enumerate(fits.candidates) if one.order == 0][:4]
     return np.asarray(~fits.is_inside[:, small].all(axis=1))
 
 
-def _is_rough(fits: Fits, mean: Averaging) -> Bools:
-    """Where kappa^2 of the plain quadric falls with the radius like r^(-1/2) or faster, by
-    weighted regression of its logarithm, nearby or over the whole cloud.
+def _is_rough(fits: ScaleFits, mean: Averaging) -> Bools:
+    """Whether kappa^2 of the plain quadric falls with the radius like r^(-1/2) or faster,
+    by weighted regression of its logarithm, nearby or over the whole cloud.
     """
     plain = [c for c, one in enumerate(fits.candidates) if one.order == 0]
     solved = fits.is_solved[:, plain]
@@ -265,7 +256,9 @@ def _is_rough(fits: Fits, mean: Averaging) -> Bools:
     return np.asarray(rough)
 
 
-def _pool(method: Quadric, near: Neighbors, scalar: Mean, kappa: Mean) -> Pooled:
+def _pool(
+    method: Quadric, near: Neighbors, scalar: PooledMean, kappa: PooledMean
+) -> Pooled:
     low, high = (math.sqrt(max(end, 0.0)) for end in kappa.interval)
     notes = () if math.isfinite(kappa.value) else (Caveat.NOT_ESTIMATED("no usable fit"),)
     return Pooled(
@@ -289,7 +282,7 @@ def _pool(method: Quadric, near: Neighbors, scalar: Mean, kappa: Mean) -> Pooled
 
 
 def _nothing(method: Quadric, near: Neighbors, dim: int, extent: float) -> Curvature:
-    """The result where no neighbourhood is small enough, without a fit."""
+    """The result without a fit, because no neighbourhood is small enough."""
     nan = np.full(near.n_queries, np.nan)
     ends = np.tile([-np.inf, np.inf], (near.n_queries, 1))
     result = Curvature(
@@ -314,8 +307,8 @@ def _nothing(method: Quadric, near: Neighbors, dim: int, extent: float) -> Curva
 
 
 def _over_dimensions(chosen: Curvature, results: list[Curvature]) -> Curvature:
-    """The result with what the other dimensions say: wider pooled intervals, and no value
-    where the intervals of a point exclude each other.
+    """The result with the other dimensions taken into account: wider pooled intervals, and
+    no value at points where the intervals exclude each other.
     """
     if len(results) == 1:
         return chosen
@@ -332,7 +325,7 @@ def _over_dimensions(chosen: Curvature, results: list[Curvature]) -> Curvature:
     )
     status = np.array(chosen.status, dtype=object)
     status[apart] = Status.DIMENSION_UNSTABLE.value
-    note = Caveat.DIMENSION_OPEN(f"fitted at d = {dims}; pooled intervals hold all")
+    note = Caveat.DIMENSION_OPEN(f"fitted at d = {dims}; pooled intervals cover all")
     shares = [_shares(dc.replace(chosen, status=status))]
     kept = [n for n in chosen.caveats if n.caveat is not Caveat.CURVATURE_UNSURE]
     return dc.replace(
@@ -356,7 +349,7 @@ def _hull(quantity: Quantity, others: list[Quantity]) -> Quantity:
 
 
 def _shares(result: Curvature) -> Remark | None:
-    """What is not ok, and at how many of the points."""
+    """What is not ok, and at what share of the points."""
     parts = [
         f"{result.share(status):.0%} {status.value}: {status.advice}"
         for status in Status
@@ -366,17 +359,24 @@ def _shares(result: Curvature) -> Remark | None:
 
 
 def _remarks(result: Curvature, near: Neighbors) -> list[Remark]:
-    remarks = []
-    shares = _shares(result)
-    if shares is not None:
-        remarks.append(shares)
-    if near.n_duplicates:
-        total = near.n_points + near.n_duplicates
-        remarks.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+    remarks = [*filter(None, [_shares(result)]), *near.duplicate_remarks()]
     if near.recall < 1:
         remarks.append(Caveat.MISSED_NEIGHBORS(f"recall {near.recall:.1%}"))
     if near.n_queries < FEW:
         remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
     if not math.isfinite(result.pooled.scalar.value):
-        remarks.append(Caveat.NOT_ESTIMATED("no fit is small enough and solved"))
+        remarks.append(Caveat.NOT_ESTIMATED(_why_not(result, near)))
     return remarks
+
+
+def _why_not(result: Curvature, near: Neighbors) -> str:
+    if result.share(Status.NOT_SMOOTH) > result.share(Status.TOO_FEW_POINTS):
+        return (
+            "curvature: the cloud bends the more the closer one looks, as where a network "
+            "has kinks"
+        )
+    return (
+        f"curvature: of {near.n_points:,} points, the {neighbors_needed(result.dim)} "
+        f"neighbours that a fit at d = {result.dim} needs reach further than the cloud "
+        "bends alike"
+    )

@@ -1,4 +1,4 @@
-"""Fits of every query at every scale and order: the table that estimates are read from."""
+"""Fits of every query at every scale and order: the table from which estimates come."""
 
 import dataclasses as dc
 import functools
@@ -15,12 +15,12 @@ from .hoods import Hoods, blocks_of_hoods, principal_frame
 from .local_fit import LocalFit, Products, fit, in_tangent_ball, n_unknowns
 
 GROWTH = 1.6  # of the number of points from scale to scale
-CAP = 160  # points in a fit: further ones are thinned evenly, for the radius is what counts
+CAP = 160  # points in a fit: more are thinned evenly, because the radius matters
 FILLED = 0.75  # share of the neighbours in space that the ball in the tangent space holds
 ORDERS = (0, 1, 2)
-SPARE = {0: 2.0, 1: 1.5, 2: 1.5}  # points that a fit needs for each unknown
+SPARE = {0: 2.0, 1: 1.5, 2: 1.5}  # points per unknown that a fit needs
 LARGEST = 330  # points of the largest scale, at small d
-UNRESOLVED = 0.1  # squared tilt of the tangent space above which there is none
+UNRESOLVED = 0.1  # squared tilt above which the tangent space is not resolved
 PLANES = 2  # invariants with an influence: S and kappa_rms^2
 EDGE, EDGE_LEVEL = 0.15, 0.999  # offset of the centroid over r, and how sure of it
 REPLICAS = 16  # copies of the noise
@@ -61,17 +61,17 @@ def neighbors_needed(dim: int) -> int:
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Fits:
-    """Everything of Q queries at C candidates, in the units of the cloud.
+class ScaleFits:
+    """The fits of Q queries at C candidates, in the units of the cloud.
 
     Parameters
     ----------
     values, variances, quadratic : (Q, C, 3) S, |tr II|^2 and kappa_rms^2, the variance of
-        their noise, and that part of it which is left at flat points.
+        their noise, and the part of it that remains at flat points.
     principal : (Q, C, d) principal curvatures.
     radius : (Q, C) of the tangent ball.
     noise : (Q, C) rms distance of the points from the fit.
-    is_solved : (Q, C) whether the points determine the fit, and the noise leaves a tangent.
+    is_solved : (Q, C) whether the points determine the fit and resolve a tangent space.
     is_inside : (Q, C) whether the neighbourhood lies all around the query.
     replicas : (Q, C, 2, 16) copies of the noise of S and of kappa_rms^2.
     influence : (C, rows of the cloud, 2) of each point on the sum over the solved queries
@@ -91,7 +91,7 @@ class Fits:
     influence: Floats
 
     def place(self, n: int, order: int) -> int | None:
-        """The column of a candidate, None where there is none."""
+        """The column of a candidate; None if there is none."""
         wanted = Candidate(n, order)
         return self.candidates.index(wanted) if wanted in self.candidates else None
 
@@ -108,7 +108,7 @@ COLUMNS = ("values", "variances", "quadratic", "principal", "radius", "noise")
 TABLES = (*COLUMNS, "is_solved", "is_inside", "replicas")
 
 
-def fit_everywhere(near: Neighbors, dim: int) -> Fits:
+def fit_everywhere(near: Neighbors, dim: int) -> ScaleFits:
     """Fit every query at every candidate."""
     candidates = candidates_of(dim, near.k)
     influence = np.zeros((len(candidates), near.n_rows, PLANES))
@@ -122,7 +122,7 @@ def fit_everywhere(near: Neighbors, dim: int) -> Fits:
         for name in parts:
             parts[name].append(np.stack([column[name] for column in block], axis=1))
     columns = {name: np.concatenate(arrays) for name, arrays in parts.items()}
-    return Fits(candidates, influence=influence, **columns)  # type: ignore[arg-type]
+    return ScaleFits(candidates, influence=influence, **columns)  # type: ignore[arg-type]
 
 
 def _fit_block(
@@ -135,7 +135,7 @@ def _fit_block(
     forms, columns = forms_of(dim), []
     cap = max(CAP, math.ceil(SPARE[2] * n_unknowns(dim, 2)))
     before, frame = 0, None
-    # From the largest scale down: each tangent space starts from that of the scale before.
+    # From the largest scale down: each tangent space starts from the previous one.
     for c, candidate in reversed(list(enumerate(candidates))):
         if candidate.n != before:
             inner = hoods.first(math.ceil(candidate.n / FILLED) + 1)
@@ -175,9 +175,8 @@ def _in_units(found: LocalFit, u: torch.Tensor, unit: torch.Tensor) -> dict[str,
 
 
 def is_off_centre(n: int, dim: int, offset: torch.Tensor) -> torch.Tensor:
-    """Whether the centroid of n points lies off the centre of their ball, by `offset` of
-    its radius: inside the manifold, n (d + 2) offset^2 is chi squared with d degrees of
-    freedom.
+    """Whether the centroid of n points is off the centre of their ball, by `offset` of its
+    radius: away from edges n (d + 2) offset^2 is chi squared with d degrees of freedom.
     """
     limit = float(stats.chi2.ppf(EDGE_LEVEL, dim)) / (n * (dim + 2))
     return (offset**2 > limit) & (offset > EDGE)
@@ -185,7 +184,7 @@ def is_off_centre(n: int, dim: int, offset: torch.Tensor) -> torch.Tensor:
 
 def _signs(near: Neighbors) -> torch.Tensor:
     """(rows, replicas) random signs for each point of the cloud, by the rank of its
-    distance from the mean: the order of the rows and a rotation leave them with the point.
+    distance from the mean, so they stay with the point if rows are reordered or rotated.
     """
     points = np.asarray(near.points, dtype=np.float64)
     rank = np.square(points - points.mean(axis=0)).sum(axis=1).argsort().argsort()

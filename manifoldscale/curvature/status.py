@@ -1,10 +1,10 @@
-"""What is known of the curvature at a point."""
+"""What is known about the curvature at a point."""
 
 import enum
 
 
 class Status(enum.StrEnum):
-    """Why the curvature at a point is what it is, or is not there.
+    """Whether the curvature at a point is known, and why not.
 
     `advice` is the explanation that is printed with the result.
     """
@@ -30,11 +30,11 @@ class Status(enum.StrEnum):
 ADVICE = {
     Status.OK: "value and interval hold",
     Status.BIASED: (
-        "the manifold bends further than a fit can follow within the neighbourhood: the "
-        "bias is in the interval, and is a large part of the value; use more points"
+        "the manifold bends more within the neighbourhood than a fit can follow: the bias "
+        "is a large part of the value, and the interval includes it; use more points"
     ),
     Status.NOISE_LIMITED: (
-        "the curvature is not resolved from the noise: read the upper end of its interval"
+        "noise hides the curvature: read only the upper end of its interval"
     ),
     Status.TOO_FEW_POINTS: (
         "the smallest neighbourhood that determines the fit reaches further than the "
@@ -44,11 +44,11 @@ ADVICE = {
         "the dimensions within its interval give curvatures that exclude each other"
     ),
     Status.NOT_SMOOTH: (
-        "the curvature grows as the neighbourhood shrinks, as for ReLU: it is a function "
-        "of scale, see `KappaOfScale(dim)`"
+        "the curvature grows as the neighbourhood shrinks, as for ReLU: it depends on "
+        "scale, use `KappaOfScale(dim)`"
     ),
     Status.BOUNDARY: (
-        "the neighbourhood lies to one side of the point, as at an edge: the fit reaches "
-        "out of the data, and its interval is wide"
+        "the neighbourhood lies to one side of the point, as at an edge: the fit "
+        "extrapolates, and its interval is wide"
     ),
 }

@@ -1,16 +1,16 @@
-"""The bias of truncation that is left at each point, of which the size is estimated."""
+"""The size of the truncation bias that remains at each point."""
 
 import numpy as np
 
 from ..core.arrays import Floats
-from .common import GUESS, Averaging, Common, sizes
-from .scales import Fits
+from .common_truncation import GUESS, Averaging, Common, sizes
+from .scales import ScaleFits
 
 CURVED = 0.9  # quantile of kappa^2 that stands for the most curved parts
 
 
 def biases(
-    fits: Fits,
+    fits: ScaleFits,
     common: Common,
     seen: Floats,
     variance: Floats,
@@ -18,11 +18,11 @@ def biases(
     mean: Averaging,
     dim: int,
 ) -> Floats:
-    """(Q, C, 3) sizes of the truncation bias that is left.
+    """(Q, C, 3) sizes of the truncation bias that remains.
 
-    That of order q is what order q + 1 changes; that of the last order is taken to be
-    smaller than its predecessor's by the same factor again. Where the difference drowns in
-    the noise of the higher order, what is left is its order of magnitude,
+    The bias of order q is the change that order q + 1 makes; the bias of the last order is
+    taken to be smaller than the previous one by the same factor again. If the change drowns
+    in the noise of the higher order, the bias is its order of magnitude,
     (kappa r)^(2q + 2).
     """
     scale = scale_of(curved)
@@ -58,23 +58,23 @@ def biases(
 
 
 def scale_of(bend: Floats) -> Floats:
-    """The kappa^2 by which curvature may change near a point: its own, or that of the most
-    curved parts of the cloud.
+    """The kappa^2 by which curvature may change near a point: its own, or the kappa^2 of
+    the most curved parts of the cloud if that is larger.
     """
     return np.maximum(bend, quantile(bend))
 
 
 def quantile(bend: Floats) -> Floats:
-    """(C,) kappa^2 of the most curved parts; NaN where there is none."""
+    """(C,) kappa^2 of the most curved parts; NaN if there is none."""
     ranked = np.sort(bend, axis=0)  # NaN last
     last = np.maximum(np.isfinite(bend).sum(axis=0) - 1, 0)
     place = np.rint(CURVED * last).astype(np.int64)
     return np.asarray(ranked[place, np.arange(bend.shape[1])])
 
 
-def pair_of(fits: Fits, n: int, order: int) -> tuple[int, int] | None:
-    """The columns of this order and of the next: at `n` points, or at the fewest more at
-    which there are both.
+def pair_of(fits: ScaleFits, n: int, order: int) -> tuple[int, int] | None:
+    """The columns of this order and of the next: at `n` points, or at the next larger
+    number that has both.
     """
     for size in sorted({candidate.n for candidate in fits.candidates}):
         low, high = fits.place(size, order), fits.place(size, order + 1)

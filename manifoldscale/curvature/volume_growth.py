@@ -1,15 +1,16 @@
-"""Scalar curvature from distances alone, by how volume grows."""
+"""Scalar curvature from distances alone, by the growth of volume."""
 
 import dataclasses as dc
 import math
 
 import numpy as np
 
-from ..core.caveat import Caveat, Remark
+from ..core.caveat import Caveat
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
+from ..geometry.within_noise import despite_noise
 from .curvature import ScalarCurvature
 from .quadric import dim_within, dims_of
 
@@ -18,15 +19,15 @@ from .quadric import dim_within, dims_of
 class VolumeGrowth(Method[ScalarCurvature]):
     """Mean scalar curvature from intrinsic distances: no coordinates, graphs included.
 
-    A ball of radius r has the volume r^d (1 - S r^2 / (6 (d + 2)) + O(r^4)) but for a
-    factor, so that f = r / R of the points in a ball of radius R has a density proportional
-    to f^(d - 1) (1 - S R^2 f^2 / (6 d)), and
+    The volume of a ball of radius r is proportional to r^d (1 - S r^2 / (6 (d + 2)) +
+    O(r^4)). So f = r / R of the points in a ball of radius R has a density proportional to
+    f^(d - 1) (1 - S R^2 f^2 / (6 d)), and
 
         E f^2 = d / (d + 2) (1 - 2 S R^2 / (3 d (d + 2) (d + 4)) + O(R^4)).
 
-    The error of S is that of thousands of points for +-1 on the unit sphere. The distances
-    must be those within the manifold, and the density must be uniform: a gradient counts at
-    the same order. Straight distances through space read 3/4 (d^2 |H|^2 - 2 |II|^2), 0 on a
+    An error of +-1 in S on the unit sphere takes thousands of points. The distances must be
+    distances within the manifold, and the density must be uniform: a gradient counts at the
+    same order. Straight distances through space give 3/4 (d^2 |H|^2 - 2 |II|^2), 0 on a
     2-sphere (Karp & Pinsky 1989). A check on `Quadric`, and the only way without
     coordinates.
 
@@ -57,20 +58,12 @@ class VolumeGrowth(Method[ScalarCurvature]):
         weight = radius**2
         value = float(excess @ weight / (weight @ weight))
         apart = (excess - value * weight) * weight
-        # Balls share points: as if each point counted in all balls that it lies in.
+        # Balls share points: count a point as if it dominated all the balls that hold it.
         shared = min(near.k, near.n_queries)
         error = math.sqrt(shared * float(apart @ apart)) / float(weight @ weight)
-        half = 1.96 * error
-        return ScalarCurvature(
-            value,
-            Interval(value - half, value + half),
-            self,
-            near.n_points,
-            _caveats(near),
-            stderr=error,
+        ends, noisy = despite_noise(
+            near, Interval(value - 1.96 * error, value + 1.96 * error), least=-math.inf
         )
-
-
-def _caveats(near: Neighbors) -> tuple[Remark, ...]:
-    straight = () if near.cloud is None else (Caveat.STRAIGHT_DISTANCES(),)
-    return (Caveat.UNIFORM_DENSITY(), *straight)
+        straight = () if near.cloud is None else (Caveat.STRAIGHT_DISTANCES(),)
+        notes = (Caveat.UNIFORM_DENSITY(), *straight, *noisy)
+        return ScalarCurvature(value, ends, self, near.n_points, notes, stderr=error)

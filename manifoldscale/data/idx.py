@@ -11,15 +11,13 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, require
 
-UNSIGNED_BYTE = 8
-
 
 def read_idx(path: Path) -> Array:
-    """The array of an IDX file of unsigned bytes, compressed where its name ends on .gz.
+    """The array of an IDX file of unsigned bytes, compressed if its name ends in .gz.
 
-    Format: two zero bytes, the type, the number of axes; a big-endian integer of four
-    bytes an axis; the values, last axis fastest (LeCun, Cortes, Burges, *The MNIST
-    database*).
+    Format: two zero bytes, the type (8 for unsigned bytes), the number of axes; a
+    big-endian integer of four bytes per axis; the values, last axis fastest (LeCun, Cortes,
+    Burges, *The MNIST database*).
 
     Raises
     ------
@@ -31,7 +29,7 @@ def read_idx(path: Path) -> Array:
             contents = gzip.decompress(contents)
     except (OSError, EOFError, zlib.error) as error:
         raise ManifoldScaleError(f"{path} cannot be read: {error}") from error
-    known = len(contents) >= 4 and contents[:3] == bytes([0, 0, UNSIGNED_BYTE])
+    known = len(contents) >= 4 and contents[:3] == bytes([0, 0, 8])
     require(known, f"{path} is not an IDX file of unsigned bytes.")
     axes = contents[3]
     start = 4 + 4 * axes

@@ -1,4 +1,4 @@
-"""Folders of images, one folder a class."""
+"""Folders of images, one folder per class."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,14 +20,15 @@ SHOWN = 6  # classes that are named
 
 def load_images(path: Path) -> tuple[Array, Array | None, str]:
     """(images x channels x height x width) in [0, 1], the class of each, and what was read.
+
     The folders inside are classes, whatever is nested in them; grey images among coloured
-    ones have three equal channels. Of several pages or frames the first is read, which is
-    said. What is hidden is no image: `.thumbnails`, `__MACOSX`.
+    ones get three equal channels. Only the first of several pages or frames is read, which
+    is reported. Hidden files are ignored: `.thumbnails`, `__MACOSX`.
 
     Raises
     ------
-    ManifoldScaleError : there are none; they differ in size; the folders are the splits of
-        a data set; images lie beside folders of them.
+    ManifoldScaleError : no images; images of different sizes; folders that are the splits
+        of a data set; images beside folders of images.
     """
     image = optional("PIL.Image", "images")
     found = [p for p in sorted(path.rglob("*")) if p.is_file() and not _is_hidden(p, path)]
@@ -46,7 +47,7 @@ def load_images(path: Path) -> tuple[Array, Array | None, str]:
 
 
 def _is_hidden(file: Path, root: Path) -> bool:
-    """Left by a desktop, an archive or an editor: `._x.png`, `.ipynb_checkpoints/x.png`."""
+    """Whether a desktop, an archive or an editor left it: `.ipynb_checkpoints/x.png`."""
     return any(part.startswith((".", "__")) for part in file.relative_to(root).parts)
 
 
@@ -78,15 +79,15 @@ def _about(classes: list[str], others: Counter[str]) -> str:
 
 
 def _first_pages(files: Sequence[Path], pages: Sequence[int]) -> str:
-    """Which files hold more images than the one that was read."""
+    """The files that hold more images than the one that was read."""
     more = [f"{f.name} of {n}" for f, n in zip(files, pages, strict=True) if n > 1]
     shown = ", ".join(more[:SHOWN]) + (", ..." if len(more) > SHOWN else "")
     return f"; only the first page read of {len(more)} files: {shown}" if more else ""
 
 
 def _pixels(image: Any, file: Path) -> tuple[Array, int]:
-    """(channels x height x width) in [0, 1] of the first page, and how many pages there
-    are: of a TIFF, or frames of an animation.
+    """(channels x height x width) in [0, 1] of the first page, and the number of pages of a
+    TIFF or frames of an animation.
     """
     try:
         with image.open(file) as opened:

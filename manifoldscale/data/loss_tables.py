@@ -1,4 +1,6 @@
-"""Published tables of losses: a card each, like the data sets, and curves of their rows."""
+"""Published tables of losses, each with a card like a data set, and curves of their
+rows.
+"""
 
 import dataclasses as dc
 import functools as ft
@@ -9,7 +11,7 @@ from typing import Any
 from ..core.errors import ManifoldScaleError, nearest
 from ..core.learning_curve import LearningCurve
 from ..core.tables import Row, read_rows
-from .cards import folder, names_of, read_card, verify
+from .cards import folder, names_of, read_card, shipped
 
 TABLE = "table"
 
@@ -21,10 +23,10 @@ class LossTable:
     Attributes
     ----------
     file : shipped beside the card; rows : how many it has.
-    loss_column, size_column : what `curve` reads where it is told nothing else.
-    curves : columns by whose values one curve of the table is told from another.
+    loss_column, size_column : what `curve` reads by default.
+    curves : columns whose values distinguish the curves of the table.
     columns : what the columns hold.
-    known : what was published about it: `value`, and `what` that is.
+    known : what was published about it: `value`, and `what` it means.
     """
 
     name: str
@@ -44,11 +46,11 @@ class LossTable:
 
     @property
     def path(self) -> Path:
-        """The file itself, as `manifoldscale fit` and pandas take it."""
+        """The file itself, for `manifoldscale fit` or pandas."""
         return folder() / self.name / self.file
 
     def published(self, name: str) -> Any:
-        """A number of `known`, or a pair of them where it is a range."""
+        """A number from `known`, or a pair of numbers for a range."""
         return self.known[name]["value"]
 
     def curve(
@@ -57,12 +59,12 @@ class LossTable:
         loss_column: str | None = None,
         **options: Any,
     ) -> LearningCurve:
-        """The rows with these values in columns as a curve.
+        """The rows with these column values, as a curve.
 
         Parameters
         ----------
-        where, options : as those of `LearningCurve.from_frame`.
-        loss_column : another loss than that of the card.
+        where, options : as in `LearningCurve.from_frame`.
+        loss_column : a loss other than the default of the card.
 
         Raises
         ------
@@ -73,9 +75,9 @@ class LossTable:
         return LearningCurve.from_frame(self.cells, where=where, loss_column=loss, **about)
 
     def parts(self, **where: Any) -> Iterator[dict[str, Any]]:
-        """The curves of the table, each as the `where` that chooses it.
+        """The curves of the table, each as the `where` that selects it.
 
-        where : values of columns that all of them have, as in `parts(Domain="NMT")`.
+        where : column values that all of them share, as in `parts(Domain="NMT")`.
         """
         chosen = [
             tuple(row[name] for name in self.curves)
@@ -87,19 +89,13 @@ class LossTable:
 
     @ft.cached_property
     def cells(self) -> list[Row]:
-        """The rows of the file, its checksum verified: a value a column each.
+        """The rows of the file, with one value per column; its checksum is verified.
 
         Raises
         ------
-        ManifoldScaleError : the file is missing, or not what the card describes.
+        ManifoldScaleError : the file is missing, or differs from the card.
         """
-        if not self.path.is_file():
-            raise ManifoldScaleError(
-                f"The file of the table {self.name!r} is missing: {self.path}. Install the "
-                "package again."
-            )
-        verify(self.name, self.sha256, self.path.read_bytes(), str(self.path))
-        return read_rows(self.path)
+        return read_rows(shipped(self.name, self.file, self.sha256))
 
 
 def tables() -> list[str]:

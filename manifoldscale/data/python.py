@@ -7,17 +7,15 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import ManifoldScaleError, nearest, require
+from ..core.settings import NOTHING
 from ..core.source import source_hash
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class UserCodeError(ManifoldScaleError):
-    """What a function of the user's raised, with the lines of its code that led there. The
+    """What a user's function raised, with the lines of its code that led there. The
     exception itself is the `__cause__`.
     """
 
@@ -25,7 +23,7 @@ class UserCodeError(ManifoldScaleError):
 def from_python(
     spec: str, *given: Any, name: str = "", named: Mapping[str, Any] = NOTHING
 ) -> Any:
-    """What the function that `py:module:function` names returns for the arguments `given`.
+    """The result of the function named by `py:module:function` for the arguments `given`.
 
     Parameters
     ----------
@@ -48,8 +46,8 @@ def from_python(
 
 
 def python_function(spec: str, name: str = "") -> Callable[..., Any]:
-    """The function that `py:module:function` names, found from the working directory as
-    well as among installed packages; `name` and errors as for `from_python`.
+    """The function named by `py:module:function`, found in the working directory or among
+    installed packages; `name` and errors as for `from_python`.
     """
     said, parts = f"{name} {spec!r}".lstrip(), spec.split(":")
     require(
@@ -80,8 +78,8 @@ def python_function(spec: str, name: str = "") -> Callable[..., Any]:
 
 @contextmanager
 def _from_here() -> Iterator[None]:
-    """The working directory is searched for modules first, and no longer than needed: a
-    file there would stand in for any module of that name that is imported later.
+    """The working directory is searched for modules first, but only for a moment: a file
+    there would replace any module of that name that is imported later.
     """
     here = str(Path.cwd())
     sys.path.insert(0, here)
@@ -102,7 +100,7 @@ def _takes(
     named: Mapping[str, Any],
     said: str,
 ) -> None:
-    """Check that it can be called so, before a TypeError from within could look alike."""
+    """Check the arguments first: a TypeError from within would look the same."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # some built-in functions do not tell
@@ -119,7 +117,7 @@ def _takes(
 
 @contextmanager
 def as_users(said: str) -> Iterator[None]:
-    """Turn what the user's code raises into the one error, without our frames."""
+    """Turn what the user's code raises into one error, without our frames."""
     try:
         yield
     except ManifoldScaleError as error:
@@ -131,13 +129,9 @@ def as_users(said: str) -> Iterator[None]:
 
 
 def _raised(said: str, error: BaseException) -> UserCodeError:
-    lines = [
-        *traceback.format_list(_frames(error)),
-        *traceback.format_exception_only(error),
-    ]
-    return UserCodeError(
-        f"{said} raised {type(error).__name__}:\n{''.join(lines).rstrip()}"
-    )
+    frames, last = _frames(error), traceback.format_exception_only(error)
+    lines = "".join([*traceback.format_list(frames), *last])
+    return UserCodeError(f"{said} raised {type(error).__name__}:\n{lines.rstrip()}")
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:

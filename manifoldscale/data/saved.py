@@ -20,14 +20,13 @@ def is_saved(path: Path) -> bool:
 
 
 def load_saved(path: Path) -> tuple[Any, Array | None, str]:
-    """(inputs, labels, what was read) of a saved data set; inputs by name where they are
-    tokens.
+    """(inputs, labels, what was read) of a saved data set; tokens are inputs by name.
 
     Beside its labels it must have tokens, or one column of images or of arrays.
 
     Raises
     ------
-    ManifoldScaleError : several splits; no such column, or several; arrays of several
+    ManifoldScaleError : several splits; no such column, or several; arrays of different
         shapes; a damaged folder.
     """
     if (path / "dataset_dict.json").is_file():

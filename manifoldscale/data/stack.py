@@ -1,4 +1,4 @@
-"""Arrays of one size as one array, and the largest value of an integer pixel."""
+"""Arrays of one size as one array, and pixels in [0, 1]."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from ..core.errors import ManifoldScaleError, require
 
 
 def stacked(arrays: Sequence[Array], holder: str, things: str) -> Array:
-    """The arrays one behind the other; `holder` and `things` name them in the error that
-    there are several shapes.
+    """The arrays as one; `holder` and `things` name them in the error about their
+    shapes.
     """
     shapes = {array.shape for array in arrays}
     if len(shapes) != 1:
@@ -22,8 +22,8 @@ def stacked(arrays: Sequence[Array], holder: str, things: str) -> Array:
 
 
 def of_one_kind(images: Sequence[Array]) -> list[Array]:
-    """Images (channels x height x width) with as many channels each: grey ones among
-    coloured ones have three that are equal, and transparency is left out.
+    """Images (channels x height x width) with the same number of channels: grey ones among
+    coloured ones get three equal channels, and transparency is dropped.
     """
     channels = {len(image) for image in images}
     if len(channels) <= 1:
@@ -34,8 +34,8 @@ def of_one_kind(images: Sequence[Array]) -> list[Array]:
 
 
 def channels_first(images: Array, holder: str) -> Array:
-    """(images x height x width), perhaps with channels last, of 8 or 16 bits, as
-    (images x channels x height x width) in [0, 1].
+    """(images x channels x height x width) in [0, 1], from (images x height x width) of 8
+    or 16 bits, perhaps with channels last.
     """
     require(
         images.dtype in (np.bool_, np.uint8, np.uint16),

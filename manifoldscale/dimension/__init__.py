@@ -2,6 +2,7 @@
 
 from ..core.lazy import listed
 from .abide import ABIDE as ABIDE
+from .above_noise import AboveNoise as AboveNoise
 from .across_scales import (
     AcrossScales as AcrossScales,
     ScaleCurve as ScaleCurve,
@@ -11,7 +12,12 @@ from .auto import Auto as Auto
 from .bide import BIDE as BIDE
 from .calibrated import Calibrated as Calibrated
 from .correlation import CorrelationDimension as CorrelationDimension
-from .dimension import Dimension as Dimension
+from .dimension import Dimension as Dimension, pooled_dimension as pooled_dimension
+from .exponential import (
+    Rate as Rate,
+    pooled_rate as pooled_rate,
+    rate_dimension as rate_dimension,
+)
 from .gride import Gride as Gride
 from .hamming import Hamming as Hamming
 from .i3d import I3D as I3D

@@ -1,6 +1,7 @@
-"""ABIDE: each point chooses how many neighbours its density is constant over."""
+"""ABIDE: each point chooses the number of neighbours over which its density is constant."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 from scipy import stats
@@ -9,11 +10,11 @@ from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat
 from ..core.errors import require
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import above, at_least
 from ..geometry.neighbors import Neighbors
 from .bide import best_ratio, binomial_dimension, inner_counts, spacing_rate, spacing_sums
 from .dimension import ON_LATTICE, Dimension
-from .points import full_table
+from .from_points import full_table
 
 FIRST = 4  # the first rank that is tested; the one before is accepted untested
 MAX_ROUNDS = 50
@@ -34,11 +35,11 @@ class ABIDE(Method[Dimension]):
 
     and the first D above the chi-square quantile at `alpha` (23.93 at 1e-6) ends the
     search. Since V = r^d, k* depends on d; `BIDE` within the k* gives d, and the two are
-    iterated until d settles. So the scale adapts to the density: large where it is flat,
-    small where it is not, above noise where noise is small.
+    iterated until d settles. So the scale adapts to the density: it is large where the
+    density is flat, small elsewhere, and above the noise where noise is small.
 
-    The number of neighbours is limited by `k_max`; where most points reach it, a larger
-    one would lower the error. Bias: as `MLE` at k*, low at edges and in high dimension.
+    `k_max` limits the number of neighbours; if most points reach it, a larger one would
+    lower the error. Bias: as `MLE` at k*, too low at edges and in high dimension.
 
     Parameters
     ----------
@@ -46,18 +47,8 @@ class ABIDE(Method[Dimension]):
     alpha : the level of each test.
     """
 
-    k_max: int = 64
-    alpha: float = 1e-6
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.k_max >= FIRST,
-            f"`k_max` must be an integer of at least {FIRST}; not {self.k_max!r}.",
-        )
-        require(
-            0 < self.alpha < 1, f"`alpha` must be above 0 and below 1; not {self.alpha}."
-        )
+    k_max: Annotated[int, at_least(FIRST)] = 64
+    alpha: Annotated[float, above(0, below=1)] = 1e-6
 
     @property
     def n_neighbors(self) -> int:
@@ -69,12 +60,12 @@ class ABIDE(Method[Dimension]):
         return binomial_dimension(self, near, ranks, best_ratio(dim), remarks)
 
     def spacings(self, near: Neighbors) -> tuple[Floats, Floats]:
-        """Sum and number of the log-ratios within k* of each query: what `Local` reads."""
+        """Sum and number of the log-ratios within k* of each query, for `Local`."""
         ranks, _, _ = self.ranks(near)
         return spacing_sums(near, ranks), (ranks - 1).astype(np.float64)
 
     def ranks(self, near: Neighbors) -> tuple[Ints, float, bool]:
-        """k* of each query, the dimension that it belongs to, and whether it settled."""
+        """k* of each query, the dimension at which it was found, and whether it settled."""
         full_table(self, near)
         everyone = np.full(near.n_queries, FIRST - 1)
         dim = spacing_rate(near, everyone)
@@ -106,7 +97,7 @@ def constant_density(near: Neighbors, dim: float, alpha: float) -> Ints:
         k = rank - 1
         others = place[near.indices[searching, rank - 1]]
         apart = 0.5 * dim * np.abs(logs[searching, k - 1] - logs[others, k - 1])
-        # log cosh x, which overflows as written.
+        # log cosh x in a form that does not overflow.
         ratio = 4 * k * (apart + np.log1p(np.exp(-2 * apart)) - np.log(2))
         fails = ratio > threshold
         ranks[searching[fails]] = k

@@ -1,4 +1,4 @@
-"""Dimension against scale: where it is constant, and what bends it elsewhere."""
+"""Dimension against scale: where it is constant, and what changes it elsewhere."""
 
 import dataclasses as dc
 import itertools
@@ -11,12 +11,13 @@ import numpy as np
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, number
-from ..core.method import Method
+from ..core.method import Method, Wrapper
 from ..core.random import generator
 from ..core.result import Table
-from ..core.settings import check_fields
+from ..core.settings import Count
 from ..core.style import drawing, plain_log_axis
 from ..geometry.cloud import Cloud
+from ..geometry.estimate import estimate
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
 from .exponential import rate_interval
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 MAX_BLOCKS = 16  # disjoint parts of a cloud that are searched at one scale
 FLAT = 1.03  # a plateau: values within this ratio beyond their errors,
-CLOSE = 1.1  # and within this ratio at all
-CLEAR = 1.1  # a trend: beyond this ratio, and intervals apart
+CLOSE = 1.1  # and in any case within this ratio
+CLEAR = 1.1  # a trend: values beyond this ratio, and intervals that do not overlap
 BY_RANK = Gride()  # one table serves all scales
 DROP = 0.5  # edges make the dimension fall too, but not to less than this share
 SHORTEST = 3  # scales, a factor of two apart, that a plateau needs
@@ -39,22 +40,22 @@ SHORTEST = 3  # scales, a factor of two apart, that a plateau needs
 class ScaleCurve(Dimension):
     """A dimension with its dependence on scale.
 
-    A scale is given as the number of training examples that resolve it: among that many
-    points of the same distribution, nearest neighbours are as far apart.
+    A scale is given as the number of training examples that resolve it: so many points of
+    the same distribution have nearest neighbours at this distance.
 
     Attributes
     ----------
-    value : the dimension on the plateau; without one, at the smallest scale; at
-        `at_scale` examples where that was asked for.
+    value : the dimension on the plateau; without one, at the smallest scale; at `at_scale`
+        examples if that was asked for.
     curve : the estimates, from the smallest scale to the largest.
-    examples : for each of them, how many examples resolve its scale.
+    examples : for each estimate, how many examples resolve its scale.
     plateau : (first, last) position of the longest run of constant dimension, or None.
-    trend : "flat", "noise" (falls towards a plateau at larger scale: at the smallest,
-        noise fills more dimensions), "folding" (rises: at larger scale, other sheets come
-        near, or curvature bends into more directions), "clusters" (drops to less than
-        half: at larger scale, the cloud is in parts that lie apart), several of these
-        with "and" between them, "falling" (without a plateau: edges, density, or noise at
-        all scales), or "unclear".
+    trend : "flat", "noise" (falls towards a plateau: at the smallest scale, noise fills
+        more dimensions), "folding" (rises: at a larger scale other sheets come near, or
+        curvature bends into more directions), "clusters" (drops to less than half: at a
+        larger scale the cloud is in parts that lie apart), several of these joined by
+        "and", "falling" (without a plateau: edges, density, or noise at all scales), or
+        "unclear".
     """
 
     curve: tuple[Dimension, ...] = ()
@@ -69,7 +70,7 @@ class ScaleCurve(Dimension):
         return f"{super().headline()}; {self.trend} from {fine} to {coarse} examples"
 
     def scales(self) -> Table:
-        """Every estimate of the curve, a row each, with its number of examples."""
+        """Every estimate of the curve as a row, with its number of examples."""
         labels = tuple({"examples": n} for n in self.examples)
         return Table(self.curve, labels)
 
@@ -79,33 +80,36 @@ class ScaleCurve(Dimension):
         values = np.array([dim.value for dim in self.curve])
         ends = np.array([tuple(dim.interval) for dim in self.curve])
         reach = np.abs(ends - values[:, None]).T
-        ax.errorbar(self.examples, values, reach, fmt="o-", capsize=2)
+        (line, *_) = ax.errorbar(self.examples, values, reach, fmt="o-", capsize=2)
         if self.plateau is not None:
             first, last = self.plateau
             ax.fill_between(
-                [self.examples[last], self.examples[first]], *self.interval, alpha=0.2, lw=0
+                [self.examples[last], self.examples[first]],
+                *self.interval,
+                color=line.get_color(),
+                alpha=0.2,
+                lw=0,
             )
         ax.set(xscale="log", xlabel="examples that resolve the scale", ylabel="dimension")
         plain_log_axis(ax.xaxis, self.examples)
 
 
 @dc.dataclass(frozen=True)
-class AcrossScales(Method[ScaleCurve]):
+class AcrossScales(Wrapper[ScaleCurve]):
     """A method at a range of scales, each twice as coarse as the one before.
 
-    `Gride` goes to higher ranks: r_n among N points is about the nearest distance among
-    N / n, so one neighbour table serves all scales. Every other method is applied to
-    disjoint parts of the cloud with N, N/2, N/4, ... points, and 1/d is averaged over
-    the parts.
+    `Gride` uses higher ranks: r_n among N points is about the nearest distance among N / n,
+    so one neighbour table serves all scales. Any other method is applied to disjoint parts
+    of the cloud with N, N/2, N/4, ... points, and 1/d is averaged over the parts.
 
     Parameters
     ----------
     method : the method to apply.
-    at_scale : the number of training examples at whose resolution the dimension is
-        wanted, at most N: the method is applied to disjoint parts of that many points.
-        A prediction then uses the dimension that a sweep over dataset sizes resolves.
-    octaves : how many times the scale doubles, as far as the points reach.
-    fewest : points below which a part of a cloud is not used.
+    at_scale : a number of training examples, at most N: the dimension at the scale that
+        they resolve, from disjoint parts of that many points. A prediction then uses the
+        dimension that a sweep over dataset sizes resolves.
+    octaves : how many times the scale doubles, as far as the points allow.
+    fewest : parts of a cloud with fewer points are not used.
     seed : of the division into parts.
 
     Raises
@@ -115,13 +119,12 @@ class AcrossScales(Method[ScaleCurve]):
 
     method: Method[Dimension] = BY_RANK
     at_scale: int | None = None
-    octaves: int = 5
+    octaves: Count = 5
     fewest: int = 250
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        require(self.octaves >= 1, f"`octaves` must be positive; not {self.octaves}.")
+        super().__post_init__()
         require(
             self.at_scale is None or self.at_scale >= self.n_neighbors + 2,
             f"`at_scale` must be a number of examples above {self.n_neighbors + 1}; not "
@@ -132,11 +135,12 @@ class AcrossScales(Method[ScaleCurve]):
     def n_neighbors(self) -> int:
         if isinstance(self.method, Gride) and self.at_scale is None:
             return self.method.last << self.octaves
-        return self.method.n_neighbors
+        return super().n_neighbors
 
     @property
-    def n_anchors(self) -> int | None:
-        return self.method.n_anchors
+    def min_neighbors(self) -> int:
+        by_rank = self.n_neighbors > self.method.n_neighbors
+        return self.n_neighbors if by_rank else super().min_neighbors
 
     def __call__(self, near: Neighbors, /) -> ScaleCurve:
         if self.at_scale is not None:
@@ -145,7 +149,7 @@ class AcrossScales(Method[ScaleCurve]):
             curve, examples = _by_rank(self.method, near, self.octaves)
         else:
             curve, examples = self._by_decimation(near)
-        return summarise(self, near, curve, examples)
+        return summarise(self, curve, examples)
 
     def _by_decimation(self, near: Neighbors) -> tuple[list[Dimension], list[float]]:
         sizes = [near.n_points >> j for j in range(self.octaves + 1)]
@@ -155,7 +159,7 @@ class AcrossScales(Method[ScaleCurve]):
             f"{near.n_points} points make only one scale of at least {self.fewest}; use "
             "more points or a smaller `fewest`.",
         )
-        curve = [self.method(near.first(self.method.n_neighbors))]
+        curve = [estimate(near, self.method)]
         curve += [pooled_over_parts(self.method, near, n, self.seed) for n in sizes[1:]]
         return curve, [float(n) for n in sizes]
 
@@ -184,21 +188,21 @@ def _by_rank(
 def pooled_over_parts(
     method: Method[Dimension], near: Neighbors, n: int, seed: int
 ) -> Dimension:
-    """The method on disjoint random parts of `n` points; the mean of 1 / d.
+    """The method on disjoint random parts of `n` points, by the mean of 1 / d.
 
-    The parts are independent samples, so that the variance of the mean is that of one
-    part over their number.
+    The parts are independent samples: the variance of the mean is the variance of one part
+    over their number.
     """
     require(
         near.cloud is not None,
         f"{method} at another scale needs the points, to search parts of the cloud; this "
-        "table holds distances only. Give it the points themselves; of distances, the "
-        "ranks of `Gride` make several scales.",
+        "table holds distances only. Give the points themselves, or use `Gride`, whose "
+        "ranks make several scales from distances.",
     )
     assert near.cloud is not None
     order = generator(seed).permutation(near.rows)
     parts = [order[i * n : (i + 1) * n] for i in range(min(len(order) // n, MAX_BLOCKS))]
-    found = [_on_part(method, near.cloud.take(part)) for part in parts]
+    found = [estimate(near.cloud.take(part), method) for part in parts]
     pooled = over_samples(found)
     if found[0].uncorrected is not None:
         before = over_samples([dim.resolved for dim in found])
@@ -228,12 +232,8 @@ def over_samples(found: Sequence[Dimension]) -> Dimension:
     )
 
 
-def _on_part(method: Method[Dimension], cloud: Cloud) -> Dimension:
-    return method(cloud.neighbors(method.n_neighbors, anchors=method.n_anchors))
-
-
 def _beyond(dim: Dimension) -> tuple[float, float]:
-    """By which factors the interval reaches beyond the statistical one: (<= 1, >= 1)."""
+    """The factors by which the interval exceeds the statistical one: (<= 1, >= 1)."""
     relative = dim.stderr / dim.value
     statistical = rate_interval(dim.value, relative)
     return (
@@ -243,16 +243,17 @@ def _beyond(dim: Dimension) -> tuple[float, float]:
 
 
 def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dimension:
-    """The dimension that a sweep over these dataset sizes resolves: TwoNN among as many
-    points, on disjoint parts of the cloud, the mean of 1 / d over the sizes.
+    """The dimension that a sweep over these dataset sizes resolves: the mean of 1 / d over
+    the sizes, with d from TwoNN on disjoint parts of the cloud with as many points.
 
-    A power law fitted over the sizes has an exponent that is a mean of its slopes, and the
-    slope at D is s / d(D) for the dimension d(D) at the scale of D examples. The sizes rest
-    on the same points: the relative error is the mean of theirs, as if they moved alike.
+    The exponent of a power law fitted over the sizes is a mean of its slopes, and the slope
+    at D is s / d(D) with the dimension d(D) at the scale of D examples. All sizes use the
+    same points, so the relative error is the mean of theirs, as if they were equal errors.
 
     Parameters
     ----------
-    sizes : numbers of examples; those above the number of distinct points count as that.
+    sizes : numbers of examples, at most the number of distinct points (larger ones count
+        as this number).
 
     Raises
     ------
@@ -261,7 +262,7 @@ def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dime
     require(len(sizes) > 0, "`sizes` is empty: give the numbers of examples of the sweep.")
     require(min(sizes) >= 4, f"`sizes` must be four or more; one is {min(sizes)}.")
     method = TwoNN()
-    near = cloud.neighbors(2, anchors=1)  # for its distinct rows alone
+    near = cloud.neighbors(2, anchors=1)  # only for its distinct rows
     each = [
         pooled_over_parts(method, near, min(size, near.n_points), seed) for size in sizes
     ]
@@ -275,7 +276,7 @@ def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dime
         raw=value,
         basis=f"TwoNN, {number(each[0].value)} by {sizes[0]:,} examples to "
         f"{number(each[-1].value)} by {sizes[-1]:,}",
-        # That a few points read low is what is wanted here.
+        # The low value of a few points is what this function is for.
         caveats=tuple(
             note
             for note in each[-1].caveats
@@ -285,9 +286,9 @@ def resolved_by_sizes(cloud: Cloud, sizes: Sequence[int], seed: int = 0) -> Dime
 
 
 def summarise(
-    method: object, near: Neighbors, curve: Sequence[Dimension], examples: Sequence[float]
+    method: object, curve: Sequence[Dimension], examples: Sequence[float]
 ) -> ScaleCurve:
-    """The curve's plateau and trend, and the dimension that they stand for."""
+    """The curve's plateau and trend, and the dimension that follows from them."""
     plateau = find_plateau(curve)
     trend = find_trend(curve, plateau)
     chosen = curve[0] if plateau is None else _on_plateau(curve[slice_of(plateau)])
@@ -305,8 +306,8 @@ def slice_of(plateau: tuple[int, int]) -> slice:
 
 
 def find_plateau(curve: Sequence[Dimension]) -> tuple[int, int] | None:
-    """The longest run of scales whose dimension is constant, within 3 per cent beyond its
-    error and within a tenth; the one at the smallest scale where two are as long.
+    """The longest run of scales with a constant dimension: within 3 per cent beyond its
+    error, and within a tenth. Of two as long, the one at the smaller scale.
     """
     best: tuple[int, int] | None = None
     for first in range(len(curve)):
@@ -354,9 +355,9 @@ def _above(one: Dimension, other: Dimension) -> bool:
 
 
 def _on_plateau(run: Sequence[Dimension]) -> Dimension:
-    """The precision-weighted mean; the estimates share points, so its error is that of
-    the best of them. Edges and curvature pull the larger scales by less than a plateau's
-    tolerance: the interval reaches to every value, and holds that at the smallest scale.
+    """The precision-weighted mean. The estimates share points, so its error is the error of
+    the best of them. Edges and curvature move the larger scales, by less than a plateau's
+    tolerance: the interval covers every value, and the interval at the smallest scale.
     """
     weights = np.array([(dim.value / dim.stderr) ** 2 for dim in run])
     value = float(1 / np.average([1 / dim.value for dim in run], weights=weights))
@@ -386,7 +387,7 @@ def _notes(
         )
 
     last = len(curve) - 1
-    if plateau is None:  # that it rises or falls is said by the numbers
+    if plateau is None:  # the numbers show whether it rises or falls
         return [Caveat.NO_PLATEAU(between(0, last))]
     first, end = plateau
     values = [dim.value for dim in curve]

@@ -1,4 +1,4 @@
-"""The default: anchored, corrected, with its reasons, and joint along a network."""
+"""The default: at anchor points, corrected, with reasons, and joint along a network."""
 
 import dataclasses as dc
 import math
@@ -12,8 +12,10 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval, number
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import NOTHING, Count
 from ..geometry.neighbors import Neighbors
+from ..geometry.within_noise import in_noise, is_felt
+from .above_noise import AboveNoise
 from .belief import Belief
 from .calibrated import Calibrated
 from .chain import along_network
@@ -24,30 +26,31 @@ from .exponential import shared_variance
 from .signature import FEWEST, N_NEIGHBORS, Signature, signature
 from .two_nn import TwoNN
 
-REFERENCE_QUERIES = 2000  # of a reference cloud
-FEW_MORE = 1.25  # times the most points of a reference cloud, which change nothing
-SHARED = 8  # neighbours that make the readings of two queries dependent
+REFERENCE_QUERIES = 2000  # query points of a reference cloud
+FEW_MORE = 1.25  # times the points of the largest reference cloud change nothing
+SHARED = 8  # shared neighbours among so many make the readings of two queries dependent
 
 
 @dc.dataclass(frozen=True)
 class Auto(Method[Dimension]):
     """The dimension of the manifold: the limit of ever more points.
 
-    It starts from TwoNN, because the two nearest neighbours feel curvature, edges and
-    density least, and corrects it by what clouds of known dimension read that look like
-    this one (`dimension.correction`). The interval holds both errors: `.stderr` is the
-    statistical one, `.systematic` what is left of the interval, the error on kinds of
-    manifolds that nobody simulated. `.resolved` is TwoNN with its statistical interval: the
-    dimension at the scale of these points, which needs no reference. At no more than
-    `anchors` query points among all points, because more queries cost time and add little.
-    `.basis` says what was done:
+    It starts from TwoNN, because curvature, edges and density affect the two nearest
+    neighbours least, and corrects it with clouds of known dimension that look like this one
+    (`dimension.correction`). The interval includes two errors: `.stderr` is the statistical
+    one, `.systematic` the rest, the error on kinds of manifolds that nobody simulated.
+    `.resolved` is TwoNN with its statistical interval: the dimension at the scale of these
+    points, which needs no reference. At most `anchors` points are queries, because more
+    cost time and add little. `.basis` says what was done:
 
-    - on a table of fewer than 64 neighbours or 50 queries TwoNN is corrected for its number
+    - a table of fewer than 64 neighbours or 50 queries gets TwoNN corrected for its number
       of points only, `Calibrated(TwoNN())`;
-    - below 200 points there is no correction, and a caveat.
+    - below 200 points there is no correction, but a caveat;
+    - means over repeated trials, of `ms.population`, whose neighbours lie within the noise,
+      get `AboveNoise()`.
 
-    On the representations of a network, `estimate(reps, Auto())`, the sites are estimated
-    together: where one is a function of another, its dimension is no larger
+    For the representations of a network, `estimate(reps, Auto())`, the sites are estimated
+    together: if one is a function of another, its dimension cannot be larger
     (`dimension.chain`).
 
     Parameters
@@ -56,14 +59,11 @@ class Auto(Method[Dimension]):
 
     Raises
     ------
-    ManifoldScaleError : the points are spaced evenly, as on a grid (see `evenness`).
+    ManifoldScaleError : the points are spaced evenly, as on a grid (see `evenness`), or are
+        means whose noise leaves no dimension identifiable, with the trials that it takes.
     """
 
-    anchors: int = 5000
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(self.anchors >= 1, f"`anchors` must be positive; not {self.anchors}.")
+    anchors: Count = 5000
 
     @property
     def n_neighbors(self) -> int:
@@ -78,6 +78,8 @@ class Auto(Method[Dimension]):
         return self.anchors
 
     def __call__(self, near: Neighbors, /) -> Dimension:
+        if is_felt(in_noise(near)):
+            return dc.replace(AboveNoise()(near), method=self)
         raw = TwoNN()(near.first(2))
         require(
             not is_plainly_even(near, raw.interval),
@@ -91,9 +93,12 @@ class Auto(Method[Dimension]):
         return self._for_size_only(near, raw)
 
     def along(
-        self, results: Mapping[str, Any], bounded_by: Mapping[str, Sequence[str]]
+        self,
+        results: Mapping[str, Any],
+        bounded_by: Mapping[str, Sequence[str]],
+        shares: Mapping[str, float] = NOTHING,
     ) -> Mapping[str, Any]:
-        return along_network(results, bounded_by)
+        return along_network(results, bounded_by, shares)
 
     def _for_size_only(self, near: Neighbors, raw: Dimension) -> Dimension:
         remarks: list[Remark] = []
@@ -101,7 +106,7 @@ class Auto(Method[Dimension]):
             dim = Calibrated(TwoNN())(near.first(2))
             basis = f"TwoNN {number(raw.value)}, corrected for {near.n_points:,} points"
         except ManifoldScaleError:
-            # "Use `Auto()`" is no advice here; that there is no correction says the same.
+            # The advice of FINITE_SAMPLE_BIAS is this method: UNCALIBRATED replaces it.
             kept = [n for n in raw.caveats if n.caveat is not Caveat.FINITE_SAMPLE_BIAS]
             dim = dc.replace(raw, caveats=tuple(kept))
             remarks = [Caveat.UNCALIBRATED(f"n = {near.n_points:,}")]
@@ -125,6 +130,7 @@ def _corrected(
     dim = dc.replace(
         raw,
         value=min(value, TOP),
+        cap=TOP,
         interval=Interval(low, high),
         method=method,
         stderr=value * statistical,
@@ -156,8 +162,9 @@ def _statistical_error(near: Neighbors, influence: Floats) -> float:
 
 
 def _widened(belief: Belief, near: Neighbors, statistical: float) -> Belief:
-    """The errors of the model hold the statistical error of a reference cloud; what fewer
-    queries add to it is added, and they are never smaller than it.
+    """The belief with the error of fewer queries than a reference cloud has: the model's
+    errors include the statistical error of a reference cloud only. They are never below the
+    statistical error.
     """
     share = near.n_queries / min(near.n_points, REFERENCE_QUERIES)
     extra = statistical * math.sqrt(max(0.0, 1 - share))

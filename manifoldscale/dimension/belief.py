@@ -1,4 +1,4 @@
-"""What one cloud says of its dimension: a distribution of log d."""
+"""What one cloud says about its dimension: a distribution of log d."""
 
 import dataclasses as dc
 import math
@@ -9,7 +9,7 @@ from scipy import stats
 from ..core.arrays import Floats
 from ..core.interval import Interval
 
-FREEDOM = 4.0  # of the Student tails: errors between families of clouds are heavy-tailed
+FREEDOM = 4.0  # degrees of Student's t: errors between families of clouds are heavy-tailed
 NARROWEST, WIDEST = 0.005, 1.0
 
 
@@ -20,7 +20,7 @@ def reach(level: float = 0.95) -> float:
 
 @dc.dataclass(frozen=True)
 class Belief:
-    """Student's t about log d, with a scale of its own on either side; half of it on each.
+    """Student's t about log d with one scale below and another above, half of it on each.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Belief:
 
     @classmethod
     def of(cls, value: float, interval: Interval, top: float = math.inf) -> "Belief":
-        """That of an estimate: its interval reaches as far as that of the belief. An end
-        that is open is far; one that `top`, the number of features, has closed says
-        nothing of the error above, which is then that below.
+        """The belief with the interval of an estimate. An open end counts as far away. An
+        end at `top`, the number of features, says nothing about the error above, which is
+        then taken equal to the error below.
         """
         scales = reach(interval.level)
         low, high = interval
@@ -47,7 +47,7 @@ class Belief:
         return cls(math.log(value), max(below, NARROWEST), max(above, NARROWEST))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Where the dimension lies, as much of it below as above."""
+        """The interval of the dimension, with equal probability beyond either end."""
         scales = reach(level)
         low, high = self.log_dim - scales * self.below, self.log_dim + scales * self.above
         return Interval(float(np.exp(low)), float(np.exp(high)), level)
@@ -55,8 +55,9 @@ class Belief:
     def log_density(
         self, log_dims: Floats, shift: Floats, left: tuple[float, float]
     ) -> Floats:
-        """Of log d (U x G), up to a constant, where a part of the error is known, `shift`
-        (U x 1) in units of the scale; `left` is what is left of the scales below and above.
+        """The log-density of log d (U x G), up to a constant, given a part of the error:
+        `shift` (U x 1) in units of the scale. `left` is the share of the scales below and
+        above that remains.
         """
         sides = np.where(shift < 0, self.below, self.above)
         off = log_dims - (self.log_dim + shift * sides)

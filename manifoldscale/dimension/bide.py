@@ -3,6 +3,7 @@
 import dataclasses as dc
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from ..core.caveat import Remark
 from ..core.error_bars import share_interval
 from ..core.errors import require
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import above, at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
 
-# The share inside that makes the error least: it minimises (1/p - 1) / (log p)^2.
+# The share inside with the least error: it minimises (1/p - 1) / (log p)^2.
 BEST_SHARE = 0.2032
 LARGEST_RATIO = 0.975
 
@@ -25,18 +26,18 @@ LARGEST_RATIO = 0.975
 class BIDE(Method[Dimension]):
     """The binomial estimator: d = log(share inside) / log(ratio).
 
-    In a locally uniform cloud of dimension d, each of the k - 1 neighbours that are nearer
-    than the k-th is inside `ratio` times its distance with probability ratio^d, so that
-    over M points (Denti et al. 2022; Macocco et al. 2023, PRL 130:067401)
+    In a locally uniform cloud of dimension d, each of the k - 1 neighbours nearer than the
+    k-th is inside `ratio` times its distance with probability ratio^d. Over M points (Denti
+    et al. 2022; Macocco et al. 2023, PRL 130:067401)
 
         d = log(sum of n_inner / (M (k - 1))) / log(ratio).
 
-    Because only counts enter, distances below the inner radius do not matter: noise that
-    is smaller is not seen. At a ratio chosen beforehand the count is binomial; the default
-    takes the ratio at which a fifth of the neighbours is expected inside, which makes the
-    error least, from the dimension that `MLE` reads. The interval is Jeffreys' for a
-    proportion, with the effective number of trials after shared neighbours. Bias as `MLE`
-    at the same k. At a radius fixed for all points it is `CorrelationDimension()`.
+    Only counts enter, so distances below the inner radius do not matter, nor does noise
+    smaller than it. At a ratio chosen beforehand the count is binomial. The default is the
+    ratio with the least error, at which a fifth of the neighbours is expected inside for
+    the dimension that `MLE` estimates. The interval is Jeffreys' for a proportion, with the
+    effective number of trials after shared neighbours. Bias: as `MLE` at the same k. With
+    one radius for all points it is `CorrelationDimension()`.
 
     Parameters
     ----------
@@ -44,19 +45,8 @@ class BIDE(Method[Dimension]):
     ratio : inner over outer radius, in (0, 1); None for the best.
     """
 
-    k: int = 20
-    ratio: float | None = None
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.k >= 3,
-            f"`k` must be an integer of at least 3; not {self.k!r}.",
-        )
-        require(
-            self.ratio is None or 0 < self.ratio < 1,
-            f"`ratio` must be above 0 and below 1; not {self.ratio}.",
-        )
+    k: Annotated[int, at_least(3)] = 20
+    ratio: Annotated[float, above(0, below=1)] | None = None
 
     @property
     def n_neighbors(self) -> int:
@@ -121,6 +111,7 @@ def binomial_dimension(
     relative, linked = relative_error(
         (inner - share * trials) / (total * slope), independent, near, near.k
     )
+    # The interval of the share, a proportion that stays below one, mapped to d.
     interval = share_interval(share, (relative * slope) ** 2).map(
         lambda p: math.log(p) / math.log(ratio)
     )

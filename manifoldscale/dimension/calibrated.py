@@ -1,21 +1,21 @@
-"""Finite-sample calibration: what an estimator reads on data of known dimension.
+"""Finite-sample calibration: what an estimator gives on data of known dimension.
 
-In dimension d, N points are about N^(-1/d) apart, so at a fixed N neighbourhoods grow
-with d until they feel edges, density and curvature, and every nearest-neighbour
-estimator reads low: TwoNN reads 16 for 20 at N = 2,500. The shortfall depends mostly on
-N and d, less on the distribution. The table holds the mean reading on five families, for
-each (N, d):
+In dimension d, N points are about N^(-1/d) apart. At a fixed N neighbourhoods grow with d
+until edges, density and curvature matter, and every nearest-neighbour estimate is too low:
+at N = 2,500, TwoNN estimates 16 where the truth is 20. The shortfall depends mostly on N
+and d, less on the distribution. A reading is the raw estimate of a method; the table holds
+the mean reading on five families, for each (N, d):
 
     sphere : curved, without an edge
     ball   : flat, with a smooth edge
     cube   : flat, with corners
-    normal : flat, without an edge, the density falling
-    torus  : a product of circles, the extreme of folding: it reads high
+    normal : flat, without an edge, with a falling density
+    torus  : a product of circles, the extreme of folding, where readings are too high
 
 A reading is inverted on each. The estimate is the geometric mean over the first four; the
-spread of all five is the systematic error, because from the nearest distances alone a
-folded manifold cannot be told from a flat one of higher dimension.
-`benchmarks/calibration.py` makes the table.
+spread of all five is the systematic error, because the nearest distances alone cannot tell
+a folded manifold from a flat one of higher dimension. `benchmarks/calibration.py` makes the
+table.
 """
 
 import dataclasses as dc
@@ -29,12 +29,11 @@ from ..core.arrays import Bools, Floats
 from ..core.caveat import Caveat
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval
-from ..core.method import Method
+from ..core.method import Method, Wrapper
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, capped
 
 TABLE = "finite_sample.npz"
-FOLDED = "torus"
 
 
 @dc.dataclass(frozen=True)
@@ -48,8 +47,8 @@ class CalibrationTable:
 
     @property
     def is_central(self) -> Bools:
-        """Which families make the estimate; the others widen its band only."""
-        return np.array([family != FOLDED for family in self.families])
+        """Which families make the estimate; the folded one only widens its interval."""
+        return np.array([family != "torus" for family in self.families])
 
     def curves(self, n_points: int) -> Floats:
         """The reading against `dims` at this number of points, (families x dims).
@@ -97,11 +96,11 @@ def load_table(method: Method[Dimension]) -> CalibrationTable:
 
 
 @dc.dataclass(frozen=True)
-class Calibrated(Method[Dimension]):
-    """A method, corrected for what it reads at this number of points.
+class Calibrated(Wrapper[Dimension]):
+    """A method, corrected for its error at this number of points.
 
     The interval is the hull, over the families, of the inverted interval of the raw
-    estimate: it holds the statistical error and the spread between families. `.raw` is
+    estimate: it includes the statistical error and the spread between families. `.raw` is
     the uncorrected value.
 
     Raises
@@ -110,10 +109,6 @@ class Calibrated(Method[Dimension]):
     """
 
     method: Method[Dimension]
-
-    @property
-    def n_neighbors(self) -> int:
-        return self.method.n_neighbors
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         table = load_table(self.method)
@@ -141,6 +136,7 @@ def calibrate(raw: Dimension, table: CalibrationTable, method: object) -> Dimens
     return dc.replace(
         raw,
         value=value if is_known else top,
+        cap=top,
         interval=Interval(min(low, top), high, raw.interval.level),
         method=method,
         stderr=raw.stderr * _slope(table, raw) if is_known else math.nan,

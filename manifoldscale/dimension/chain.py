@@ -2,19 +2,19 @@
 
 A site of a deterministic network is a function of the sites that it is computed from, and
 a Lipschitz map cannot raise the dimension of its argument: d_b <= d_a wherever b is a
-function of a alone. So the sites are estimated together, from what each says for itself (a
-`Belief`) and a prior that knows the order: along each step the dimension stays, with
-probability 1 - `FALLS`, because a generic layer that is wide enough is an embedding, or it
-falls to anything below, evenly in log d. Sites are a forest: the nearest site that bounds
-another is its parent. Messages up and down the trees give the exact posterior on a grid of
-log d.
+function of a alone. So the sites are estimated together, from the estimate of each site
+alone (a `Belief`) and a prior that knows their order. At each step the dimension stays the
+same, with probability 1 - `FALLS`, because a generic layer that is wide enough is an
+embedding; or it falls to any lower value, evenly in log d. The sites form a forest: the
+parent of a site is the nearest site that bounds it. Messages up and down the trees give the
+exact posterior on a grid of log d.
 
-The errors of the sites are not independent, as they rest on one draw of examples and on one
-kind of manifold: most of each, `COMMON`, is the same multiple of its size at all sites of a
-tree, and is integrated over. With independent errors the intervals would shrink with the
-number of sites, which they must not. What is `LEFT` to each site alone is larger below than
-above, because a network makes its input rougher layer by layer: a site reads more than its
-dimension more easily than less, and the lower of two readings says more. The constants were
+The errors of the sites are not independent, because all sites share one draw of examples
+and one kind of manifold. Most of each error, `COMMON`, is the same multiple of its size at
+all sites of a tree, and is integrated over. With independent errors the intervals would
+shrink with the number of sites, which would be wrong. The rest, `LEFT` to each site alone,
+is larger below than above: a network makes its input rougher layer by layer, so an estimate
+is more easily too high than too low, and the lower of two tells more. The constants were
 chosen on simulated networks, `benchmarks/chains.py`.
 """
 
@@ -28,15 +28,19 @@ from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.interval import Interval, number, with_interval
+from ..core.interval import Interval, number
+from ..core.settings import NOTHING
 from .belief import FREEDOM, Belief
 from .dimension import Dimension
 
 FALLS = 0.1  # prior probability that a step lowers the dimension
 COMMON = 0.9  # of the error of each site, in units of its size
 LEFT = (1.0, 0.5)  # of the error of each site alone, below and above, in the same units
-NODES: Floats = np.linspace(-8, 8, 33)  # of the common error,
-CHANCES: Floats = stats.t.pdf(NODES, FREEDOM)  # which has the tails of the errors
+# Of the common error, which reaches no further than the interval of a single site. Where
+# dimensions fall along several networks, an error of seven sizes would else be cheaper than
+# so many falls, and all sites agree on a dimension that none allows (3.1 for 8 to 24).
+NODES: Floats = np.linspace(-3, 3, 25)
+CHANCES: Floats = stats.t.pdf(NODES, FREEDOM)  # it has the tails of the errors
 CLEARLY = 0.9  # an upper end is lowered, where it is by more than this
 STEP = 0.005  # of the grid of log d
 ENDS = (np.log(0.3), np.log(500.0))
@@ -46,7 +50,7 @@ REACH = GRID - ENDS[0] + STEP
 
 @dc.dataclass(frozen=True, eq=False)
 class Posterior:
-    """The dimension of one site given all, on the grid."""
+    """The dimension of one site given all sites, on the grid."""
 
     weights: Floats
 
@@ -65,19 +69,23 @@ class Posterior:
 
 
 def along_network(
-    results: Mapping[str, Any], bounded_by: Mapping[str, Sequence[str]]
+    results: Mapping[str, Any],
+    bounded_by: Mapping[str, Sequence[str]],
+    shares: Mapping[str, float] = NOTHING,
 ) -> dict[str, Any]:
-    """The dimensions of the sites of a network, given each other.
+    """The dimensions of the sites of a network, estimated together.
 
     Parameters
     ----------
-    results : site to its own `Dimension`; what has no value is left as it is.
-    bounded_by : site to the sites, in the order of the network, that it is a function of.
+    results : site to its own `Dimension`; results without a value are left as they are.
+    bounded_by : site to the sites, in the order of the network, of which it is a function.
+    shares : how much the evidence of a site counts at sites of several networks: 1 / m at
+        the sites of each of m networks that were shown one input; 1 where nothing is said.
 
     Returns
     -------
-    The same, where a site bounds another with the joint value and interval, a caveat that
-    names the site that bounds most, and the estimate of the site alone as `.alone`.
+    The results. Sites that bound others or are bounded have the joint value and interval, a
+    caveat that names the tightest bound, and the estimate of the site alone as `.alone`.
     """
     known = {
         site: dim
@@ -92,7 +100,7 @@ def along_network(
         if site in related
     }
     equal = frozenset(b for b, a in above.items() if b in bounded_by.get(a, ()))
-    found = joint(beliefs, above, equal)
+    found = joint(beliefs, above, equal, shares)
     return {
         site: _given_others(known, site, found[site], above) if site in found else dim
         for site, dim in results.items()
@@ -106,13 +114,13 @@ def _given_others(
     above: Mapping[str, str],
 ) -> Dimension:
     own = alone[site]
-    told = with_interval(own.value, own.interval)
+    told = own.in_short
     higher = {one: alone[one] for one in ancestors(site, above)}
     top = min([own.top, *(dim.top for dim in higher.values())])
     ends = posterior.interval(own.interval.level).map(lambda end: min(end, top))
     return dc.replace(
         own,
-        value=min(posterior.median, top),
+        value=min(posterior.median, top, own.cap),
         interval=ends,
         top=top,
         alone=own,
@@ -122,12 +130,12 @@ def _given_others(
 
 
 def _bounds(own: Dimension, higher: Mapping[str, Dimension]) -> list[Remark]:
-    """What bounds a site, and whether it contradicts one that bounds it."""
+    """Caveats: what bounds a site, and whether it contradicts a site that bounds it."""
     remarks = []
     tightest = min(higher, key=lambda site: higher[site].interval.high, default=None)
     if tightest and higher[tightest].interval.high < CLEARLY * own.interval.high:
         bound = higher[tightest]
-        told = with_interval(bound.value, bound.interval)
+        told = bound.in_short
         remarks.append(Caveat.BOUNDED(f"by {tightest!r}, {told}"))
     low = own.resolved.interval.low
     below = [site for site, dim in higher.items() if dim.resolved.interval.high < low]
@@ -139,14 +147,14 @@ def _bounds(own: Dimension, higher: Mapping[str, Dimension]) -> list[Remark]:
 
 
 def ancestors(site: str, above: Mapping[str, str]) -> Iterator[str]:
-    """The sites that bound one, the nearest first."""
+    """The sites that bound a site, the nearest first."""
     while site in above:
         site = above[site]
         yield site
 
 
 def parents(order: Mapping[str, Sequence[str]], sites: Sequence[str]) -> dict[str, str]:
-    """The nearest earlier site that bounds each, where there is one."""
+    """The nearest earlier site that bounds each site, if there is one."""
     place = {site: i for i, site in enumerate(sites)}
     found = {}
     for site in sites:
@@ -157,7 +165,10 @@ def parents(order: Mapping[str, Sequence[str]], sites: Sequence[str]) -> dict[st
 
 
 def joint(
-    beliefs: Mapping[str, Belief], above: Mapping[str, str], equal: frozenset[str]
+    beliefs: Mapping[str, Belief],
+    above: Mapping[str, str],
+    equal: frozenset[str],
+    shares: Mapping[str, float] = NOTHING,
 ) -> dict[str, Posterior]:
     """The posterior of every site.
 
@@ -165,7 +176,8 @@ def joint(
     ----------
     beliefs : by site, in the order of the network.
     above : site to the site that bounds it, an earlier one.
-    equal : sites that bound their parent too, so that the dimensions are the same.
+    equal : sites that bound their parent too, so both dimensions are the same.
+    shares : see `along_network`.
     """
     trees: dict[str, list[str]] = {}
     root: dict[str, str] = {}
@@ -174,35 +186,47 @@ def joint(
         trees.setdefault(root[site], []).append(site)
     found = {}
     for tree in trees.values():
-        found.update(_tree({site: beliefs[site] for site in tree}, above, equal))
+        part = {site: beliefs[site] for site in tree}
+        found.update(_tree(part, above, equal, shares))
     return {site: found[site] for site in beliefs}
 
 
 def _tree(
-    beliefs: Mapping[str, Belief], above: Mapping[str, str], equal: frozenset[str]
+    beliefs: Mapping[str, Belief],
+    above: Mapping[str, str],
+    equal: frozenset[str],
+    shares: Mapping[str, float],
 ) -> dict[str, Posterior]:
-    """Messages to the root and back, for each value of the common error at once."""
+    """Messages to the root and back, for each value of the common error at once.
+
+    A message from one of m networks to the input that they share counts to the power 1 / m:
+    their errors are those of one draw of examples, and copies of a network tell no more
+    than the network. What a network says of its own sites, given its input, counts whole.
+    """
     shift = COMMON * NODES[:, None]
     log_total = np.zeros(len(NODES))
     inward = {}
+    share = {site: shares.get(site, 1.0) for site in beliefs}
     for site, belief in beliefs.items():
         inward[site], log_size = _scaled(belief.log_density(GRID, shift, LEFT))
-        log_total += log_size
+        log_total += share[site] * log_size
     sent: dict[str, Floats] = {}
     for site in reversed(list(beliefs)):
         if site in above:
+            parent = above[site]
             sent[site] = _upward(inward[site], site in equal)
-            inward[above[site]] = inward[above[site]] * sent[site]
-            size = inward[above[site]].max(axis=1)
-            inward[above[site]] /= size[:, None]
-            log_total += np.log(size)
+            told = sent[site] ** (share[site] / share[parent])
+            inward[parent] = inward[parent] * told
+            size = inward[parent].max(axis=1)
+            inward[parent] /= size[:, None]
+            log_total += share[parent] * np.log(size)
     whole = {}
     for site, density in inward.items():
         if site not in above:
             whole[site] = density
             continue
-        parent = whole[above[site]]
-        without = np.divide(parent, sent[site], out=np.zeros_like(parent), where=parent > 0)
+        given = whole[above[site]]
+        without = np.divide(given, sent[site], out=np.zeros_like(given), where=given > 0)
         whole[site] = density * _downward(without, site in equal)
         whole[site] /= whole[site].max(axis=1, keepdims=True)
     first = next(iter(beliefs))
@@ -215,14 +239,14 @@ def _tree(
 
 
 def _scaled(log_density: Floats) -> tuple[Floats, Floats]:
-    """A density with a largest value of one, and the logarithm of what it was."""
+    """A density scaled to a largest value of one, and the logarithm of the scale."""
     top = log_density.max(axis=1)
     return np.exp(log_density - top[:, None]), top
 
 
 def _upward(density: Floats, equal: bool) -> Floats:
-    """What a site says of the site that bounds it: the dimension is the same, or anything
-    below, evenly in log d.
+    """What a site says about the site that bounds it: the dimension of this site is the
+    same, or any lower value, evenly in log d.
     """
     if equal:
         return density

@@ -1,17 +1,17 @@
-"""What a signature says of the dimension: a model fitted once to clouds that are known.
+"""What a signature says about the dimension: a model fitted once to known clouds.
 
-In dimension d, N points are about N^(-1/d) apart, so that in high dimension every
-neighbourhood feels edges, density and curvature, and nearest-neighbour estimators read
-low; folds and rough maps make them read high. The size of the error depends on the shape,
-and the signature tells shapes apart.
+In dimension d, N points are about N^(-1/d) apart. In high dimension edges, density and
+curvature affect every neighbourhood, and nearest-neighbour estimates are too low; folds and
+rough maps make them too high. The size of the error depends on the shape, and the readings
+of a signature tell shapes apart (`dimension.signature`).
 
 The model is a Gaussian process in the readings: the correction log d - log d_TwoNN is a
 linear function of them plus a smooth one (Matern 3/2, projected on some hundred centres;
-Rasmussen & Williams 2006, sections 2.2 and 8.3.2), so that it changes no faster than they
-do. Two more of the same kind give the size of its error above and below, which are those
-of families of clouds that the model had not seen: `benchmarks/families.py` fits it, leaving
-out every family of `benchmarks/cloud_families.py` in turn, and scales the errors so that
-they hold across families.
+Rasmussen & Williams 2006, sections 2.2 and 8.3.2), so it changes no faster than they do.
+Two more models of the same kind give the size of its error above and below, on families of
+clouds that the model has not seen: `benchmarks/families.py` fits it, leaves out every
+family of `benchmarks/cloud_families.py` in turn, and scales the errors so that they hold
+across families.
 """
 
 import dataclasses as dc
@@ -26,20 +26,20 @@ from .belief import Belief, reach
 from .signature import BY_POSITION, RANKS, READINGS
 
 FILE = Path(__file__).with_name("correction.npz")
-RELATIVE = {  # log dimensions, which are read against `nearest`
+RELATIVE = {  # log dimensions, which enter relative to `nearest`
     *(f"rank {rank}" for rank in RANKS),
     *(set(BY_POSITION) - {"lean"}),
 }
-LONGEST = 3.5  # units of spread, beyond which a reading is drawn in
+LONGEST = 3.5  # units of spread, beyond which a reading is pulled in
 LINEAR, CONSTANT = 0.1, 10.0  # prior weights beside the smooth part
-LEAST, MOST = 0.01, 1.5  # of the errors of log d
+LEAST, MOST = 0.01, 1.5  # limits of the errors of log d
 FEW_AND_MANY = (5.0, 9.0)  # dimensions between which the scale of the errors changes
-UNKNOWN = 2.0  # how far the dimension of a cloud of an unknown kind may lie off
+UNKNOWN = 2.0  # the least factor of error for a cloud of an unknown kind
 
 
 def coordinates(names: tuple[str, ...], readings: Floats, sizes: Floats) -> Floats:
     """(clouds x coordinates) from readings (clouds x F): `nearest`, log N, and the other
-    readings, those that measure dimension relative to the first.
+    readings; log dimensions are relative to `nearest`.
     """
     nearest = readings[:, 0]
     others = [
@@ -51,13 +51,13 @@ def coordinates(names: tuple[str, ...], readings: Floats, sizes: Floats) -> Floa
 
 @dc.dataclass(frozen=True, eq=False)
 class Basis:
-    """The functions of the coordinates that the models are linear in.
+    """The functions of the coordinates in which the models are linear.
 
     Attributes
     ----------
     middle, spread : of each coordinate over the reference clouds.
     centres : (m x coordinates) of the smooth part, in units of the spread.
-    length : over which the smooth part changes, in the same units.
+    length : the scale over which the smooth part changes, in the same units.
     """
 
     middle: Floats
@@ -66,7 +66,7 @@ class Basis:
     length: float
 
     def scaled(self, at: Floats) -> Floats:
-        """In units of the spread; what is far out is drawn in, smoothly."""
+        """Coordinates in units of the spread; far ones are pulled in smoothly."""
         units = (at - self.middle) / self.spread
         return np.asarray(LONGEST * np.tanh(units / LONGEST))
 
@@ -76,14 +76,12 @@ class Basis:
         return np.asarray(np.linalg.cholesky(kernel + 1e-6 * np.eye(len(kernel))))
 
     def distance(self, at: Floats) -> Floats:
-        """(clouds,) to the nearest of the centres: how unlike the reference clouds they
-        are.
-        """
+        """Distance to the nearest centre, (clouds,): how unlike the references they are."""
         squared = squared_distances(self.centres, self.scaled(at))
         return np.asarray(np.sqrt(squared.min(axis=0)))
 
     def __call__(self, at: Floats) -> Floats:
-        """(clouds x functions); their prior weights are independent, of variance one."""
+        """(clouds x functions), with independent prior weights of variance one."""
         x = self.scaled(at)
         kernel = matern(self.centres, x, self.length)
         smooth = solve_triangular(self.root, kernel, lower=True).T
@@ -97,7 +95,7 @@ def matern(a: Floats, b: Floats, length: float) -> Floats:
 
 
 def squared_distances(a: Floats, b: Floats) -> Floats:
-    """Between rows, (rows of a x rows of b)."""
+    """Squared distances between rows, (rows of a x rows of b)."""
     squared = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.maximum(squared, 0))
 
@@ -109,17 +107,15 @@ class Correction:
     Attributes
     ----------
     names : the readings that it takes.
-    weights : (functions,) of the mean correction.
-    size : (functions,) of the logarithm of its error.
-    lower : how many squared errors the estimate lies below the mean. The relative error of
-        a number whose logarithm is known to s is least about s^2 below (the minimum of
-        E|e^x - 1|), and more below where some families lie far off.
-    below, above : (functions,) of the logarithms of the errors of the estimate on either
-        side.
-    wider : (2 x 2) by how much the errors are scaled, below and above, in few dimensions
-        and in many.
-    usual : the distance to the nearest centre below which all but a few of the reference
-        clouds lie.
+    weights : (functions,) weights of the mean correction.
+    size : (functions,) weights of the logarithm of its error.
+    lower : how many squared errors the estimate lies below the mean. If a logarithm is
+        known to s, the relative error is least about s^2 below (the minimum of
+        E|e^x - 1|), and lower still if some families lie far off.
+    below, above : (functions,) weights of the logarithms of the errors on either side.
+    wider : (2 x 2) factors of the errors, below and above, in few and in many dimensions.
+    usual : the distance to the nearest centre that all but a few reference clouds are
+        within.
     sizes : smallest and largest number of points of the reference clouds.
     """
 
@@ -136,16 +132,16 @@ class Correction:
 
     def __call__(self, readings: Floats, n_points: float) -> tuple[Belief, bool]:
         """The belief about the dimension of a cloud with readings (F,), and whether the
-        cloud is like any of those that the model knows.
+        cloud is like a reference cloud.
         """
         middle, ends, distance = self.predict(readings[None], np.array([n_points]))
         below, above = (float(end[0]) / reach() for end in ends)
         return Belief(float(middle[0]), below, above), bool(distance[0] <= self.usual)
 
     def predict(self, readings: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats]:
-        """log d (clouds,), how far its 95 % interval reaches below and above (2 x clouds),
-        and the distance to the nearest centre (clouds,). A cloud that is unlike all
-        reference clouds has an interval that reaches a factor of `UNKNOWN` at least.
+        """log d (clouds,), the reach of its 95 % interval below and above (2 x clouds), and
+        the distance to the nearest centre (clouds,). The interval of a cloud unlike all
+        reference clouds reaches at least a factor of `UNKNOWN`.
         """
         at = self._coordinates(readings, sizes)
         functions = self.basis(at)
@@ -169,7 +165,7 @@ class Correction:
         return np.asarray(mean - self.lower * np.square(size))
 
     def gradient(self, readings: Floats, n_points: float) -> Floats:
-        """(F,) the change of log d with each reading, by central differences."""
+        """The change of log d with each reading, (F,), by central differences."""
         step = 1e-4
         moved = readings + step * np.vstack([np.eye(len(readings)), -np.eye(len(readings))])
         at = self._coordinates(moved, np.full(len(moved), float(n_points)))
@@ -178,7 +174,7 @@ class Correction:
 
 
 def between(ends: Floats, nearest: Floats) -> Floats:
-    """A factor from that in few dimensions to that in many, by the nearest reading."""
+    """A factor between its values in few and in many dimensions, by `nearest`."""
     few, many = np.log(FEW_AND_MANY)
     share = np.clip((nearest - few) / (many - few), 0, 1)
     return np.asarray(ends[0] + share * (ends[1] - ends[0]))
@@ -191,7 +187,7 @@ def error(log_error: Floats) -> Floats:
 
 @functools.cache
 def load_correction(with_positions: bool) -> Correction:
-    """The shipped model: of all readings, or of those of distances only."""
+    """The shipped model: of all readings, or of readings of distances only."""
     prefix = "positions" if with_positions else "distances"
     with np.load(FILE, allow_pickle=False) as stored:
         part = {

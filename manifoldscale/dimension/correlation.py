@@ -2,18 +2,19 @@
 
 import dataclasses as dc
 import math
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats, Ints
-from ..core.errors import one_of, require
+from ..core.errors import require
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import Count, among, at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import rate_interval
-from .pairs import blocks_of_distances, pair_variance
-from .points import distinct_points, raw_points, unit
+from .from_points import distinct_points, raw_points, unit
+from .u_statistics import blocks_of_distances, pair_variance
 
 
 @dc.dataclass(frozen=True)
@@ -21,21 +22,21 @@ class CorrelationDimension(Method[Dimension]):
     """Grassberger and Procaccia's slope, or Takens' maximum likelihood.
 
     C(r) is the share of pairs nearer than r, and grows as r^d (Grassberger & Procaccia
-    1983, Physica D 9:189). The range of radii runs from the median distance of the
-    `k_low`-th neighbour to that of the `k_high`-th, so that it follows the density:
+    1983, Physica D 9:189). The radii range from the median distance of the `k_low`-th
+    neighbour to the median distance of the `k_high`-th, and so follow the density:
 
     "slope" : the least-squares slope of log C on log r, at `n_radii` radii that are
-        evenly spaced in log r. With two radii it is log(C2 / C1) / log(r2 / r1), which is
-        the binomial estimator at a fixed radius, and scikit-dimension's CorrInt.
+        evenly spaced in log r. With two radii it is log(C2 / C1) / log(r2 / r1), the
+        binomial estimator at a fixed radius, and scikit-dimension's CorrInt.
     "takens" : 1 / mean of log(R / r_ij) over the pairs nearer than R, the upper end
         (Takens 1985): the maximum likelihood if pairs were independent.
 
-    The standard error is that of a U-statistic over points. It is not the residual of the
-    line, whose points share their pairs, nor 1 / sqrt(pairs).
+    The standard error is that of a U-statistic over points, not the residual of the line,
+    whose points share their pairs, nor 1 / sqrt(pairs).
 
-    Pairs are weighted by density, so that dense parts count more than with neighbours. A
-    pair across an edge is missing: the value reads low on bounded clouds, by more the
-    higher the dimension; 10^(d/2) points are a rule of thumb for what is needed.
+    Pairs weight the cloud by density, so dense parts count more than with neighbours. Pairs
+    across an edge are missing: on bounded clouds the value is too low, the more so the
+    higher the dimension. A rule of thumb asks for 10^(d/2) points.
 
     Parameters
     ----------
@@ -44,19 +45,17 @@ class CorrelationDimension(Method[Dimension]):
     algorithm : "slope" or "takens".
     """
 
-    k_low: int = 10
+    k_low: Count = 10
     k_high: int = 20
-    n_radii: int = 2
-    algorithm: str = "slope"
+    n_radii: Annotated[int, at_least(2)] = 2
+    algorithm: Annotated[str, among("slope", "takens")] = "slope"
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        one_of("algorithm", self.algorithm, ("slope", "takens"))
+        super().__post_init__()
         require(
-            1 <= self.k_low < self.k_high,
-            f"`k_low` must lie in 1 .. `k_high` - 1; got {self.k_low} and {self.k_high}.",
+            self.k_low < self.k_high,
+            f"`k_low` must be below `k_high`; they are {self.k_low} and {self.k_high}.",
         )
-        require(self.n_radii >= 2, f"`n_radii` must be at least 2; not {self.n_radii}.")
 
     @property
     def n_neighbors(self) -> int:
@@ -71,7 +70,7 @@ class CorrelationDimension(Method[Dimension]):
             f"{ON_LATTICE}",
         )
         points = distinct_points(self, near)
-        # A radius may be the distance of a pair: rounding must not decide if it counts.
+        # A radius may equal the distance of a pair: rounding must not decide if it counts.
         ends = ends / unit(raw_points(self, near)) * (1 - 1e-9)
         fit = _takens if self.algorithm == "takens" else _slope
         radii = np.geomspace(ends[0], ends[1], self.n_radii)
@@ -102,6 +101,7 @@ def _slope(points: Floats, queries: Ints, radii: Floats) -> tuple[float, float]:
     require(value > 0, "No pair lies between the radii: use more anchors or a wider range.")
     # The influence of a pair at distance r on the slope, and its mean square over pairs.
     per_radius = weights / c
+    # min(c, c'): a pair within the smaller of two radii lies within the larger too.
     square = per_radius @ np.minimum.outer(c, c) @ per_radius
     variance = pair_variance(shares @ per_radius, float(square), len(points))
     return value, math.sqrt(variance) / value

@@ -31,8 +31,8 @@ CROWDED = 0.3  # share of linked pairs above which their correction is a guess
 
 @dc.dataclass(frozen=True, eq=False)
 class Rate:
-    """A fitted rate: its value, each query's influence on its logarithm (they sum to
-    zero), and the information on the logarithm, which is the number of spacings.
+    """A fitted rate: its value, each query's influence on its logarithm (the influences sum
+    to zero), and the information on the logarithm, which is the number of spacings.
     """
 
     value: float
@@ -59,15 +59,15 @@ def pool(sums: Floats, counts: Floats) -> Rate:
     )
     require(
         spacings >= 2,
-        f"{spacings:.0f} spacing of distances was found; at least 2 are needed: use more "
-        "anchors or a larger k.",
+        f"Only {spacings:.0f} spacing of distances was found; at least 2 are needed: use "
+        "more anchors or a larger k.",
     )
     value = (spacings - 1) / total
     return Rate(value, (counts - value * sums) / spacings, spacings)
 
 
 def censored(logs: Floats, trim: float) -> tuple[Floats, Floats]:
-    """Sums and counts of log-ratios of which the largest share `trim` is censored at the
+    """Sums and counts of log-ratios; the largest share `trim` of them is censored at the
     largest that is kept.
     """
     kept = max(2, len(logs) - int(trim * len(logs)))
@@ -80,7 +80,7 @@ def censored(logs: Floats, trim: float) -> tuple[Floats, Floats]:
 def rate_dimension(
     method: object, near: Neighbors, rate: Rate, close: int = CLOSE
 ) -> Dimension:
-    """A fitted rate as a `Dimension`, with the error of shared neighbours."""
+    """A fitted rate as a `Dimension`; its error allows for shared neighbours."""
     relative, linked = relative_error(rate.influence, rate.information**-0.5, near, close)
     return pooled_dimension(
         method,
@@ -98,17 +98,18 @@ def relative_error(
     """Relative standard error of a rate from each query's influence on its logarithm, and
     the share of linked pairs.
 
-    Negative dependence between neighbours is possible in the estimate of the variance,
-    never in the truth: the `independent` error is the floor.
+    The estimate of the variance may find negative dependence between neighbours, but there
+    is none in truth, so the error is never below the `independent` one.
     """
     variance, linked = shared_variance(influence, near, close)
     return math.sqrt(max(variance, independent**2)), linked
 
 
 def rate_interval(value: float, relative: float) -> Interval:
-    """95 % interval of a rate with this relative error, by the Gamma pivot of as many
-    independent spacings as have that error.
+    """95 % interval of a rate with this relative error, by the Gamma pivot with as many
+    independent spacings as would have that error.
     """
+    # Gamma, not normal: one over a sum of few spacings is skewed.
     effective = 1 / relative**2
     low, high = (
         float(stats.gamma.ppf(share, effective)) / effective * value
@@ -118,7 +119,7 @@ def rate_interval(value: float, relative: float) -> Interval:
 
 
 def crowding(linked: float) -> list[Remark]:
-    """The caveat where too many pairs are neighbours to tell them from the rest."""
+    """The caveat if too many pairs are neighbours to tell them from the rest."""
     return [Caveat.CROWDED(f"{linked:.0%} of pairs")] if linked > CROWDED else []
 
 
@@ -129,18 +130,18 @@ def shared_variance(
     share of such pairs.
 
     Two queries are linked if one is a neighbour of the other, or they share one of their
-    `close` nearest. A log-ratio of distances is mostly that of the nearest: points further
-    apart depend too, but so weakly that counting their pairs adds more noise to the
-    estimate than it removes bias. A method to which all neighbours are worth the same asks
-    for all of them, and gets `CLOSE` where that would link too many pairs.
+    `close` nearest. The nearest distances dominate a log-ratio: points further apart depend
+    on each other too, but so weakly that counting their pairs adds more noise to the
+    estimate than it removes bias. A method that weights all neighbours equally asks for all
+    of them, and gets `CLOSE` if that would link too many pairs.
 
     The scores are residuals: they sum to zero, because the dimension was fitted to them.
-    Each linked pair is therefore short by Var / n^2, and the sum by the share of pairs
-    that are linked. Dividing by the rest is the correction that gives n - 1 for
-    independent points. Where most pairs are linked it would be a guess, and is left out.
+    So each linked pair is short by Var / n^2, and the sum by the share of linked pairs.
+    Dividing by the rest corrects it; for independent points this is the usual n - 1. If
+    most pairs are linked it would be a guess, and is left out.
 
-    What is left is unbiased, and its own scatter, 2 u^2 G u^2 for links G and Gaussian
-    scores, makes some intervals too narrow and others too wide; the former is worse, and
+    The result is unbiased, but its own scatter, 2 u^2 G u^2 for links G and Gaussian
+    scores, makes some intervals too narrow and others too wide. Too narrow is worse, so
     `CAUTION` times that standard error is added.
     """
     links = _links(near, close)
@@ -154,9 +155,9 @@ def shared_variance(
 
 
 def _links(near: Neighbors, close: int) -> sparse.csr_array:
-    """(queries x queries), 1 where two queries depend on each other, or are the same."""
+    """(queries x queries): 1 if two queries depend on each other, or are the same."""
     n, k = near.indices.shape
-    # Narrow types, as the product of neighbourhoods is most of the time of an estimate.
+    # Narrow types, because the product of neighbourhoods takes most of an estimate's time.
     members = np.column_stack([near.queries, near.indices]).astype(np.int32)
     shape = (n, near.n_rows)
 
@@ -170,5 +171,5 @@ def _links(near: Neighbors, close: int) -> sparse.csr_array:
     if close < k:  # else a neighbour is shared: each is in its own neighbourhood
         direct = hoods(k)[:, near.queries]
         links = links + direct + direct.T
-    # Not astype, which would sort the links.
+    # Not by `astype`, which would sort the links and cost time.
     return sparse.csr_array((np.ones(links.nnz), links.indices, links.indptr), (n, n))

@@ -13,12 +13,12 @@ from ..core.errors import require
 from ..core.interval import number
 from ..core.method import Method
 from ..core.random import keyed
-from ..core.settings import check_fields
+from ..core.settings import Count
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, rate_dimension
 
-GOF_SIZES = (400, 200, 100, 50, 25, 12)  # numbers of queries, so that nulls are reused
+GOF_SIZES = (400, 200, 100, 50, 25, 12)  # few numbers of queries, to reuse simulations
 GOF_DRAWS = 200
 POOR = 0.01  # p-value: 8 of 621 samples of clean manifolds are below
 
@@ -28,7 +28,7 @@ class Gride(Method[Dimension]):
     """Maximum likelihood on r_n2 / r_n1, with the fit tested.
 
     In a locally uniform cloud of dimension d, u = (r_n1 / r_n2)^d is Beta(n1, n2 - n1)
-    (Denti, Doimo, Laio & Mira 2022, Scientific Reports 12:20005, theorem 2.3), so that
+    (Denti, Doimo, Laio & Mira 2022, Scientific Reports 12:20005, theorem 2.3), and
     mu = r_n2 / r_n1 has the log-likelihood, up to a constant,
 
         log d + (n2 - n1 - 1) log(mu^d - 1) - ((n2 - 1) d + 1) log mu.
@@ -36,25 +36,20 @@ class Gride(Method[Dimension]):
     It is concave in log d. `Gride(1, 2)` is TwoNN without censoring. Larger ranks look at
     larger scales: r_n1 among N points is about the nearest distance among N / n1.
 
-    The p-value of the fit, `.gof_p`, is that of a Kolmogorov-Smirnov test of the u
-    against the Beta law, at queries that share no neighbour, with the fitted dimension
-    accounted for by simulation.
+    The p-value of the fit, `.gof_p`, comes from a Kolmogorov-Smirnov test of the u against
+    the Beta law, at queries that share no neighbour. Simulation accounts for the fitted
+    dimension.
 
     Parameters
     ----------
     n1, n2 : ranks of the two neighbours, 1 <= n1 < n2; `n2` None stands for 2 n1.
     """
 
-    n1: int = 1
-    n2: int | None = None
+    n1: Count = 1
+    n2: Count | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        for name, value in (("n1", self.n1), ("n2", self.last)):
-            require(
-                value >= 1,
-                f"`{name}` must be a positive integer; not {value!r}.",
-            )
+        super().__post_init__()
         require(
             self.n1 < self.last,
             f"`n1` must be below `n2`; they are {self.n1} and {self.last}.",
@@ -62,7 +57,7 @@ class Gride(Method[Dimension]):
 
     @property
     def last(self) -> int:
-        """n2, written out."""
+        """n2, also if it is None."""
         return 2 * self.n1 if self.n2 is None else self.n2
 
     @property
@@ -76,7 +71,7 @@ class Gride(Method[Dimension]):
 
 
 def with_fit(dim: Dimension, p: float) -> Dimension:
-    """The estimate with the p-value of its fit, and a caveat where that is small."""
+    """The estimate with the p-value of its fit, and a caveat if that is small."""
     kept = tuple(note for note in dim.caveats if note.caveat is not Caveat.POOR_FIT)
     if p < POOR:
         kept += (Caveat.POOR_FIT(f"p = {number(p, 2)}"),)
@@ -89,10 +84,10 @@ def log_ratios(near: Neighbors, n1: int, n2: int) -> Floats:
 
 
 def fit_beta(logs: Floats, n1: int, n2: int) -> Rate:
-    """Fit d to log-ratios; the bias of order 1 / M is removed.
+    """Fit d to log-ratios, without the bias of order 1 / M.
 
-    For n2 = n1 + 1 the estimate is (M - 1) / (n1 sum(logs)), which is unbiased; in
-    general M is replaced by the information.
+    For n2 = n1 + 1 the estimate is (M - 1) / (n1 sum(logs)), which is unbiased; in general
+    the information replaces M.
     """
     total = float(logs.sum())
     require(
@@ -135,8 +130,8 @@ def _mean_log(n1: int, n2: int) -> float:
 def goodness_of_fit(near: Neighbors, logs: Floats, n1: int, n2: int) -> float:
     """P-value of the ratios at one fitted dimension; NaN below twelve separate queries.
 
-    The dimension is fitted to the mean of the same logarithms as in the simulation, so
-    that its law does not depend on d.
+    The dimension is fitted to the mean of the logarithms here and in the simulation, which
+    makes the law of the test independent of d.
     """
     apart = separate(near.first(n2), GOF_SIZES[0])
     size = next((size for size in GOF_SIZES if size <= len(apart)), 0)
@@ -165,7 +160,7 @@ def _null_distances(n: int, n1: int, n2: int) -> Floats:
 
 def separate(near: Neighbors, count: int) -> Ints:
     """Positions of up to `count` queries whose neighbourhoods share no point, taken
-    greedily in an order that has nothing to do with theirs: rows may be sorted by class.
+    greedily in random order, because rows may be sorted by class.
     """
     used = np.zeros(near.n_rows, dtype=bool)
     apart: list[int] = []

@@ -1,29 +1,24 @@
 """Hamming: the dimension of binary data."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from ..core.arrays import Floats, Ints
-from ..core.caveat import Caveat
-from ..core.error_bars import normal_interval
 from ..core.errors import ManifoldScaleError, require
-from ..core.interval import Interval
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import above
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
-from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
-from .points import dimension_of_points
-
-LOG2 = float(np.log(2.0))
+from .discrete import DistanceCounts, dimension_of_rows, distance_counts, integers
 
 
 @dc.dataclass(frozen=True)
 class Hamming(Method[Dimension]):
-    """How many independent fair bits have this histogram of Hamming distances.
+    """The number of independent fair bits with this histogram of Hamming distances.
 
     Two rows of d independent fair bits differ in r of them with probability
     C(d, r) / 2^d. For data whose bits are dependent, d may depend on distance (binary
@@ -33,12 +28,12 @@ class Hamming(Method[Dimension]):
 
     and d0, the dimension at small distances, is the value. d0 and d1 maximise the
     likelihood of the pairs whose distance is at most the `quantile` of all distances.
-    Pairs share rows, so that the standard error is the sandwich over rows: the curvature
-    of the likelihood on both sides of the variance of its score as a U-statistic.
+    Pairs share rows, so the standard error is the sandwich over rows: the curvature of the
+    likelihood on both sides of the variance of its score as a U-statistic.
 
     For independent fair bits it is their number. Otherwise it describes the histogram at
-    small distances and is no dimension of a manifold: ten bits that each stand three times
-    read 16 over all distances, not 10. Every row counts, repeats too.
+    small distances and is not the dimension of a manifold: for ten bits, each stored three
+    times, it gives 16 over all distances, not 10. Every row counts, repeats too.
 
     Parameters
     ----------
@@ -46,17 +41,10 @@ class Hamming(Method[Dimension]):
 
     Raises
     ------
-    ManifoldScaleError : other values than two, or fewer than three distances in range.
+    ManifoldScaleError : there are not two values, or fewer than three distances in range.
     """
 
-    quantile: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            0 < self.quantile <= 1,
-            f"`quantile` must be above 0 and at most 1; not {self.quantile}.",
-        )
+    quantile: Annotated[float, above(0, most=1)] = 0.5
 
     @property
     def n_neighbors(self) -> int:
@@ -64,14 +52,13 @@ class Hamming(Method[Dimension]):
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         rows = self._bits(near)
-        enough(self, len(rows))
         pairs = distance_counts(rows, rows.shape[1])
         total = pairs.total
         shares = np.cumsum(total) / total.sum()
         last = int(np.searchsorted(shares, self.quantile))
         kept = np.flatnonzero(total[: last + 1] > 0)
         if len(kept) < 3 <= np.count_nonzero(total):
-            # So few bits that the quantile cuts the histogram too short to fit.
+            # With so few bits the quantile cuts the histogram too short to fit.
             kept = np.flatnonzero(total > 0)[:3]
         require(
             len(kept) >= 3,
@@ -79,20 +66,7 @@ class Hamming(Method[Dimension]):
             "needed to fit a dimension: there are too few bits or too few different rows.",
         )
         (d0, _), stderr = fit_histogram(pairs, kept)
-        notes = []
-        if len(pairs.times) < len(rows):
-            notes.append(Caveat.REPEATED_ROWS(repeated(len(rows), len(pairs.times))))
-        around = normal_interval(d0, stderr)
-        return dimension_of_points(
-            self,
-            near,
-            d0,
-            stderr,
-            Interval(max(around.low, 0.0), around.high),
-            scale=float(kept[-1]),
-            n_points=len(rows),
-            remarks=notes,
-        )
+        return dimension_of_rows(self, near, pairs, d0, stderr, scale=float(kept[-1]))
 
     def _bits(self, near: Neighbors) -> Ints:
         rows = integers(self, near)
@@ -106,7 +80,7 @@ class Hamming(Method[Dimension]):
 
 
 def log_shares(parameters: Floats, distances: Ints) -> Floats:
-    """Logarithm of the model's share of each distance, -inf where it has none."""
+    """Logarithm of the model's share of each distance; -inf if it has none."""
     d0, d1 = parameters
     dims = d0 + d1 * distances
     if (dims - distances <= -1).any():
@@ -115,7 +89,7 @@ def log_shares(parameters: Floats, distances: Ints) -> Floats:
         gammaln(dims + 1)
         - gammaln(distances + 1.0)
         - gammaln(dims - distances + 1)
-        - dims * LOG2
+        - dims * np.log(2.0)
     )
     return np.asarray(logs - np.logaddexp.reduce(logs))
 
@@ -132,7 +106,7 @@ def fit_histogram(pairs: DistanceCounts, kept: Ints) -> tuple[tuple[float, float
     starts = [(scale * kept[-1], 0.0) for scale in (1.0, 1.5, 2.0, 3.0, 5.0)]
     best = min((np.array(start) for start in starts), key=loss)
     options = {"xatol": 1e-8, "fatol": 1e-14, "maxiter": 4000, "maxfev": 4000}
-    for _ in range(3):  # a simplex may stall on the valley; it starts anew
+    for _ in range(3):  # a simplex may stall in the narrow valley; restarting helps
         found = minimize(loss, best, method="Nelder-Mead", options=options)
         best = found.x
     d0, d1 = (float(value) for value in best)
@@ -145,8 +119,7 @@ def fit_histogram(pairs: DistanceCounts, kept: Ints) -> tuple[tuple[float, float
     information = (scores * observed) @ scores.T
     influence = np.linalg.solve(information, scores)[0]
     weights = np.zeros(pairs.counts.shape[1])
-    every_pair = pairs.n_rows * (pairs.n_rows - 1)
-    weights[kept] = influence * every_pair / counts.sum()
+    weights[kept] = influence * pairs.n_pairs / counts.sum()
     return (d0, d1), float(np.sqrt(pairs.variance(weights)))
 
 

@@ -1,21 +1,19 @@
 """I3D: the dimension of points on an integer lattice."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 from scipy.optimize import brentq
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.error_bars import normal_interval
 from ..core.errors import require
-from ..core.interval import Interval
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
-from .discrete import DistanceCounts, distance_counts, enough, integers, repeated
-from .points import dimension_of_points
+from .discrete import DistanceCounts, dimension_of_rows, distance_counts, integers
 
 LARGEST_DIM = 1e4
 ENOUGH_NEIGHBORS = 10  # mean number inside the outer radius that is chosen
@@ -32,20 +30,20 @@ class I3D(Method[Dimension]):
         (r + 1) V(r + 1) = (2 d + 1) V(r) + r V(r - 1)
 
     for any real d >= 0 (derived; it is the closed form of Macocco, Glielmo, Grilli & Laio
-    2023, PRL 130:067401). Where the density is constant over the outer ball, each row in
-    it is in the inner one with probability V(inner) / V(outer), and d makes that the share
-    that was counted. Distances are city-block; every row counts, repeats too, because on a
-    lattice repetition is what density means.
+    2023, PRL 130:067401). If the density is constant over the outer ball, each row in it is
+    in the inner ball with probability V(inner) / V(outer); d is the dimension at which this
+    equals the counted share. Distances are city-block; every row counts, repeats too,
+    because on a lattice density means repetition.
 
     The standard error is that of an average over pairs (a U-statistic over rows). The
-    share is compared again between the outer radius and twice it; where the dimension
-    differs by more than its error, a caveat says so: counts with a mean of a few have no
-    range over which their density is constant.
+    share is counted again between the outer radius and twice it; if the dimension differs
+    by more than its error, a caveat says so: counts with a mean of a few have no range over
+    which their density is constant.
 
     Parameters
     ----------
-    outer : radius of the outer ball; None for the least, of at least 2, that holds 10
-        other rows on average.
+    outer : radius of the outer ball; None for the smallest, at least 2, that holds 10 other
+        rows on average.
     inner : radius of the inner ball; None for half the outer one, rounded down.
 
     Raises
@@ -54,17 +52,11 @@ class I3D(Method[Dimension]):
         200; or all pairs inside the outer radius are inside the inner one too.
     """
 
-    outer: int | None = None
-    inner: int | None = None
+    outer: Annotated[int, at_least(0)] | None = None
+    inner: Annotated[int, at_least(0)] | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        for name in ("outer", "inner"):
-            radius = getattr(self, name)
-            require(
-                radius is None or (isinstance(radius, int) and radius >= 0),
-                f"`{name}` must be a non-negative integer; not {radius!r}.",
-            )
+        super().__post_init__()
         if self.outer is not None:
             inner = self.outer // 2 if self.inner is None else self.inner
             require(
@@ -78,7 +70,6 @@ class I3D(Method[Dimension]):
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         rows = integers(self, near)
-        enough(self, len(rows))
         reach = LONGEST if self.outer is None else 2 * self.outer
         pairs = distance_counts(rows, reach)
         cumulative = np.cumsum(pairs.total)
@@ -86,20 +77,9 @@ class I3D(Method[Dimension]):
         inner = outer // 2 if self.inner is None else self.inner
         require(inner < outer, f"`inner` must be below `outer`; got {inner} and {outer}.")
         value, stderr = _solve(pairs, cumulative, inner, outer)
-        notes = []
-        if len(pairs.times) < len(rows):
-            notes.append(Caveat.REPEATED_ROWS(repeated(len(rows), len(pairs.times))))
-        notes += _at_twice(pairs, cumulative, outer, value, stderr)
-        around = normal_interval(value, stderr)
-        return dimension_of_points(
-            self,
-            near,
-            value,
-            stderr,
-            Interval(max(around.low, 0.0), around.high),
-            scale=float(outer),
-            n_points=len(rows),
-            remarks=notes,
+        notes = _at_twice(pairs, cumulative, outer, value, stderr)
+        return dimension_of_rows(
+            self, near, pairs, value, stderr, scale=float(outer), remarks=notes
         )
 
     def _outer(self, mean_counts: Floats) -> int:
@@ -115,7 +95,7 @@ class I3D(Method[Dimension]):
 
 def lattice_volumes(dim: float, longest: int) -> Floats:
     """Lattice points within city-block distance 0 .. longest in (real) dimension `dim`,
-    relative to the largest: they overflow as they are.
+    relative to the largest number, because the numbers themselves overflow.
     """
     ratios = np.empty(longest + 1)  # V(r) / V(r - 1), with V(-1) = 0
     ratios[0] = np.inf
@@ -138,37 +118,32 @@ def _solve(
     require(
         inside > 0,
         f"No pair of rows within city-block distance {outer} is within {inner}: the rows "
-        "are sparse, as where counting noise fills many features. Give an `inner` nearer "
-        "to `outer`, or take the counts for real numbers: `AcrossScales()`.",
+        "are sparse, for example because counting noise fills many features. Give an "
+        "`inner` nearer to `outer`, or take the counts as real numbers: `AcrossScales()`.",
     )
     share = inside / total
 
     def excess(dim: float) -> float:
         return float(lattice_volumes(dim, outer)[inner]) - share
 
-    # Dimension 0 has one point, and is all inside.
+    # In dimension 0 there is one point, and everything is inside: the excess is positive.
     require(
         excess(LARGEST_DIM) < 0,
-        f"The share inside, {share:.2g}, is that of a dimension above {LARGEST_DIM:.0f}.",
+        f"The share inside, {share:.2g}, means a dimension above {LARGEST_DIM:.0f}.",
     )
     value = float(brentq(excess, 0.0, LARGEST_DIM, xtol=1e-10))
     step = 1e-4 * max(value, 1e-2)
     slope = (excess(value + step) - excess(value - step)) / (2 * step)
     distance = np.arange(pairs.counts.shape[1])
     weights = (distance <= inner) - share * (distance <= outer)
-    weights = weights * (len_pairs(pairs) / total)
+    weights = weights * (pairs.n_pairs / total)
     return value, float(np.sqrt(pairs.variance(weights))) / abs(slope)
-
-
-def len_pairs(pairs: DistanceCounts) -> float:
-    """Ordered pairs of rows."""
-    return float(pairs.n_rows * (pairs.n_rows - 1))
 
 
 def _at_twice(
     pairs: DistanceCounts, cumulative: Floats, outer: int, value: float, stderr: float
 ) -> list[Remark]:
-    """A caveat where the dimension between `outer` and twice it is another."""
+    """A caveat if the dimension between `outer` and twice it is different."""
     twice = 2 * outer
     if twice >= len(cumulative) or cumulative[twice] == cumulative[outer]:
         return []

@@ -1,17 +1,16 @@
-"""Local dimension: an estimate at each point, and whether they are of one dimension."""
+"""Local dimension: an estimate at each point, and whether all have one dimension."""
 
 import dataclasses as dc
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..core.arrays import Floats, Ints, frozen
+from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
-from ..core.method import Method
-from ..core.result import Result
-from ..core.settings import check_fields
+from ..core.method import Method, Wrapper
+from ..core.result import PointValues, Result
 from ..core.style import BLUE, GREEN, ORANGE, drawing
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension
@@ -20,7 +19,7 @@ from .exponential import relative_error
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MATERIAL = 0.015  # squared scatter of 1/d that edges and curvature make by themselves
+MATERIAL = 0.015  # squared scatter of 1/d that edges and curvature alone cause
 ONE_SIDED = 1.645
 ROUNDS = 500
 
@@ -31,14 +30,14 @@ class LocalDimension(Result):
 
     Attributes
     ----------
-    values, stderr : (M,) the local estimates and their standard errors; NaN where the
-        method has none.
+    values, stderr : (M,) the local estimates and their standard errors; NaN if the method
+        has none.
     rows : (M,) row numbers of the queries in the cloud.
     pooled : the estimate of all queries together.
     heterogeneity : squared coefficient of variation of 1/d between the points, beyond
-        what chance gives; NaN where the method has no law to tell by. `heterogeneity_se`
-        is its standard error, with shared neighbours.
-    modes : (dimension, share) of each of two parts where there is a mixture, else empty.
+        chance; NaN if the method has no law that tells chance. `heterogeneity_se` is its
+        standard error, with shared neighbours.
+    modes : (dimension, share) of each of two parts if there is a mixture, else empty.
     """
 
     values: Floats
@@ -51,9 +50,16 @@ class LocalDimension(Result):
     modes: tuple[tuple[float, float], ...] = ()
     caveats: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        for name in ("values", "stderr", "rows"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+    main = "pooled"
+    columns = ("pooled", "heterogeneity")
+
+    @property
+    def n_points(self) -> int:
+        return self.pooled.n_points
+
+    @property
+    def point_values(self) -> PointValues:
+        return PointValues(self.rows, self.values, "local dimension")
 
     def headline(self) -> str:
         low, middle, high = (number(v) for v in np.quantile(self.values, (0.1, 0.5, 0.9)))
@@ -62,24 +68,15 @@ class LocalDimension(Result):
             f"{len(self.values):,} of {self.pooled.n_points:,} points)"
         )
 
-    def row(self) -> dict[str, Any]:
-        low, middle, high = np.quantile(self.values, (0.1, 0.5, 0.9))
-        return {
-            "median": float(middle),
-            "q10": float(low),
-            "q90": float(high),
-            "pooled": self.pooled.value,
-            "heterogeneity": self.heterogeneity,
-            "method": str(self.method),
-            "n_points": self.pooled.n_points,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
+    def cells(self) -> dict[str, Any]:
+        low, middle, high = map(float, np.quantile(self.values, (0.1, 0.5, 0.9)))
+        return {"median": middle, "q10": low, "q90": high} | super().cells()
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """How many points have which local dimension, with the pooled estimate."""
+        """A histogram of the local dimensions, with the pooled estimate."""
         counts, edges = self.histogram()
-        ax.stairs(counts, edges, fill=True, color=BLUE, alpha=0.5)
+        ax.stairs(counts, edges, fill=True, color=BLUE, alpha=0.5, label="local")
         pooled = self.pooled
         ax.axvline(pooled.value, color=ORANGE, label=f"pooled {number(pooled.value)}")
         ax.axvspan(*pooled.interval, color=ORANGE, alpha=0.2, lw=0)
@@ -97,20 +94,20 @@ class LocalDimension(Result):
 
 @runtime_checkable
 class HasSpacings(Protocol):
-    """A method whose log-ratios within each query are Gamma: sums and their shapes."""
+    """A method whose sum of log-ratios at each query is Gamma: it gives sums and shapes."""
 
     def spacings(self, near: Neighbors) -> tuple[Floats, Floats]: ...
 
 
 @runtime_checkable
 class HasLocal(Protocol):
-    """A method with an estimate of each query, whose law is not known."""
+    """A method with an estimate at each query, whose law is not known."""
 
     def local(self, near: Neighbors) -> Floats: ...
 
 
 @dc.dataclass(frozen=True)
-class Local(Method[LocalDimension]):
+class Local(Wrapper[LocalDimension]):
     """A method's estimate at each query: `Local(MLE(k=20))`, `Local(ABIDE())`,
     `Local(LocalPCA())`.
 
@@ -118,14 +115,14 @@ class Local(Method[LocalDimension]):
     is unbiased with standard error d / sqrt(m - 2) or so. For `ABIDE` these are the ratios
     within the point's own k*.
 
-    Local estimates scatter by that much when there is one dimension, and a histogram of
-    them is no evidence of several. So the scatter is tested: S^2 / (m (m + 1)) has the
+    Local estimates scatter by this much even if there is one dimension, and a histogram of
+    them is not evidence of several. So the scatter is tested: S^2 / (m (m + 1)) has the
     mean 1/d^2, and its average over the squared average of S / m exceeds 1 by the squared
     coefficient of variation of 1/d, `heterogeneity`. Its standard error allows for shared
-    neighbours. Edges, curvature and uneven density alone make up to about 0.01 (balls,
-    cubes, spheres, tori and normal clouds in 2 to 10 dimensions); where the lower 95 %
-    bound exceeds 0.015 there is a caveat, with the two dimensions and shares of the best
-    mixture of two Gamma laws. Parts that differ by a quarter or more are seen.
+    neighbours. Edges, curvature and uneven density alone cause up to about 0.01 (balls,
+    cubes, spheres, tori and normal clouds in 2 to 10 dimensions). If the lower 95 % bound
+    exceeds 0.015 there is a caveat, with the two dimensions and shares of the best mixture
+    of two Gamma laws. It finds parts that differ by a quarter or more.
 
     Parameters
     ----------
@@ -135,24 +132,17 @@ class Local(Method[LocalDimension]):
     method: Method[Dimension]
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(
             isinstance(self.method, HasSpacings | HasLocal),
             f"{self.method} has no local estimates; use `Local(MLE(k=20))`, "
             "`Local(ABIDE())` or `Local(LocalPCA())`.",
         )
 
-    @property
-    def n_neighbors(self) -> int:
-        return self.method.n_neighbors
-
-    @property
-    def n_anchors(self) -> int | None:
-        return self.method.n_anchors
-
     def __call__(self, near: Neighbors, /) -> LocalDimension:
         pooled = self.method(near)
         if not isinstance(self.method, HasSpacings):
+            assert isinstance(self.method, HasLocal)  # as checked above
             values = self.method.local(near)
             note = Caveat.NOT_ESTIMATED("standard errors and a test for mixtures")
             return LocalDimension(
@@ -196,15 +186,12 @@ def two_modes(sums: Floats, shapes: Floats) -> tuple[tuple[float, float], ...]:
     rates = np.array([shapes[half].sum() / sums[half].sum() for half in halves])
     shares = np.array([0.5, 0.5])
     for _ in range(ROUNDS):
-        logs = np.log(shares) + _log_gamma(sums[:, None], shapes[:, None], rates)
+        # Log-densities of Gamma sums, without the terms that do not depend on the rate.
+        gamma = shapes[:, None] * np.log(rates) - rates * sums[:, None]
+        logs = np.log(shares) + gamma
         weights = np.exp(logs - np.logaddexp.reduce(logs, axis=1)[:, None])
         before, shares = shares, weights.mean(axis=0)
         rates = (weights * shapes[:, None]).sum(0) / (weights * sums[:, None]).sum(0)
         if np.abs(shares - before).max() < 1e-7 or shares.min() < 1e-6:
             break
     return tuple((float(rates[i]), float(shares[i])) for i in np.argsort(rates))
-
-
-def _log_gamma(sums: Floats, shapes: Floats, rates: Floats) -> Floats:
-    """Log-density of a Gamma sum, but for what does not depend on the rate."""
-    return np.asarray(shapes * np.log(rates) - rates * sums)

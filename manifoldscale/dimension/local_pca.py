@@ -2,26 +2,26 @@
 
 import dataclasses as dc
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat
-from ..core.errors import one_of, require
+from ..core.covariance_moments import unbiased_moments
+from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
-from ..core.participation import unbiased_moments
-from ..core.settings import check_fields
+from ..core.settings import among, at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 from .exponential import Rate, crowding, rate_dimension, relative_error, shared_variance
-from .points import raw_points
+from .from_points import raw_points
 
 BLOCK_BYTES = 1 << 25
-HALF_VOTE = 0.5
 FEWEST = 5
-MATERIAL = 0.01  # relative change with k below which nobody need care
-SMALLEST = 1e-20  # squared relative error below which all neighbourhoods are alike
+MATERIAL = 0.01  # relative change with k that does not matter
+SMALLEST = 1e-20  # least squared relative error, for neighbourhoods that are all alike
 RULES = ("participation", "fo", "fan", "ca")
 
 
@@ -36,14 +36,13 @@ class LocalPCA(Method[Dimension]):
     "participation" : the participation ratio (sum l)^2 / (sum l^2), with numerator and
         denominator unbiased at this k (see `ParticipationRatio`) and summed over the
         queries before the ratio is taken. It is continuous, and exact for a flat uniform
-        cloud at any k >= 4. Edges, where the neighbourhood is cut, and density gradients
-        lower it by a few per cent; it counts curvature and noise by their variance. Their
-        bias is not in the interval: where half the neighbours give another value, a
-        caveat gives it too.
+        cloud at any k >= 4. Edges, which cut the neighbourhood, and density gradients lower
+        it by a few per cent; curvature and noise count by their variance. The interval does
+        not include their bias: if half the neighbours give another value, a caveat says so.
     "fo" : how many eigenvalues exceed 0.05 l_1 (Fukunaga & Olsen 1971).
-    "fan" : the first gap above 10, or 80 % of the variance, once the mean of the last 5 %
-        is taken off (Fan et al. 2010, arXiv 1002.2050).
-    "ca" : the q that is nearest to the law of the ball, curvature allowed for (CA-PCA,
+    "fan" : the first gap above 10, or 80 % of the variance, after subtracting the mean of
+        the last 5 % (Fan et al. 2010, arXiv 1002.2050).
+    "ca" : the q that is nearest to the law of the ball, allowing for curvature (CA-PCA,
         Gilbert & O'Neill 2023, arXiv 2309.13478):
 
             || 1/(q+2) - (l_j + (3q+4)/(q(q+4)) t_q) / R^2 ||_{j <= q} + 2 t_q / R^2
@@ -52,7 +51,7 @@ class LocalPCA(Method[Dimension]):
         distances of the k-th and the (k+1)-th neighbour.
 
     The last three give each query a whole number, and their value is the mean. With few
-    neighbours they read low in high dimension: k must be several times d. The interval
+    neighbours they are too low in high dimension: k must be several times d. The interval
     allows for shared neighbours; for whole numbers it is wider by half a vote.
 
     Parameters
@@ -61,16 +60,8 @@ class LocalPCA(Method[Dimension]):
     rule : "participation", "fo", "fan" or "ca".
     """
 
-    k: int = 20
-    rule: str = "participation"
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        one_of("rule", self.rule, RULES)
-        require(
-            self.k >= FEWEST,
-            f"`k` must be an integer of at least {FEWEST}; not {self.k!r}.",
-        )
+    k: Annotated[int, at_least(FEWEST)] = 20
+    rule: Annotated[str, among(RULES)] = "participation"
 
     @property
     def n_neighbors(self) -> int:
@@ -79,7 +70,7 @@ class LocalPCA(Method[Dimension]):
     def __call__(self, near: Neighbors, /) -> Dimension:
         pooled = self._pooled_ratio if self.rule == "participation" else self._pooled_votes
         dim = pooled(near)
-        # It reads directions, which points on a grid have as well as any.
+        # It uses directions, for which a grid is as good as a random sample.
         kept = [note for note in dim.caveats if note.caveat is not Caveat.EVEN_SPACING]
         return dc.replace(dim, caveats=tuple(kept))
 
@@ -90,7 +81,7 @@ class LocalPCA(Method[Dimension]):
         # Votes that all agree are not certain: one more above and one below are added.
         independent = float(np.square(votes - value).sum())
         stderr = float(np.sqrt(max(variance, independent) + 2)) / len(votes)
-        half = 1.96 * stderr + HALF_VOTE
+        half = 1.96 * stderr + 0.5  # half a vote
         interval = Interval(max(value - half, 0.0), value + half)
         remarks = [Caveat.INTEGER_VOTES(), *crowding(linked)]
         return pooled_dimension(self, near, value, stderr, interval, remarks)
@@ -148,8 +139,8 @@ class LocalPCA(Method[Dimension]):
             yield np.maximum(values[:, : self.k - 1], 0.0), radii**2
 
     def _hoods(self, near: Neighbors) -> Iterator[tuple[Floats, Floats]]:
-        """Blocks of neighbourhoods, (queries x k x features), centred, in units of r_k;
-        and the radius of each in that unit.
+        """Blocks of neighbourhoods, (queries x k x features), centred and in units of r_k;
+        and the radius of each in this unit.
         """
         points = raw_points(self, near)
         size = 8 * self.k * max(self.k, points.shape[1])
@@ -159,7 +150,7 @@ class LocalPCA(Method[Dimension]):
             indices, distances = near.indices[rows], near.distances[rows]
             last = distances[:, self.k - 1]
             here = points[indices[:, : self.k]].astype(np.float64)
-            # From the query first: a mean far from zero would cost digits.
+            # Subtract the query first: a mean far from zero would cost digits.
             here -= points[near.queries[rows]].astype(np.float64)[:, None]
             here /= last[:, None, None]
             here -= here.mean(axis=1, keepdims=True)
@@ -178,12 +169,12 @@ def fukunaga_olsen(values: Floats, _: Floats) -> Floats:
 
 
 def fan(values: Floats, _: Floats) -> Floats:
-    """The first gap above 10, or the first 80 % of the variance, noise taken off."""
+    """The first gap above 10, or the first 80 % of the variance, less noise."""
     shares = values.cumsum(1) / values.sum(1, keepdims=True)
     order = np.arange(values.shape[1])
     tail = order >= (shares > 0.95).argmax(1)[:, None]
     rest = values - (values * tail).sum(1, keepdims=True) / tail.sum(1, keepdims=True)
-    reached = np.ones(values.shape, dtype=bool)  # at the last one, whatever it is
+    reached = np.ones(values.shape, dtype=bool)  # the last eigenvalue always ends it
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = rest[:, :-1] / rest[:, 1:] > 10
         full = rest.cumsum(1) / rest.sum(1, keepdims=True) > 0.8

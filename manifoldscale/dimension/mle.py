@@ -2,20 +2,19 @@
 
 import dataclasses as dc
 import math
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat
-from ..core.errors import one_of, require
+from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import among, at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import Dimension, pooled_dimension
 from .exponential import crowding, pool, rate_dimension, rate_interval, relative_error
-
-CONVENTIONS = ("pooled", "levina-bickel", "sharma-kaplan", "pope")
 
 
 @dc.dataclass(frozen=True)
@@ -24,25 +23,24 @@ class MLE(Method[Dimension]):
 
     The k - 1 log-ratios log(r_k / r_j), j < k, of a point of a Poisson process in
     dimension d are exponential with rate d (Levina & Bickel, NeurIPS 2004, eq. 8).
-    Inverse estimates are averaged, not estimates (MacKay & Ghahramani 2005), so that
+    Averages are taken over inverse estimates, not estimates (MacKay & Ghahramani 2005):
     over M points
 
         d = (M (k - 1) - 1) / (sum over points and j of log(r_k / r_j)).
 
-    The normalisation by k - 1 belongs to pooling; dividing by k - 2 there, as some
-    published code does, reads low by the factor (k - 2) / (k - 1).
+    The normalisation by k - 1 belongs to pooling; dividing by k - 2 instead, as some
+    published code does, makes the estimate too low by the factor (k - 2) / (k - 1).
 
-    Published numbers were made by other conventions. With S_i the sum at point i:
+    Published numbers used other conventions. With S_i the sum at point i:
 
     "pooled" : as above; unbiased.
-    "levina-bickel" : the mean over i of (k - 2) / S_i; unbiased where the dimension is
-        one, of larger variance, and finite in variance only for k >= 4.
-    "sharma-kaplan" : the mean over i of (k - 1) / S_i, which is high by (k - 1) / (k - 2).
-        This is the formula that the code of Sharma & Kaplan (JMLR 2022) is written after;
-        their k counts the point itself. What was released lacks the factor k - 1 on
-        log(r_k / r_1), so that it has the wrong sign and, its denominator crossing zero,
-        no mean.
-    "pope" : M (k - 2) / (sum of S_i), low by (k - 2) / (k - 1): half at k = 3 (the code
+    "levina-bickel" : the mean over i of (k - 2) / S_i; unbiased if all points have one
+        dimension, with a larger variance, which is finite only for k >= 4.
+    "sharma-kaplan" : the mean over i of (k - 1) / S_i, too high by (k - 1) / (k - 2). This
+        is the formula behind the code of Sharma & Kaplan (JMLR 2022); their k counts the
+        point itself. The released code lacks the factor k - 1 on log(r_k / r_1), so it has
+        the wrong sign and no mean, because its denominator crosses zero.
+    "pope" : M (k - 2) / (sum of S_i), too low by (k - 2) / (k - 1): half at k = 3 (the code
         of Pope et al., ICLR 2021).
 
     The value of the last two reproduces the bias; the interval reaches to the interval of
@@ -55,16 +53,13 @@ class MLE(Method[Dimension]):
     convention : "pooled", "levina-bickel", "sharma-kaplan" or "pope".
     """
 
-    k: int = 20
-    convention: str = "pooled"
+    k: Annotated[int, at_least(2)] = 20
+    convention: Annotated[
+        str, among("pooled", "levina-bickel", "sharma-kaplan", "pope")
+    ] = "pooled"
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.k >= 2,
-            f"`k` must be an integer of at least 2; not {self.k!r}.",
-        )
-        one_of("convention", self.convention, CONVENTIONS)
+        super().__post_init__()
         smallest = {"pooled": 2, "pope": 3}.get(self.convention, 4)
         require(
             self.k >= smallest,
@@ -88,16 +83,16 @@ class MLE(Method[Dimension]):
         return _biased(pooled, bias)
 
     def sums(self, near: Neighbors) -> Floats:
-        """S of each query, its log-ratios together: Gamma(k - 1) with rate d."""
+        """S of each query, the sum of its log-ratios: Gamma(k - 1) with rate d."""
         logs = np.log(near.distances)
         return np.asarray((logs[:, -1:] - logs[:, :-1]).sum(axis=1))
 
     def spacings(self, near: Neighbors) -> tuple[Floats, Floats]:
-        """S of each query, and its shape k - 1: what `Local` reads."""
+        """S of each query, and its shape k - 1, for `Local`."""
         return self.sums(near), np.full(near.n_queries, self.k - 1.0)
 
     def _averaged(self, near: Neighbors, sums: Floats) -> Dimension:
-        """The mean of the local estimates, where one was made at every point."""
+        """The mean of the local estimates, if there is one at every point."""
         require(
             bool((sums > 0).all()),
             f"At {int((sums <= 0).sum())} points all {self.k} neighbours are equally far: "
@@ -108,8 +103,8 @@ class MLE(Method[Dimension]):
         local = (self.k - 2) / sums
         value = float(local.mean())
         influence = (local - value) / (n * value)
-        # A Gamma sum's inverse has the relative variance 1 / (k - 3); at small k the
-        # sample may not show its tail.
+        # The inverse of a Gamma sum has the relative variance 1 / (k - 3); at small k the
+        # sample may miss its tail.
         independent = 1 / math.sqrt(n * max(self.k - 3, 1))
         relative, linked = relative_error(influence, independent, near)
         interval = rate_interval(value, relative)
@@ -122,7 +117,7 @@ class MLE(Method[Dimension]):
 
 
 def _biased(dim: Dimension, factor: float) -> Dimension:
-    """An unbiased estimate as a convention that is off by `factor` reads it."""
+    """An unbiased estimate as a convention with the bias `factor` gives it."""
     low, high = dim.interval
     hull = Interval(min(low, low * factor), max(high, high * factor), dim.interval.level)
     note = Caveat.BIASED_CONVENTION(f"{factor:.3g} times the unbiased value")

@@ -1,11 +1,11 @@
 """Are some points near-copies of others?
 
-Around a point of a random sample of any density, d log(r2 / r1) is exponential, so that of
-the points with log(r2 / r1) above s a share of exp(-d g) is above s + g. Over points of any
-dimensions of one or more, that is at most exp(-g). Where it is more, pairs of points lie
-nearer to each other than a density puts them: a photograph saved twice, two frames of a
-film, a row measured again. A few per cent of such pairs are enough for an estimate at
-small ranks to read them instead of the manifold.
+Around a point of a random sample of any density, d log(r2 / r1) is exponential: of the
+points with log(r2 / r1) above s, a share exp(-d g) is above s + g. For dimensions of one or
+more this share is at most exp(-g). A larger share means that pairs of points are closer
+than any density allows: a photograph saved twice, two frames of a film, a row measured
+again. With a few per cent of such pairs, an estimate at small ranks measures them instead
+of the manifold.
 """
 
 import dataclasses as dc
@@ -19,22 +19,22 @@ from ..core.caveat import Caveat, Remark
 from ..core.interval import number
 from ..geometry.neighbors import Neighbors
 
-STEPS = np.arange(0.5, 12.5, 0.5)  # of s
-GAPS = (1.5, 3.0, 5.0)  # of g: small for many pairs at some distance, large for a few close
+STEPS = np.arange(0.5, 12.5, 0.5)  # values of s
+GAPS = (1.5, 3.0, 5.0)  # values of g: small finds many pairs, large finds a few close ones
 LEVEL = 1e-4  # of all tests together
-ROWS = 2000  # that tell the extent of a cloud
+ROWS = 2000  # rows that give the extent of a cloud
 
 
 @dc.dataclass(frozen=True)
 class NearCopies:
-    """share : of the points that have one; farthest : the distance of the farthest pair."""
+    """share : of points with a near-copy; farthest : the distance of the farthest pair."""
 
     share: float
     farthest: float
 
 
 def near_copies(near: Neighbors) -> NearCopies | None:
-    """Those that a test on the ratio of the first two distances finds."""
+    """The near-copies that a test on the ratio of the first two distances finds."""
     if near.k < 2 or near.n_queries < 2:
         return None
     first = near.distances[:, 0]
@@ -42,7 +42,7 @@ def near_copies(near: Neighbors) -> NearCopies | None:
     ordered = np.sort(logs)
 
     def above(s: Floats) -> Ints:
-        # Two points that are each other's nearest share r1: they count as one.
+        # Two points that are each other's nearest share r1, so they count as one.
         return np.asarray((len(ordered) - np.searchsorted(ordered, s, "right")) // 2)
 
     chances = np.array(
@@ -56,7 +56,7 @@ def near_copies(near: Neighbors) -> NearCopies | None:
 
 
 def remarks(near: Neighbors) -> list[Remark]:
-    """The caveat where there are some."""
+    """The caveat if there are near-copies."""
     found = near_copies(near)
     if found is None:
         return []
@@ -68,7 +68,7 @@ def remarks(near: Neighbors) -> list[Remark]:
 
 
 def _extent(points: Array) -> float:
-    """The rms distance of points from their mean, in which a tolerance is given."""
+    """The rms distance of points from their mean, the unit of a tolerance."""
     rows = np.linspace(0, len(points) - 1, min(ROWS, len(points))).astype(np.int64)
     some = np.asarray(points[rows], dtype=np.float64)
     return float(np.sqrt(np.square(some - some.mean(axis=0)).sum(axis=1).mean()))

@@ -13,8 +13,8 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.interval import Interval, number
 from ..core.method import Method
 from ..core.random import keyed
-from ..core.settings import check_fields
-from ..core.style import drawing, log_axes
+from ..core.settings import Count
+from ..core.style import BLUE, drawing, log_axes
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension, pooled_dimension
 from .exponential import crowding, relative_error
@@ -22,7 +22,7 @@ from .exponential import crowding, relative_error
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FAR = 0.5  # share of a mean distance that no single point may have
+FAR = 0.5  # the largest share of a mean distance that a single point may have
 SMALLEST_BLOCK = 20
 
 
@@ -43,42 +43,38 @@ class ScalingDimension(Dimension):
     sizes: tuple[int, ...] = ()
     mean_distances: tuple[float, ...] = ()
 
+    columns = (*Dimension.columns, "exponent")
+
     @drawing
     def plot(self, ax: "Axes") -> None:
         """Mean distances against the number of points, and the fitted slope."""
         sizes, means = np.array(self.sizes), np.array(self.mean_distances)
-        ax.plot(sizes, means, "o")
+        ax.plot(sizes, means, "o", color=BLUE)
         centre = np.exp(np.log(means).mean() - self.exponent * np.log(sizes).mean())
         label = f"slope {number(self.exponent)}, d = {number(self.value)}"
-        ax.plot(sizes, centre * sizes**self.exponent, label=label)
+        ax.plot(sizes, centre * sizes**self.exponent, color=BLUE, label=label)
         ax.set(xlabel="points N", ylabel="mean distance to a neighbour")
         log_axes(ax, sizes, means)
         ax.legend()
-
-    def row(self) -> dict[str, Any]:
-        row = super().row()
-        notes = row.pop("caveats")
-        return {**row, "exponent": self.exponent, "caveats": notes}
 
 
 @dc.dataclass(frozen=True)
 class NearestNeighborScaling(Method[ScalingDimension]):
     """The slope of log <r_k> on log N over decimations of the cloud; d = -1 / slope.
 
-    In a d-dimensional cloud the mean distance to the k-th neighbour falls as N^(-1/d).
-    This is the quantity of the resolution-limited argument itself: a loss that falls as
-    r^s falls as N^(-s/d) (Bahri et al. 2024, theorem 2 and its corollary), at whatever
-    density and for the N that were measured.
+    In a d-dimensional cloud the mean distance to the k-th neighbour falls as N^(-1/d). The
+    resolution-limited argument uses this quantity itself: a loss that falls as r^s falls as
+    N^(-s/d) (Bahri et al. 2024, theorem 2 and its corollary), at any density and for the
+    measured N.
 
-    The cloud is halved `halvings` times into disjoint blocks, so that at each size every
-    query has a distance within its own block, and no point is left out. Both ends of the
-    line share their points: the standard error takes each query's influence on the slope,
-    over the graph of neighbours shared at any size. The interval of the slope is normal;
-    where it reaches zero, the interval of d is open-ended.
+    The cloud is halved `halvings` times into disjoint blocks: at each size every query has
+    a distance within its own block, and no point is left out. Both ends of the line share
+    their points, so the standard error uses each query's influence on the slope, over the
+    graph of neighbours shared at any size. The interval of the slope is normal; if it
+    reaches zero, the interval of d is open-ended.
 
-    Bias: edges and curvature matter more for the smallest blocks, and d reads high on
-    bounded clouds by some per cent; sizes must span scales at which the manifold is
-    flat.
+    Bias: edges and curvature matter more for the smallest blocks, and on bounded clouds d
+    is some per cent too high; the manifold must be flat at the scales of all sizes.
 
     Parameters
     ----------
@@ -87,20 +83,9 @@ class NearestNeighborScaling(Method[ScalingDimension]):
     seed : of the random blocks. The value depends on it, and on the order of the rows.
     """
 
-    k: int = 1
-    halvings: int = 3
+    k: Count = 1
+    halvings: Count = 3
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.k >= 1,
-            f"`k` must be a positive integer; not {self.k!r}.",
-        )
-        require(
-            self.halvings >= 1,
-            f"`halvings` must be a positive integer; not {self.halvings!r}.",
-        )
 
     @property
     def n_neighbors(self) -> int:
@@ -124,6 +109,7 @@ class NearestNeighborScaling(Method[ScalingDimension]):
             "it, or use a method on ratios such as `TwoNN()`.",
         )
         logs = np.log(counts)
+        # The weights sum to zero, so the unit of length does not matter.
         weights = (logs - logs.mean()) / np.square(logs - logs.mean()).sum()
         slope = float(weights @ np.log(means))
         require(
@@ -131,6 +117,8 @@ class NearestNeighborScaling(Method[ScalingDimension]):
             "The nearest distance does not fall with the number of points: the cloud has "
             f"clumps, or is a lattice: {ON_LATTICE}",
         )
+        # Both ends of the line use the same queries, and their errors cancel in part: so
+        # take each query's share in the slope, not the errors of the means.
         influence = (distances / means) @ weights / len(distances)
         everyone = dc.replace(
             near,
@@ -175,7 +163,7 @@ class NearestNeighborScaling(Method[ScalingDimension]):
 
 
 def _inverted(slope: Interval) -> tuple[Interval, list[Any]]:
-    """The interval of -1 / slope, open where the slope may be zero."""
+    """The interval of -1 / slope, open if the slope may be zero."""
     if slope.high < 0:
         return slope.map(lambda end: -1 / end), []
     return Interval(-1 / slope.low, float("inf"), slope.level), [Caveat.OPEN_INTERVAL()]

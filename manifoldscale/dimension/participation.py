@@ -3,12 +3,14 @@
 import dataclasses as dc
 
 from ..core.caveat import Caveat
+from ..core.covariance_moments import participation
 from ..core.error_bars import log_interval
 from ..core.method import Method
-from ..core.participation import participation
 from ..geometry.neighbors import Neighbors
+from ..geometry.scaled import scaled_points
+from ..geometry.within_noise import noise_in_variance
 from .dimension import Dimension
-from .points import all_points, dimension_of_points
+from .from_points import dimension_of_points
 
 
 @dc.dataclass(frozen=True)
@@ -16,22 +18,22 @@ class ParticipationRatio(Method[Dimension]):
     """(tr C)^2 / tr(C^2) of the covariance C, without the bias of a finite sample.
 
     It equals q for q equal eigenvalues, and is a *linear* dimension: it counts the
-    directions of space that the cloud fills, not the coordinates of a manifold. A circle
-    has 2, a curve that winds through all of space has as many as there are features.
+    directions of space that the cloud fills, not the coordinates of a manifold. For a
+    circle it is 2; for a curve that winds through all of space it is the number of
+    features.
 
-    The sample covariance of N points has at most N - 1 eigenvalues, so that the naive
-    ratio reads low (`.raw` is that value). Here both parts are U-statistics, with mean
-    exactly (tr C)^2 and tr(C^2) for any distribution with four moments and any number of
-    features: averages of |x1 - x2|^2 |x3 - x4|^2 / 4 and ((x1 - x2).(x3 - x4))^2 / 4 over
-    distinct quadruples, computed in closed form (Himeno & Yamada 2014, J. Multivariate
-    Analysis 130:27, give the same estimators). What is left is the bias of a ratio, of
-    the order of 1 / N
-    (7 % at N = 40 for eigenvalues 1 / i, i <= 100).
+    The sample covariance of N points has at most N - 1 eigenvalues, so the naive ratio,
+    `.raw`, is too low. Here both parts are U-statistics, with mean exactly (tr C)^2 and
+    tr(C^2) for any distribution with four moments and any number of features: averages of
+    |x1 - x2|^2 |x3 - x4|^2 / 4 and ((x1 - x2).(x3 - x4))^2 / 4 over distinct quadruples, in
+    closed form (Himeno & Yamada 2014, J. Multivariate Analysis 130:27, give the same
+    estimators). The remaining bias of a ratio is of the order of 1 / N (7 % at N = 40 for
+    eigenvalues 1 / i, i <= 100).
 
-    The standard error is the delete-one jackknife, exact and in closed form. It is
-    conservative by up to sqrt(2) for equal eigenvalues, where the first-order influence
-    of a point vanishes. Every row counts, duplicates too: a repeated row is an
-    observation like any other.
+    The standard error is the delete-one jackknife, exact and in closed form. It is too
+    large by up to sqrt(2) for equal eigenvalues, where the first-order influence of a point
+    vanishes. Every row counts, duplicates too: a repeated row is an observation like any
+    other.
 
     Raises
     ------
@@ -43,7 +45,7 @@ class ParticipationRatio(Method[Dimension]):
         return 0
 
     def __call__(self, near: Neighbors, /) -> Dimension:
-        points = all_points(self, near)
+        points = scaled_points(self, near)
         found = participation(points)
         return dimension_of_points(
             self,
@@ -53,5 +55,5 @@ class ParticipationRatio(Method[Dimension]):
             log_interval(found.value, found.stderr, len(points) - 1),
             raw=found.raw,
             n_points=len(points),
-            remarks=[Caveat.LINEAR()],
+            remarks=[Caveat.LINEAR(), *noise_in_variance(near)],
         )

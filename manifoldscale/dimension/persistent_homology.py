@@ -1,6 +1,7 @@
 """Dimension from the lengths of minimum spanning trees: persistent homology, degree 0."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 
@@ -11,14 +12,15 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
-from ..core.settings import check_fields
+from ..core.settings import Positive, at_least
 from ..geometry.neighbors import Neighbors
 from ..geometry.spanning_tree import tree_edges
+from ..geometry.within_noise import within_noise
 from .dimension import TIED, Dimension
-from .points import dimension_of_points, distinct_points
+from .from_points import dimension_of_points, distinct_points
 
 HALVINGS = 2
-FAR = 0.5  # share of all distances from the median that no single point may have
+FAR = 0.5  # the largest share of all distances from the median for a single point
 SMALLEST = 12  # points of the smallest tree
 
 
@@ -27,41 +29,33 @@ class PersistentHomology(Method[Dimension]):
     """d = alpha / (1 - slope) of log E on log n, where E is the sum of edge^alpha of the
     minimum spanning tree of n points.
 
-    The edges of the tree are the lifetimes of the connected components, so that E is the
+    The edges of the tree are the lifetimes of the connected components, so E is the
     alpha-weighted sum of the bars of degree 0. For points of a d-dimensional set and
     0 < alpha < d it grows as n^((d - alpha) / d) (Steele 1988; Schweinhart 2020, Adv.
-    Math. 372:107291). The slope is that of the cloud, its halves and its quarters, disjoint
-    at each size. Its error is measured: the same slope within each of `blocks` disjoint
-    parts of the cloud, which are independent, has a variance `blocks` times as large
-    (the variance of log E falls as 1 / n), with Student's t.
+    Math. 372:107291). The slope is taken over the cloud, its halves and its quarters,
+    disjoint at each size. Its error is measured: the same slope within each of `blocks`
+    disjoint, independent parts of the cloud has a variance `blocks` times as large (the
+    variance of log E falls as 1 / n), with Student's t.
 
-    dd/dslope = d^2 / alpha: above d = 8 or so the slope is close to 1 and says little. The
-    interval is that of the slope, transformed; it is open-ended where the slope reaches 1.
-    The trees at an edge of the cloud lack neighbours, by a share that falls as n^(-1/d), so
-    that d reads low on bounded clouds, and high where a closed one is folded: a
-    topological cross-check, not the first choice.
+    dd/dslope = d^2 / alpha: above about d = 8 the slope is close to 1 and says little. The
+    interval of d is the transformed interval of the slope, open-ended if the slope reaches
+    1. At an edge of the cloud the trees lack neighbours, by a share that falls as n^(-1/d):
+    d is too low on bounded clouds, and too high on folded closed ones. It is a topological
+    cross-check, not the first choice.
 
     Parameters
     ----------
-    alpha : power of the edge lengths, above 0 and below the dimension that is sought.
+    alpha : power of the edge lengths, above 0 and below the dimension.
     blocks : number of independent parts, at least 2.
-    n_max : points of the largest tree; of more, that many are drawn. Time grows as the
-        square.
+    n_max : points of the largest tree; from a larger cloud so many are drawn. Time grows as
+        the square.
     seed : of the parts. The value depends on it, and on the order of the rows.
     """
 
-    alpha: float = 1.0
-    blocks: int = 8
+    alpha: Positive = 1.0
+    blocks: Annotated[int, at_least(2)] = 8
     n_max: int = 4000
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(self.alpha > 0, f"`alpha` must be positive; not {self.alpha}.")
-        require(
-            self.blocks >= 2,
-            f"`blocks` must be an integer of at least 2; not {self.blocks!r}.",
-        )
 
     @property
     def n_neighbors(self) -> int:
@@ -85,6 +79,7 @@ class PersistentHomology(Method[Dimension]):
         slope = self._slope(shuffled)
         parts = np.array_split(shuffled, self.blocks)
         error = float(np.std([self._slope(part) for part in parts], ddof=1))
+        # The blocks are independent, and the whole has `blocks` times their points.
         error /= self.blocks**0.5
         require(
             slope < 1,
@@ -106,11 +101,11 @@ class PersistentHomology(Method[Dimension]):
             value,
             value**2 / self.alpha * error,
             interval,
-            remarks=notes,
+            remarks=[*within_noise(near), *notes],
         )
 
     def _slope(self, part: Floats) -> float:
-        """Slope of the log of the mean E on log n: the points, their halves, quarters."""
+        """Slope of log mean E on log n, over the points, their halves and quarters."""
         sizes, means = [], []
         for level in range(HALVINGS + 1):
             pieces = np.array_split(part, 2**level)

@@ -1,15 +1,16 @@
-"""The signature of a cloud: what distances and angles between neighbours read.
+"""The signature of a cloud: readings of distances and angles between neighbours.
 
-Each reading measures dimension in its own way and errs in its own way, so that together
-they tell a flat cloud with edges from a folded one of lower dimension, a steep density
-from a small dimension, and a rough map, whose dimension falls slowly as points are added,
-from a smooth one. From distances to neighbours:
+A reading is one number measured on a cloud. Most readings are rough estimates of the
+dimension, each with its own kind of error. Together they tell a flat cloud with edges from
+a folded one of lower dimension, a steep density from a small dimension, and a rough map,
+whose dimension falls slowly as points are added, from a smooth one. From distances to
+neighbours:
 
     nearest : log of TwoNN, the smallest scale
     rank 2, 4, 8, 16, 32 : log of the dimension between neighbours k and 2k
     scatter : standard deviation of the log of the local dimensions, MLE(32)
-    tilt    : correlation of these logs with log r_32: do sparse regions read lower?
-    unlike  : log of std / mean of log(r2 / r1), 0 where the ratios follow one dimension
+    tilt    : correlation of these logs with log r_32: is d lower in sparse regions?
+    unlike  : log of std / mean of log(r2 / r1), 0 if the ratios follow one dimension
 
 and from coordinates:
 
@@ -38,7 +39,7 @@ from .exponential import censored, pool
 from .gride import log_ratios
 
 RANKS = (2, 4, 8, 16, 32)
-COARSE = (150, 38, 10)  # points a neighbour, of the few hundred
+COARSE = (150, 38, 10)  # points per neighbour, of the few hundred
 BY_DISTANCE = (
     *("nearest", *(f"rank {rank}" for rank in RANKS)),
     *("scatter", "tilt", "unlike"),
@@ -60,8 +61,8 @@ BLOCK_BYTES = 1 << 25
 
 @dc.dataclass(frozen=True, eq=False)
 class Signature:
-    """Readings (F,) by name, and the influence (M x F) of every query on each of them: to
-    first order a reading moves by the sum of the influences.
+    """Readings (F,) by name, and the influence (M x F) of every query on each: to first
+    order the error of a reading is the sum of the influences.
     """
 
     names: tuple[str, ...]
@@ -70,8 +71,10 @@ class Signature:
 
 
 def signature(near: Neighbors) -> Signature:
-    """The readings of a cloud; those of distances only, where there are no points."""
-    columns = [_nearest(near), *(_rank(near, rank) for rank in RANKS)]
+    """The readings of a cloud; only those of distances if there are no points."""
+    rate = pool(*censored(log_ratios(near, 1, 2), 0.1))
+    columns = [(math.log(rate.value), rate.influence)]
+    columns += [_between(log_ratios(near, rank, 2 * rank), rank) for rank in RANKS]
     columns += [*_unevenness(near), _unlike(near)]
     if near.cloud is not None:
         columns += [*_angles(near), *_whole(near)]
@@ -80,17 +83,8 @@ def signature(near: Neighbors) -> Signature:
     return Signature(names, np.array(values), np.stack(influence, axis=1))
 
 
-def _nearest(near: Neighbors) -> tuple[float, Floats]:
-    rate = pool(*censored(log_ratios(near, 1, 2), 0.1))
-    return math.log(rate.value), rate.influence
-
-
-def _rank(near: Neighbors, rank: int) -> tuple[float, Floats]:
-    return _between(log_ratios(near, rank, 2 * rank), rank)
-
-
 def _between(logs: Floats, rank: int) -> tuple[float, Floats]:
-    """Log of the dimension d at which log(r_2k / r_k) has its mean, that of
+    """Log of the dimension d from the mean of log(r_2k / r_k), by the mean of
     -log Beta(k, k) / d.
     """
     mean = float(logs.mean())
@@ -122,7 +116,7 @@ def _unevenness(near: Neighbors) -> list[tuple[float, Floats]]:
 
 
 def _standard(values: Floats) -> Floats:
-    """Centred and divided by the standard deviation, where there is one."""
+    """The values centred and divided by their standard deviation, unless it is zero."""
     deviation = values.std()
     centred = values - values.mean()
     return np.asarray(centred / deviation if deviation > 0 else centred)
@@ -158,7 +152,7 @@ def _whole(near: Neighbors) -> list[tuple[float, Floats]]:
 def _extent(distances: Floats) -> tuple[float, Floats]:
     """How concentrated the distances are.
 
-    The influence of a point is that of its own mean distances (Hajek's projection).
+    The influence of a point comes from its own mean distances (Hajek's projection).
     """
     m = len(distances)
     first = distances.sum(axis=1) / (m - 1)
@@ -179,10 +173,10 @@ def _linear(gram: Floats) -> tuple[float, Floats]:
 
 
 def _coarse(distances: Floats) -> list[tuple[float, Floats]]:
-    """The dimension between neighbours k and 2k, for k a fixed share of the points."""
+    """The dimension between neighbours k and 2k, with k a fixed share of the points."""
     m = len(distances)
     ranks = [max(1, m // share) for share in COARSE]
-    # The first is the point itself; below 1e-8 of the extent there is rounding only.
+    # The first is the point itself; below 1e-8 of the extent there is only rounding.
     order = np.maximum(np.sort(distances, axis=1), 1e-8)
     return [_between(np.log(order[:, 2 * k] / order[:, k]), k) for k in ranks]
 
@@ -236,14 +230,14 @@ def _local_angles(points: Array, near: Neighbors, at: Ints) -> Floats:
 
 
 def _cosines(gram: Floats) -> Floats:
-    """Those of all pairs of directions, (queries x pairs)."""
+    """Cosines between all pairs of directions, (queries x pairs)."""
     lengths = np.sqrt(np.einsum("nii->ni", gram))
     first, second = np.triu_indices(gram.shape[1], 1)
     return np.asarray(gram[:, first, second] / (lengths[:, first] * lengths[:, second]))
 
 
 def _participation(gram: Floats) -> Floats:
-    """That of the points of each neighbourhood about their mean, (queries,)."""
+    """The participation ratio of each neighbourhood about its mean, (queries,)."""
     centred = gram - gram.mean(axis=1, keepdims=True)
     centred -= centred.mean(axis=2, keepdims=True)
     trace = np.einsum("nii->n", centred)

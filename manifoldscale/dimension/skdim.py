@@ -6,7 +6,7 @@ import difflib
 import inspect
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -17,13 +17,15 @@ from ..core.errors import ManifoldScaleError, nearest, require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed
-from ..core.settings import check_fields
+from ..core.settings import Rule, check_fields
 from ..geometry.neighbors import Neighbors
+from ..geometry.within_noise import within_noise
 from .dimension import Dimension
-from .points import dimension_of_points, distinct_points
+from .from_points import dimension_of_points, distinct_points
 
 SMALLEST = 10
 SMALLEST_BLOCK = 50
+PARTS = Rule("0 or at least 2", lambda blocks: blocks == 0 or blocks >= 2)
 
 
 @dc.dataclass(frozen=True, init=False)
@@ -33,14 +35,14 @@ class Skdim(Method[Dimension]):
     >>> print(Skdim("DANCo", k=10))
     Skdim('DANCo', k=10)
 
-    Settings go to the estimator, or, as `n_neighbors`, to its `fit`. The value is what
-    scikit-dimension gives on all distinct points. It gives no error, so that the standard
-    error is measured: the cloud is cut into `blocks` disjoint random parts, whose
-    estimates are independent, and their standard deviation over sqrt(blocks) is that of
-    the whole if the error falls as 1 / sqrt(N). The parts are smaller, so their bias is
-    another; it does not enter the spread. For estimators that give whole numbers the
-    variance of rounding, 1/12, is added, and where the parts would hold fewer than 50
-    points there is no error: NaN, with the reason.
+    Settings go to the estimator or, as `n_neighbors`, to its `fit`. The value is what
+    scikit-dimension gives on all distinct points. It gives no error, so the standard error
+    is measured: the cloud is cut into `blocks` disjoint random parts, whose estimates are
+    independent. Their standard deviation over sqrt(blocks) is the standard error of the
+    whole if the error falls as 1 / sqrt(N). The parts are smaller and have another bias,
+    which does not enter their spread. For estimators that give whole numbers the variance
+    of rounding, 1/12, is added. If the parts would hold fewer than 50 points there is no
+    error: NaN, with the reason.
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ class Skdim(Method[Dimension]):
 
     name: str
     settings: tuple[tuple[str, Any], ...]
-    blocks: int
+    blocks: Annotated[int, PARTS]
     seed: int
 
     def __init__(self, name: str, *, blocks: int = 8, seed: int = 0, **settings: Any):
@@ -64,10 +66,6 @@ class Skdim(Method[Dimension]):
         ):
             object.__setattr__(self, field, value)
         check_fields(self)
-        require(
-            self.blocks == 0 or self.blocks >= 2,
-            f"`blocks` must be 0 or an integer of at least 2; not {blocks!r}.",
-        )
 
     def __str__(self) -> str:
         changed = [f"{key}={value!r}" for key, value in self.settings]
@@ -77,7 +75,7 @@ class Skdim(Method[Dimension]):
 
     @property
     def n_neighbors(self) -> int:
-        return 2  # which tell near-copies; scikit-dimension searches for itself
+        return 2  # to find near-copies; scikit-dimension does its own search
 
     @property
     def min_neighbors(self) -> int:
@@ -91,14 +89,15 @@ class Skdim(Method[Dimension]):
         )
         value = self._fit(points)
         stderr, notes = self._error(points)
+        noted = [*within_noise(near), *notes]
         interval = Interval(0.0, float("inf"))
         if np.isfinite(stderr):
             around = normal_interval(value, stderr, self.blocks - 1)
             interval = Interval(max(around.low, 0.0), around.high)
-        return dimension_of_points(self, near, value, stderr, interval, remarks=notes)
+        return dimension_of_points(self, near, value, stderr, interval, remarks=noted)
 
     def _error(self, points: Floats) -> tuple[float, list[Remark]]:
-        """The standard error by disjoint parts, or NaN with its reason."""
+        """The standard error from disjoint parts, or NaN with the reason."""
         if self.blocks == 0:
             return float("nan"), [Caveat.NOT_ESTIMATED("no error: blocks=0")]
         if len(points) < SMALLEST_BLOCK * self.blocks:
@@ -132,7 +131,7 @@ class Skdim(Method[Dimension]):
         return value
 
     def _made(self) -> tuple[Any, dict[str, Any]]:
-        """The estimator, and what goes to its `fit`."""
+        """The estimator, and the settings for its `fit`."""
         maker = _estimator(self.name)
         known = set(inspect.signature(maker).parameters)
         fitted = set(inspect.signature(maker.fit).parameters) - {"self", "X", "y"}
@@ -172,7 +171,7 @@ def _estimator(name: str) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No warnings of numba and numpy."""
+    """Without warnings of numba and numpy."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield

@@ -1,13 +1,14 @@
 """TwoNN: the ratio of the two nearest distances."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.errors import one_of, require
+from ..core.errors import require
 from ..core.method import Method
-from ..core.settings import check_fields
+from ..core.settings import among, at_least
 from ..geometry.neighbors import Neighbors
 from .dimension import ON_LATTICE, Dimension
 from .exponential import Rate, censored, pooled_rate, rate_dimension
@@ -24,16 +25,16 @@ class TwoNN(Method[Dimension]):
 
         d = (m - 1) / (sum of the m smallest log-ratios + (n - m) c)
 
-    which is unbiased for exponential ratios and has a known error. The published fit is
-    algorithm="linear": with the log-ratios x in order and y = -log(1 - rank / n), the slope
-    through the origin of the points that are kept,
+    It is unbiased for exponential ratios and has a known error. The published fit is
+    algorithm="linear": with the log-ratios x in order and y = -log(1 - rank / n), it is the
+    slope through the origin of the points that are kept,
 
         d = (sum of x y) / (sum of x^2).
 
-    The points of an empirical distribution are correlated, so that the residuals of the
-    line say nothing of its error; the standard error is that of the slope as an
-    L-statistic (its influence function), with shared neighbours. It reads high by a few
-    parts in n, and its error is larger than that of "ml" by some per cent.
+    The points of an empirical distribution are correlated, so the residuals of the line say
+    nothing about its error; the standard error is that of the slope as an L-statistic (its
+    influence function), with shared neighbours. The slope is too high by a few parts in n,
+    and its error is some per cent larger than with "ml".
 
     Parameters
     ----------
@@ -42,15 +43,11 @@ class TwoNN(Method[Dimension]):
     algorithm : "ml" or "linear".
     """
 
-    trim: float = 0.1
-    algorithm: str = "ml"
+    trim: Annotated[float, at_least(0, below=1)] = 0.1
+    algorithm: Annotated[str, among("ml", "linear")] = "ml"
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            0 <= self.trim < 1, f"`trim` must be at least 0 and below 1; not {self.trim}."
-        )
-        one_of("algorithm", self.algorithm, ("ml", "linear"))
+        super().__post_init__()
         require(
             self.trim > 0 or self.algorithm == "ml",
             "algorithm='linear' needs a `trim` above 0: at the largest ratio, log(1 - F) "
@@ -72,8 +69,8 @@ class TwoNN(Method[Dimension]):
 def line(logs: Floats, trim: float) -> Rate:
     """The slope through the origin of -log(1 - F) on the log-ratios.
 
-    Both sums of the slope are L-statistics, (1/n) sum of J(i/n) h(x_(i)), and an
-    observation x moves one by -integral of (1{x <= t} - F(t)) J(F(t)) h'(t) dt.
+    Both sums of the slope are L-statistics, (1/n) sum of J(i/n) h(x_(i)). An observation x
+    changes such a sum by -integral of (1{x <= t} - F(t)) J(F(t)) h'(t) dt.
     """
     n = len(logs)
     kept = min(int(n * (1 - trim)), n - 1)

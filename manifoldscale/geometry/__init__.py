@@ -1,1 +1,5 @@
-"""Clouds of points and their neighbours: the ground of every estimator."""
+"""Clouds of points and their neighbours, on which every estimator works.
+
+Public are `ms.Cloud`, `ms.Neighbors`, `ms.estimate` and `ms.stream_neighbors`. The rest is
+internal.
+"""

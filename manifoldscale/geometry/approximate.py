@@ -1,21 +1,21 @@
-"""Approximate neighbours by nearest-neighbour descent, with their recall measured."""
+"""Approximate neighbours by nearest-neighbour descent, with measured recall."""
 
 import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.errors import ManifoldScaleError
-from . import product
-from .product import Search
+from . import brute
+from .brute import Search
 
 CHECKED = 200  # queries that are searched exactly to measure the recall
 
 
 def nearest(search: Search, rng: np.random.Generator) -> tuple[Ints, Floats, float]:
-    """Positions and distances (M x k) of near points, and the recall: the share of the
-    exact neighbours that are among them, measured at up to 200 random queries.
+    """Positions and distances (M x k) of near points, and the recall: the share of exact
+    neighbours among them, measured at up to 200 random queries.
 
-    Distances are exact. A query for which the graph holds fewer than k neighbours is
-    searched exactly.
+    Distances are exact. A query with fewer than k neighbours in the graph is searched
+    exactly.
 
     Raises
     ------
@@ -28,13 +28,13 @@ def nearest(search: Search, rng: np.random.Generator) -> tuple[Ints, Floats, flo
         indices[missing], distances[missing] = _exactly(search, missing)
     chosen = rng.permutation(len(indices))[:CHECKED]
     _, exact = _exactly(search, np.sort(chosen))
-    # Ties at the last place are as good as each other: distances are compared.
+    # Compare distances, because any of the points tied at the last place is right.
     hits = distances[np.sort(chosen)] <= exact[:, -1:]
     return indices, distances, float(hits.mean())
 
 
 def _graph(search: Search, rng: np.random.Generator) -> Ints:
-    """Candidates (M x c) from the graph of all points; -1 where there are fewer."""
+    """Candidates (M x c) from the graph of all points; -1 if there are fewer."""
     import torch
 
     try:
@@ -47,19 +47,15 @@ def _graph(search: Search, rng: np.random.Generator) -> Ints:
     points = search.points
     centred = [search.frame.centred(block, torch.float32) for block in points.blocks()]
     data = torch.cat(centred).cpu().numpy()
-    count = min(search.k + 1 + _largest_group(search), len(data) - 1)
+    groups = search.point_groups
+    largest = 0 if groups is None else int(groups.bincount().max())
+    count = min(search.k + 1 + largest, len(data) - 1)
     index = pynndescent.NNDescent(
         data, n_neighbors=count, random_state=int(rng.integers(2**31)), verbose=False
     )
     graph: Ints = np.asarray(index.neighbor_graph[0], dtype=np.int64)
     found: Ints = graph[search.own.cpu().numpy()]
     return found
-
-
-def _largest_group(search: Search) -> int:
-    if search.point_groups is None:
-        return 0
-    return int(search.point_groups.bincount().max())
 
 
 def _refined(search: Search, found: Ints) -> tuple[Ints, Floats]:
@@ -79,10 +75,10 @@ def _refined(search: Search, found: Ints) -> tuple[Ints, Floats]:
     missing = max(search.k - squared.shape[1], 0)
     squared = torch.nn.functional.pad(squared, (0, missing), value=torch.inf)
     index = torch.nn.functional.pad(index.gather(1, order), (0, missing), value=-1)
-    # numpy's square root is correctly rounded, torch's is not.
+    # NumPy's square root is correctly rounded, torch's is not.
     distances = np.sqrt(squared[:, : search.k].cpu().numpy()) * search.frame.scale
     return index[:, : search.k].cpu().numpy(), distances
 
 
 def _exactly(search: Search, rows: Ints) -> tuple[Ints, Floats]:
-    return product.nearest(search.only(rows))
+    return brute.nearest(search.only(rows))

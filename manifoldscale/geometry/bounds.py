@@ -1,12 +1,12 @@
 """Lower bounds of squared distances from one matrix product.
 
-|x - y|^2 = |x|^2 + |y|^2 - 2 x.y is one product, but it cancels: its error can exceed a
+|x - y|^2 = |x|^2 + |y|^2 - 2 x.y is one product, but terms cancel: its error can exceed a
 small distance. So the product gives a *lower bound* of each distance instead: a bound of
-its error is subtracted, pair by pair. All that depends on x or on y alone is folded into
-a few more columns of the factors, so that the bound costs nothing.
+its error is subtracted, pair by pair. Terms that depend on x or on y alone become a few
+more columns of the factors, so the bound costs nothing.
 
 Let u be the unit roundoff and gamma_n = n u / (1 - n u) (Higham, Accuracy and Stability,
-ch. 3). x and y are centred and rounded (relative error u a coordinate: that moves
+ch. 3). x and y are centred and rounded (relative error u per coordinate, which changes
 |x - y| by at most u (|x| + |y|), and its square by 2 u (|x| + |y|)^2), multiplied and
 summed in any order (gamma_(F+3) times the sum of the absolute terms, at most
 (|x| + |y|)^2), and the columns of norms are rounded. Together
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .points import Frame, Rows
+from .rows import Frame, Rows
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +33,12 @@ BRAIN_FEATURES = 128  # below, selection costs more than the product
 
 
 def gamma(terms: int, roundoff: float) -> float:
-    """Higham's gamma_n; so large that no bound holds anything once n u nears 1."""
+    """Higham's gamma_n; huge once n u nears 1, which makes every bound useless but safe."""
     return terms * roundoff / (1 - terms * roundoff) if terms * roundoff < 0.5 else 1e9
 
 
 class Bounds(Protocol):
-    """Points made ready for products that give lower bounds."""
+    """Points prepared for products that give lower bounds."""
 
     @property
     def dtype(self) -> "torch.dtype": ...
@@ -117,10 +117,10 @@ class Brain:
         |x.y - X.Y|  <=  e_x |y| + |x| e_y + e_x e_y,
 
     whose last term is at most 2^-8 e_x |y|. The products of bfloat16 are exact in
-    float32. The sum adds gamma_F |X||Y|; hardware may truncate where it adds, so that is
-    taken fourfold. Where only a bfloat16 result is to be had (CPU), its rounding adds
-    2^-8 |X||Y|. Norms stay in float32, of the points before they are rounded; their
-    columns are a second, narrow product in float32:
+    float32. The sum adds gamma_F |X||Y|, taken fourfold because hardware may truncate when
+    it adds. A CPU gives the result in bfloat16 only, whose rounding adds 2^-8 |X||Y|. Norms
+    stay in float32, from the points before rounding; their columns are a second, narrow
+    product in float32:
 
         |x|^2 (1 - g), 1, |x|, 1.01 e_x,       as queries: 1, |x|^2 (1 - g), and both roots
     """
@@ -184,8 +184,8 @@ class Brain:
 
 @functools.cache
 def brain_is_fast(place: "torch.device") -> bool:
-    """Whether this device multiplies bfloat16 at least twice as fast as float32: one
-    tiny timing a process. The answer changes the time of a search, not its result.
+    """Whether this device multiplies bfloat16 at least twice as fast as float32, by one
+    tiny timing per process. The answer changes the time of a search, not its result.
     """
     import torch
 
@@ -200,10 +200,10 @@ def brain_is_fast(place: "torch.device") -> bool:
 
 @functools.cache
 def numpy_is_faster(threads: int) -> bool:
-    """Whether NumPy's BLAS multiplies faster than that of torch, on this processor and
-    with this many threads of torch: another tiny timing. It is 1.3 times as fast on some
-    makes, and slower on others. Each product is followed by what follows it in a search,
-    because threads that wait for work may take the cores from it.
+    """Whether NumPy's BLAS multiplies faster than torch's on this processor with this many
+    threads of torch, by another tiny timing. It is 1.3 times as fast on some processors and
+    slower on others. Each product is timed with the step that follows it in a search,
+    because waiting threads may take the cores from that step.
     """
     import torch
 
@@ -222,7 +222,7 @@ def numpy_is_faster(threads: int) -> bool:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Best of a few times."""
+    """The shortest of a few times."""
     spent = []
     for _ in range(4):
         start = time.perf_counter()

@@ -1,10 +1,9 @@
 """The best candidates of each query so far, from tiles of values that stream by.
 
-Sorting a tile costs more than computing it. So a value is compared with the limit first,
-the K-th best of its query so far, and only the few survivors are stored. They gather in a
-reservoir, which is sorted when it is full. Most tiles hold a survivor in few places:
-minima over groups of 8 columns are compared, which reads the tile once and at full
-speed.
+Sorting a tile costs more than computing it. So each value is first compared with the limit,
+the K-th best of its query so far, and only the few survivors are stored, in a reservoir
+that is sorted when it is full. Most tiles have few survivors, so minima over groups of 8
+columns are compared, which reads the tile once and at full speed.
 """
 
 import dataclasses as dc
@@ -16,19 +15,19 @@ if TYPE_CHECKING:
     import torch
 
 GROUP = 8  # tiles have sides that are multiples of it
-ROOM = 48  # of a reservoir beyond K
-EARLY = 16  # survivors after which a reservoir is sorted, though not full: limits fall
+ROOM = 48  # places of a reservoir beyond K
+EARLY = 16  # survivors after which a reservoir is sorted early, which lowers the limit
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Candidates:
-    """Reservoirs of the smallest values of m queries: `count` of them are wanted.
+    """Reservoirs for the `count` smallest values of m queries.
 
     Attributes
     ----------
-    value, index : (m x room) the survivors, in no order; inf and -1 where there is none.
-    filled : (m,) how many of them.
-    limit : (m,) only values below it are of interest.
+    value, index : (m x room) the survivors, unordered; inf and -1 in empty places.
+    filled : (m,) how many survivors there are.
+    limit : (m,) only values below it matter.
     """
 
     count: int
@@ -64,12 +63,10 @@ class Candidates:
         )
 
     def offer(self, tile: "torch.Tensor", first: int, *, columns: bool = False) -> None:
-        """Take what is of interest in a tile, whose rows are these queries and whose first
-        column is point `first`; with `columns`, its columns are these queries and its
-        first row is that point.
-
-        The tile is contiguous, its sides are multiples of GROUP, and what is no pair in
-        it is infinite.
+        """Store the survivors of a tile. Its rows are these queries and its first column is
+        point `first`; with `columns`, its columns are the queries and its first row the
+        point. It is contiguous, its sides are multiples of GROUP, and excluded pairs are
+        infinite.
         """
         import torch
 
@@ -92,9 +89,9 @@ class Candidates:
         self._store(row.index_select(0, below), point, value.index_select(0, below))
 
     def _bound(self, tile: "torch.Tensor", least: "torch.Tensor", columns: bool) -> None:
-        """Limits from the first tile that is seen: the K-th least of any minima over
-        disjoint groups bounds the K-th least value from above, and closely if they are a
-        few times K.
+        """Limits from the first tile: the K-th smallest of minima over disjoint groups is
+        an upper bound of the K-th smallest value, and a close one if there are a few times
+        K minima.
         """
         import torch
 
@@ -120,7 +117,7 @@ class Candidates:
         room = self.value.shape[1]
         while len(row):
             fresh = torch.bincount(row, minlength=len(self.filled))
-            # A survivor goes to its rank among the new ones of its row, after the old.
+            # The slot of a survivor: its rank among the new ones of its row, after the old.
             shift = self.filled - (fresh.cumsum(0) - fresh)
             slot = torch.arange(len(row), device=row.device) + shift.index_select(0, row)
             fits = slot < room
@@ -148,16 +145,16 @@ class Candidates:
         self.limit[rows] = torch.minimum(self.limit[rows], best[:, -1])
 
     def best(self) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """The candidates by rising value (m x count): values and row numbers; inf and -1
-        where there were fewer. Nothing else offered was below the last value.
+        """The candidates by rising value (m x count): values and row numbers, inf and -1 if
+        there were fewer. No other offered value was below the last one.
         """
         value, order = self.value.topk(self.count, largest=False, sorted=True)
         return value, self.index.gather(1, order).long()
 
 
 def _where_below(values: "torch.Tensor", limit: "torch.Tensor") -> "torch.Tensor":
-    """Flat positions of the values below a limit. On a CPU, NumPy compares twice as fast
-    as torch, and finds the few that are true five times as fast.
+    """Flat positions of the values below a limit. On a CPU NumPy compares twice as fast as
+    torch, and finds the few true values five times as fast.
     """
     import torch
 
@@ -168,8 +165,8 @@ def _where_below(values: "torch.Tensor", limit: "torch.Tensor") -> "torch.Tensor
 
 
 def _minima(tile: "torch.Tensor", group: int, columns: bool) -> "torch.Tensor":
-    """Minima over groups of points (queries x breadth / group): group i holds every
-    point whose number is i modulo their count. The tile is read in the order of memory.
+    """Minima over groups of points (queries x breadth / group): group i holds the points
+    with number i modulo the count of groups, which reads the tile in memory order.
     """
     if columns:
         return tile.view(group, -1, tile.shape[1]).amin(0).T.contiguous()

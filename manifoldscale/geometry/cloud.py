@@ -11,6 +11,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng
 from .duplicates import TOLERANCE
 from .neighbors import Neighbors, find_neighbors
+from .noise import Noise
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -26,12 +27,15 @@ class Cloud:
     points : (points x features) array, tensor, data frame or memory map. float32 and
         float64 are kept as they are; integers and booleans become float64. A memory map
         is read in blocks, never whole.
-    labels : one value a point, or None.
-    groups : one value a point, or None. Points of the same group are never neighbours of
+    labels : one value per point, or None.
+    groups : one value per point, or None. Points of the same group are never neighbours of
         each other: tokens of one sequence, frames of a video, augmentations of one image.
-    ids : one identifier a point; its row number where none is given.
-    name : how the cloud is called in tables.
-    manifold : the manifold that the points were drawn from, where it is known.
+    ids : one identifier per point; its row number if None.
+    name : the name of the cloud in tables.
+    manifold : the manifold from which the points were drawn, if it is known.
+    noise : how far the points are from those of ever more trials, if they are means of
+        repeated trials (`ms.population` knows it); else None.
+    one_trial : each point is one trial of a stimulus, whose noise is therefore not known.
 
     Raises
     ------
@@ -46,6 +50,8 @@ class Cloud:
     ids: Array | None = None
     name: str | None = None
     manifold: Any = None
+    noise: Noise | None = None
+    one_trial: bool = False
 
     def __post_init__(self) -> None:
         points = frozen(as_points(self.points, "points"))
@@ -95,6 +101,7 @@ class Cloud:
             labels=None if self.labels is None else self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
             ids=None if self.ids is None else self.ids[rows],
+            noise=None if self.noise is None else self.noise.take(rows),
         )
 
     def neighbors(
@@ -109,15 +116,28 @@ class Cloud:
         executor: Executor | None = None,
         rng: Rng = 0,
     ) -> Neighbors:
-        """The `k` nearest neighbours of every point, or of some anchors.
+        """The `k` nearest Euclidean neighbours of every point, or of some anchors.
 
-        Parameters and errors are those of `find_neighbors`, in `geometry/neighbors.py`:
+        Parameters
+        ----------
+        k : neighbours per query; 0 makes no search, for methods that need only the points.
+        anchors : None, every point is a query; a number, so many are drawn without
+            replacement; an array of row numbers (dropped duplicates are left out).
+        search : "exact", the quicker of "tree" (a k-d tree) and "brute" (matrix products),
+            which give the same table; or "approximate" (pynndescent), with measured
+            `recall`: missed neighbours make distances too large and estimates wrong.
+        duplicates : "drop", of equal points only the first counts, and their number is
+            recorded; "merge", the same for points linked by distances below `tolerance`;
+            "error", equal points are an error.
+        tolerance : for "merge", in units of the rms distance from the mean.
+        device : where torch computes, "cpu" or "cuda".
+        executor : None, or a concurrent.futures executor whose workers share the queries.
+        rng : int or Generator, for drawn anchors and approximate search.
 
-        anchors : None, a number of queries to draw, or an array of row numbers.
-        search : "exact", "tree", "brute" or "approximate".
-        duplicates : "drop", "merge" or "error"; `tolerance` is that of "merge".
-        device : where torch computes; executor : whose workers share the queries.
-        rng : int or Generator, used where anchors are drawn.
+        Raises
+        ------
+        ManifoldScaleError : fewer than k + 2 distinct points, or k outside a query's group;
+            duplicates under "error"; anchors that are not rows; no such device or package.
         """
         return find_neighbors(
             self,

@@ -1,4 +1,4 @@
-"""Points that are equal, or nearly equal, and what is done about them."""
+"""Points that are equal, or nearly equal, and what to do about them."""
 
 import dataclasses as dc
 
@@ -15,7 +15,7 @@ DIRECTIONS = 6  # of the projection that proposes near pairs
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Kept:
+class Distinct:
     """The rows that take part in a search.
 
     Attributes
@@ -30,8 +30,8 @@ class Kept:
     n_merged: int = 0
 
 
-def kept_rows(points: Array, policy: str, tolerance: float = TOLERANCE) -> Kept:
-    """The rows that remain under a policy on duplicates; see `find_neighbors`.
+def kept_rows(points: Array, policy: str, tolerance: float = TOLERANCE) -> Distinct:
+    """The rows that remain under a policy on duplicates; see `Cloud.neighbors`.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def kept_rows(points: Array, policy: str, tolerance: float = TOLERANCE) -> Kept:
             "them, or use duplicates='drop'."
         )
     merged = rows if policy != "merge" else rows[_merged(points, rows, tolerance)]
-    return Kept(merged, n_duplicates, len(rows) - len(merged))
+    return Distinct(merged, n_duplicates, len(rows) - len(merged))
 
 
 def distinct(points: Array) -> Ints:
     """Row numbers of the first occurrence of each distinct point, in order.
 
-    Rows are compared exactly. Equal rows have equal hashes, so only rows whose hash
-    occurs twice are sorted as a whole.
+    Rows are compared exactly. Equal rows have equal hashes, so only rows whose hash occurs
+    twice are sorted.
     """
     _, inverse, counts = np.unique(hashes(points), return_inverse=True, return_counts=True)
     suspects = np.flatnonzero(counts[inverse] > 1)
@@ -74,8 +74,8 @@ def distinct(points: Array) -> Ints:
 def hashes(points: Array, seed: int = 0) -> Ints:
     """A 64-bit number for each row (rows,), equal for equal rows; read in blocks.
 
-    A multilinear hash of the 32-bit words of a row. It is integer arithmetic, so that it
-    depends on no order of summation, as a sum of floats would.
+    A multilinear hash of the 32-bit words of a row. Integer arithmetic does not depend on
+    the order of summation, as a sum of floats would.
     """
     words = points.shape[1] * points.dtype.itemsize // 4
     odd = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)
@@ -89,11 +89,11 @@ def hashes(points: Array, seed: int = 0) -> Ints:
 
 
 def _merged(points: Array, rows: Ints, tolerance: float) -> Ints:
-    """Positions within `rows` of the first row of each set of rows that are linked by
-    distances below `tolerance` x rms distance from the mean.
+    """Positions within `rows` of the first row of each set of rows linked by distances
+    below `tolerance` x rms distance from the mean.
 
     A projection on orthonormal directions shortens every distance, so a tree in a few
-    dimensions finds all pairs that may be near; those are measured.
+    dimensions finds all pairs that may be near; these are measured.
     """
     low, spread = _projection(points, rows)
     radius = tolerance * spread
@@ -112,8 +112,8 @@ def _merged(points: Array, rows: Ints, tolerance: float) -> Ints:
 
 
 def _projection(points: Array, rows: Ints) -> tuple[Floats, float]:
-    """Coordinates along a few fixed orthonormal directions about the mean, and the rms
-    distance from it; the points are read in blocks.
+    """Coordinates about the mean along a few fixed orthonormal directions, and the rms
+    distance from the mean; the points are read in blocks.
     """
     n, features = len(rows), points.shape[1]
     step = max(1, BLOCK // features)

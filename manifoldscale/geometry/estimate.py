@@ -32,17 +32,17 @@ def estimate(on: Any, method: Method[Any] | Sequence[Method[Any]], *, rng: Rng =
     Parameters
     ----------
     on : `Neighbors`, `Cloud` or an array of points. One `Neighbors` serves any number of
-        methods; a cloud is searched once a call. Or the representations of a network, a
-        mapping of sites to clouds: the sites are then estimated together, where the method
-        knows how (`dimension.Auto`).
+        methods; a cloud is searched once per call. Or the representations of a network, a
+        mapping of sites to clouds: the sites are then estimated together, if the method can
+        do so (`dimension.Auto`).
     method : a method value, or several.
-    rng : int or Generator, for the anchors where the method draws some.
+    rng : int or Generator, for anchors if the method draws some.
 
     Returns
     -------
-    The result of the method; a `Table` of them where several were given. On a mapping, a
-    `Table` with a row a site (and method), found by the site's name too; a site at which
-    there is no estimate has NaN and the reason.
+    The result of the method, or a `Table` of results for several. For a mapping, a `Table`
+    with a row per site (and method), also found by the site's name; a site without an
+    estimate has NaN and the reason.
 
     Raises
     ------
@@ -90,7 +90,9 @@ def site_seed(rng: Rng) -> int:
 def _at_site(
     clouds: Mapping[str, Any], site: str, methods: Sequence[Method[Any]], seed: int
 ) -> list[Result]:
-    """What the methods give there; a failure is told in its place, and loses no other."""
+    """The results of the methods at a site. A failure is a result too, with its reason, and
+    does not lose the others.
+    """
     try:
         near = neighbors_for(clouds[site], methods, seed)
     except ManifoldScaleError as error:
@@ -110,7 +112,7 @@ def _no_estimate(method: Method[Any], n: int, error: ManifoldScaleError) -> Resu
 
 
 def neighbors_for(on: Any, methods: Sequence[Method[Any]], rng: Rng = 0) -> Neighbors:
-    """The table that serves all of these methods, or what they can work with."""
+    """The table that serves all of these methods, or the least that they can work with."""
     wanted = [method.n_anchors for method in methods]
     anchors = None if None in wanted else max(n for n in wanted if n is not None)
     cloud = as_cloud(on)
@@ -125,5 +127,5 @@ def neighbors_for(on: Any, methods: Sequence[Method[Any]], rng: Rng = 0) -> Neig
 
 
 def _share(near: Neighbors, method: Method[Any]) -> Neighbors:
-    """The columns of the table that the method wants, or as many as it can do with."""
+    """The columns of the table that the method wants, or as many as it can work with."""
     return near.first(min(method.n_neighbors, max(near.k, method.min_neighbors)))

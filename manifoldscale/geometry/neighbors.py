@@ -2,19 +2,41 @@
 
 import dataclasses as dc
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints, frozen
+from ..core.arrays import Array, Floats, Ints, freeze_fields
+from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.random import Rng, generator
 from ..core.settings import whole
 from . import precomputed, search as searching
-from .duplicates import TOLERANCE, Kept, kept_rows
+from .duplicates import TOLERANCE, Distinct, kept_rows
+from .kernel_distances import kernel_distances
+from .noise import Noise
 
-if TYPE_CHECKING:
-    from .cloud import Cloud
+
+class Searched(Protocol):
+    """The parts of a `Cloud` that a table uses."""
+
+    @property
+    def points(self) -> Array: ...
+    @property
+    def labels(self) -> Array | None: ...
+    @property
+    def groups(self) -> Array | None: ...
+    @property
+    def noise(self) -> Noise | None: ...
+    @property
+    def one_trial(self) -> bool: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def ambient_dim(self) -> int: ...
+    def __len__(self) -> int: ...
+    def take(self, rows: Array) -> "Searched": ...
+    def neighbors(self, k: int, *, anchors: Array | None = None) -> "Neighbors": ...
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -25,23 +47,23 @@ class Neighbors:
 
     Attributes
     ----------
-    cloud : the cloud that was searched; None where only distances are known, or where
-        the points passed by as a stream.
+    cloud : the cloud that was searched; None if only distances are known, or if the points
+        came as a stream.
     queries : (M,) row numbers of the query points.
     indices : (M, k) row numbers of the neighbours, by rising distance, ties by row.
     distances : (M, k) Euclidean distances in the units of the cloud, float64, all > 0.
-    rows : (N,) row numbers of the distinct points that the neighbours come from.
+    rows : (N,) row numbers of the distinct points from which the neighbours come.
     n_duplicates : rows left out because they equal an earlier row.
     n_merged : rows left out because they nearly equal an earlier row.
     search : how the neighbours were found: "tree", "brute", "approximate", "stream" or
         "precomputed".
     recall : share of the true neighbours that are in the table: 1 for an exact search,
-        measured for an approximate one, NaN where nobody knows.
+        measured for an approximate one, NaN if it is not known.
     n_rows : rows of the cloud, duplicates included.
-    ambient_dim : features of the points; None where only distances are known.
+    ambient_dim : features of the points; None if only distances are known.
     """
 
-    cloud: "Cloud | None"
+    cloud: Searched | None
     queries: Ints
     indices: Ints
     distances: Floats
@@ -54,15 +76,14 @@ class Neighbors:
     ambient_dim: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("queries", "indices", "distances", "rows"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+        freeze_fields(self)
         if self.cloud is not None:
             object.__setattr__(self, "n_rows", len(self.cloud))
             object.__setattr__(self, "ambient_dim", self.cloud.ambient_dim)
 
     @property
     def k(self) -> int:
-        """Neighbours a query."""
+        """Neighbours per query."""
         return int(self.indices.shape[1])
 
     @property
@@ -75,7 +96,7 @@ class Neighbors:
 
     @property
     def points(self) -> Array:
-        """The points that were searched (n_rows x features), for methods that need them.
+        """The searched points (n_rows x features), for methods that need them.
 
         Raises
         ------
@@ -96,8 +117,14 @@ class Neighbors:
             f"points={self.n_points:,}, duplicates={self.n_duplicates:,}{merged}{recall})"
         )
 
+    def duplicate_remarks(self) -> list[Remark]:
+        """The caveat about dropped duplicates, if there are any."""
+        total = self.n_points + self.n_duplicates
+        said = f"{self.n_duplicates:,} of {total:,} points"
+        return [Caveat.DUPLICATES(said)] if self.n_duplicates else []
+
     def first(self, k: int) -> "Neighbors":
-        """The table of the `k` nearest only."""
+        """The table of only the `k` nearest."""
         k = whole("k", k, 0)
         require(
             k <= self.k,
@@ -109,17 +136,17 @@ class Neighbors:
         )
 
     def _made_with(self, k: int) -> str:
-        """The call that gives a table like this of `k` neighbours."""
+        """The call that gives such a table of `k` neighbours."""
         if self.cloud is not None:
             return f"`cloud.neighbors({k})`"
         if self.search == "stream":
             return f"`stream_neighbors(batches, queries, {k})`"
         if np.isnan(self.recall):
-            return f"a graph of {k} neighbours a point"
+            return f"a graph of {k} neighbours per point"
         return f"`Neighbors.from_distances(matrix, {k})`"
 
     def thinned(self, n: int) -> "Neighbors":
-        """The table of `n` of the queries at most, evenly spaced among them."""
+        """The table of at most `n` of the queries, evenly spaced among them."""
         if n >= self.n_queries:
             return self
         kept = np.unique(np.linspace(0, self.n_queries - 1, n).round().astype(np.int64))
@@ -139,7 +166,7 @@ class Neighbors:
         duplicates: str = "drop",
         tolerance: float = TOLERANCE,
     ) -> "Neighbors":
-        """The table of a matrix of distances, which is left as it is.
+        """The table of a matrix of distances, which is not changed.
 
         >>> import numpy as np
         >>> near = Neighbors.from_distances(np.abs(np.subtract.outer([0, 1, 3], [0, 1, 3])))
@@ -148,20 +175,54 @@ class Neighbors:
 
         Parameters
         ----------
-        matrix : (points x points) distances, symmetric, with a diagonal of zeros, but for
-            rounding. Distances, not their squares, and not 1 - cosine, which is half the
-            square of a distance: take the square root first. Where triangles show it,
-            that is an error.
-        k : neighbours a point; 64, or as many as there are.
+        matrix : (points x points) distances, symmetric, with zeros on the diagonal, up to
+            rounding. Take the square root of squared distances, and of 1 - cosine, which is
+            half a squared distance; it is an error if triangles show that it was not taken.
+        k : neighbours per point; 64, or as many as there are.
         duplicates, tolerance : as for `cloud.neighbors`; points at distance zero are
-            duplicates, and the spread is that of points with these distances.
+            duplicates, and the distances give the spread.
 
         Raises
         ------
-        ManifoldScaleError : the matrix is not one of distances, or has too few points.
+        ManifoldScaleError : the matrix does not hold distances, or has too few points.
         """
         table = precomputed.from_distances(matrix, k, duplicates, tolerance)
         return cls(None, **vars(table), search="precomputed")
+
+    @classmethod
+    def from_kernel(
+        cls,
+        kernel: Any,
+        k: int | None = None,
+        *,
+        duplicates: str = "drop",
+        tolerance: float = TOLERANCE,
+    ) -> "Neighbors":
+        """The table in the metric of a kernel, which is not changed:
+        D(x, y)^2 = K(x, x) + K(y, y) - 2 K(x, y).
+
+        So estimators say what a kernel method resolves: where K(0) - K(r) falls as
+        r^(2 nu), volumes grow as D^(d / nu), and the dimension is d / nu (d for nu of 1 or
+        more: 2 d for the Laplace kernel, d for the Gaussian one).
+
+        >>> import numpy as np
+        >>> x = np.array([[0.0], [1.0], [3.0]])
+        >>> Neighbors.from_kernel(x @ x.T).distances.tolist()
+        [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]]
+
+        Parameters
+        ----------
+        kernel : (points x points) K of all pairs, as of `ms.theory.ntk(x)`; symmetric and
+            positive semi-definite up to rounding.
+        k, duplicates, tolerance : as for `from_distances`. Points that rounding cannot tell
+            apart are duplicates.
+
+        Raises
+        ------
+        ManifoldScaleError : it is no kernel; rounding hides the nearest distances.
+        """
+        found = kernel_distances(kernel)
+        return cls.from_distances(found, k, duplicates=duplicates, tolerance=tolerance)
 
     @classmethod
     def from_graph(cls, graph: Any, *, duplicates: str = "drop") -> "Neighbors":
@@ -172,21 +233,21 @@ class Neighbors:
         graph : a sparse square matrix of distances as from scikit-learn's
             `kneighbors_graph(mode="distance")`, or (distances, indices) or (indices,
             distances), (points x k) each, as from `NearestNeighbors.kneighbors`,
-            pynndescent and UMAP (whose third, the index, is not needed). A point may be in
-            its own row or not. Every row is cut to the length of the shortest. Distances,
-            not their squares, and not 1 - cosine: take the square root first.
-        duplicates : "drop", of points at distance zero the first takes part; "error".
+            pynndescent and UMAP (whose third part, the index, is not needed). A point may
+            be in its own row or not. Every row is cut to the length of the shortest. Take
+            the square root of squared distances and of 1 - cosine first.
+        duplicates : "drop", of points at distance zero only the first counts; "error".
 
         Raises
         ------
-        ManifoldScaleError : what is given is no such graph, or a row is left empty.
+        ManifoldScaleError : it is not such a graph, or a row is left empty.
         """
         table = precomputed.from_graph(graph, duplicates)
         return cls(None, **vars(table), search="precomputed", recall=float("nan"))
 
 
 def find_neighbors(
-    cloud: "Cloud",
+    cloud: Searched,
     k: int,
     *,
     anchors: int | Array | None = None,
@@ -199,58 +260,22 @@ def find_neighbors(
     block_bytes: int | None = None,
     brain: bool | None = None,
 ) -> Neighbors:
-    """Euclidean nearest neighbours.
-
-    Parameters
-    ----------
-    k : neighbours a query; 0 makes no search: a table for methods that need the points
-        only.
-    anchors : None, every point is a query; a number, that many are drawn without
-        replacement; an array, these row numbers (those of dropped duplicates are left
-        out).
-    search : "exact", by the quicker of "tree" (a k-d tree) and "brute" (matrix products),
-        which give the same table; or "approximate" (pynndescent), whose `recall` is
-        measured: a missed neighbour makes distances too large, and estimates wrong.
-    duplicates : "drop", of equal points only the first takes part, and their number is
-        recorded; "merge", so do points linked by distances below `tolerance`; "error",
-        equal points are an error.
-    tolerance : for "merge", in units of the rms distance from the mean.
-    device : where torch computes, "cpu" or "cuda".
-    executor : None, or any concurrent.futures executor, whose workers share the queries.
-    rng : int or Generator, used where anchors are drawn or the search is approximate.
-    block_bytes : memory of a tile of distances; changes the time, not the result.
-    brain : force or forbid the pass in bfloat16, which else is on where it is fast;
-        changes the time, not the result.
-
-    Raises
-    ------
-    ManifoldScaleError : fewer than k + 2 distinct points, or k outside a query's group;
-        duplicates under "error"; anchors that are not rows of the cloud; a device or a
-        package that is not there.
+    """As `Cloud.neighbors`. `block_bytes`, the memory of a tile of distances, and `brain`,
+    which forces or forbids the pass in bfloat16, change the time but not the result.
     """
-    require(
-        is_whole(k) and k >= 0,
-        f"`k` must be a non-negative integer; not {k!r}.",
-    )
+    require(is_whole(k) and k >= 0, f"`k` must be a non-negative integer; not {k!r}.")
     kind = searching.chosen(search, cloud.ambient_dim, device)
     kept = kept_rows(cloud.points, duplicates, tolerance)
     _enough(kept, k, len(cloud))
     draw = generator(rng)
     own = _query_positions(anchors, kept.rows, len(cloud), draw)
-    indices, distances, recall = np.empty((len(own), 0), np.int64), np.empty(0), 1.0
-    if k == 0:
-        distances = np.empty((len(own), 0))
-    else:
-        request = searching.Request(
-            points=cloud.points,
-            rows=None if len(kept.rows) == len(cloud) else kept.rows,
-            own=own,
-            k=int(k),
-            kind=kind,
-            device=device,
-            groups=_group_codes(cloud.groups, kept.rows, own, k),
-            tile_bytes=block_bytes,
-            brain=brain,
+    indices, recall = np.empty((len(own), 0), np.int64), 1.0
+    distances = np.empty(indices.shape)
+    if k > 0:
+        rows = None if len(kept.rows) == len(cloud) else kept.rows
+        groups = _group_codes(cloud.groups, kept.rows, own, k)
+        request = searching.SearchRequest(
+            cloud.points, rows, own, int(k), kind, device, groups, block_bytes, brain
         )
         indices, distances, recall = searching.nearest(request, executor, draw)
     require(
@@ -271,7 +296,7 @@ def find_neighbors(
     )
 
 
-def _enough(kept: Kept, k: int, n_rows: int) -> None:
+def _enough(kept: Distinct, k: int, n_rows: int) -> None:
     left_out = n_rows - len(kept.rows)
     found = f" ({left_out:,} duplicates)." if left_out else "."
     require(
@@ -282,7 +307,7 @@ def _enough(kept: Kept, k: int, n_rows: int) -> None:
 
 
 def _group_codes(groups: Array | None, rows: Ints, own: Ints, k: int) -> Ints | None:
-    """A code for the group of each row; every query must have k points outside its own."""
+    """A code for the group of each row; every query needs k points outside its own."""
     if groups is None:
         return None
     require(groups.ndim == 1, f"`groups` must be 1-D; its shape is {groups.shape}.")

@@ -12,23 +12,26 @@ from ..core.errors import ManifoldScaleError, is_whole, one_of, require
 from .duplicates import POLICIES
 
 DEFAULT_K = 64
-EXACT = 1e-6  # of the largest distance: what rounding leaves in float64
-ROUNDED = 2e-3  # what it leaves where float32 took the root of a difference of squares
-QUIET = 0.2  # of the median nearest distance: noise that moves that by 2 % at most
-BLOCK = 1 << 20  # numbers looked at together
+EXACT = 1e-6  # rounding in float64, relative to the largest distance
+ROUNDED = 2e-3  # the same if float32 took the root of a difference of squares
+QUIET = 0.2  # of the median nearest distance: noise that changes it by at most 2 %
+BLOCK = 1 << 20  # numbers read together
 
 
-CHECKED = 500  # points whose triangles are looked at
-FEWEST = 30  # triangles that can tell
+CHECKED = 500  # points whose triangles are checked
+FEWEST = 30  # triangles needed for a check
 ALIKE = 0.2  # mean rank correlation with common neighbours: distances have a negative one
-LONGER, BROKEN = 1.01, 0.02  # a side, and the share of triangles: more is no rounding
+LONGER, BROKEN = (
+    1.01,
+    0.02,
+)  # excess of a side, share of triangles: more is not rounding
 
 Lookup = Callable[[Ints, Ints], Floats]
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Table:
-    """What `Neighbors` holds of a search whose points are not known."""
+class KnownTable:
+    """The fields of `Neighbors` for a search whose points are not known."""
 
     queries: Ints
     indices: Ints
@@ -39,7 +42,9 @@ class Table:
     n_rows: int
 
 
-def from_distances(matrix: Any, k: int | None, duplicates: str, tolerance: float) -> Table:
+def from_distances(
+    matrix: Any, k: int | None, duplicates: str, tolerance: float
+) -> KnownTable:
     """See `Neighbors.from_distances`."""
     one_of("duplicates", duplicates, POLICIES)
     distances = _checked_matrix(matrix)
@@ -49,7 +54,7 @@ def from_distances(matrix: Any, k: int | None, duplicates: str, tolerance: float
     _no_error(n_duplicates, n, duplicates)
     n_merged = 0
     if duplicates == "merge":
-        # The mean squared distance of all pairs is twice that from the mean.
+        # The mean squared distance of all pairs is twice the mean square from the mean.
         spread = np.sqrt(sum(float(np.square(b).sum()) for _, b in _blocks(distances)) / 2)
         links = _linked(distances, tolerance * float(spread) / n)
         merged = _first_of_linked(links, n)
@@ -67,11 +72,11 @@ def from_distances(matrix: Any, k: int | None, duplicates: str, tolerance: float
         for start in range(0, len(rows), step)
     ]
     indices, near = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Table(rows, indices, near, rows, n_duplicates, n_merged, n)
+    return KnownTable(rows, indices, near, rows, n_duplicates, n_merged, n)
 
 
 def _checked_matrix(matrix: Any) -> Floats:
-    """The matrix in float64, not copied where it is that already."""
+    """The matrix in float64, not copied if it is float64 already."""
     array = as_real(matrix, "matrix")
     require(
         array.ndim == 2 and array.shape[0] == array.shape[1] and len(array) >= 2,
@@ -81,7 +86,8 @@ def _checked_matrix(matrix: Any) -> Floats:
     distances = array.astype(np.float64, copy=False)
     largest = float(distances.max())
     noise = _check_diagonal(distances, largest)
-    allowed = max(EXACT * largest, noise, _rounding(array.dtype) * largest)
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize < 8
+    allowed = max(EXACT * largest, noise, ROUNDED * largest * narrow)
     least = 0.0
     for start, block in _blocks(distances):
         column = distances[:, start : start + len(block)].T
@@ -91,7 +97,7 @@ def _checked_matrix(matrix: Any) -> Floats:
         require(
             gap <= 2 * allowed,
             f"`matrix` is not symmetric: d(i, j) and d(j, i) differ by up to {gap:.3g}. If "
-            "that is meant, pass `(matrix + matrix.T) / 2`.",
+            "this is intended, pass `(matrix + matrix.T) / 2`.",
         )
     if least < 0:
         distances = np.maximum(distances, 0)
@@ -101,12 +107,8 @@ def _checked_matrix(matrix: Any) -> Floats:
     return distances
 
 
-def _rounding(dtype: np.dtype[Any]) -> float:
-    return ROUNDED if dtype.kind == "f" and dtype.itemsize < 8 else 0.0
-
-
 def _check_diagonal(distances: Floats, largest: float) -> float:
-    """How far the diagonal is from zero: so far does rounding move small distances."""
+    """How far the diagonal is from zero, which shows the rounding of small distances."""
     own = float(np.abs(np.diag(distances)).max())
     if own <= EXACT * largest:
         return own
@@ -120,8 +122,8 @@ def _check_diagonal(distances: Floats, largest: float) -> float:
     )
     require(
         own <= min(ROUNDED * largest, QUIET * nearest),
-        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}, where the nearest "
-        f"other point is at {nearest:.3g}: rounding, perhaps, that moves the small "
+        f"The diagonal of `matrix` must be zero; it reaches {own:.3g}, and the nearest "
+        f"other point is at {nearest:.3g}: perhaps rounding, which changes the small "
         "distances too. Compute them in float64.",
     )
     return own
@@ -177,13 +179,14 @@ def sampled(n: int) -> Ints:
 
 
 def check_triangles(near: Ints, apart: Floats, between: Lookup, name: str) -> None:
-    """Refuse squares of distances, and 1 - cosine, which is one: of two neighbours of a
-    point, at a blunt angle, they are farther from each other than by way of the point.
+    """Refuse squared distances, and 1 - cosine, which is one. They break the triangle
+    inequality: two neighbours of a point at a blunt angle are farther from each other than
+    through the point.
 
     Parameters
     ----------
-    near, apart : (points x k) neighbours of some points, and how far they are.
-    between : distances of pairs of rows, NaN where they are not known.
+    near, apart : (points x k) neighbours of some points, and their distances.
+    between : distances of pairs of rows, NaN if they are not known.
     """
     if near.shape[1] < 2:
         return
@@ -194,20 +197,20 @@ def check_triangles(near: Ints, apart: Floats, between: Lookup, name: str) -> No
         return
 
     def broken(power: float) -> float:
-        """Share of the triangles, of a power of what is given."""
+        """Share of broken triangles, with the distances raised to a power."""
         around = apart[:, one] ** power + apart[:, other] ** power
         return float((direct**power > LONGER * around)[known].mean())
 
     share = broken(1.0)
     require(
         share <= BROKEN or broken(0.5) > 0.1 * share,
-        f"`{name}` holds no distances: {share:.0%} of the triangles of near points have a "
-        "side longer than the two others together, and none has in the square roots. "
-        f"Squared distances and 1 - cosine are such: pass `np.sqrt({name})`.",
+        f"`{name}` does not hold distances: {share:.0%} of the triangles of near points "
+        "have a side longer than the two others together, and their square roots do not. "
+        f"Squared distances and 1 - cosine do this: pass `np.sqrt({name})`.",
     )
 
 
-def from_graph(graph: Any, duplicates: str) -> Table:
+def from_graph(graph: Any, duplicates: str) -> KnownTable:
     """See `Neighbors.from_graph`."""
     one_of("duplicates", duplicates, ("drop", "error"))
     indices, distances = _sparse(graph) if sparse.issparse(graph) else _pair(graph)
@@ -225,11 +228,11 @@ def from_graph(graph: Any, duplicates: str) -> Table:
     require(
         k >= 1,
         "A point of `graph` has no neighbour but itself and its duplicates: build the "
-        "graph with more neighbours a point.",
+        "graph with more neighbours per point.",
     )
     distances = np.where(absent, np.inf, distances)[rows]
     order = np.lexsort((indices[rows], distances), axis=1)[:, :k]
-    return Table(
+    return KnownTable(
         queries=rows,
         indices=np.take_along_axis(indices[rows], order, 1),
         distances=np.take_along_axis(distances, order, 1),
@@ -241,9 +244,9 @@ def from_graph(graph: Any, duplicates: str) -> Table:
 
 
 def _refuse_similarities(indices: Ints, distances: Floats, absent: Bools) -> None:
-    """Refuse values that fall with the distance, as the memberships of UMAP's fuzzy graph
-    and exp(-d^2) do: the nearer two points are, the more neighbours they have in common, so
-    that the number of these falls with a distance, and rises with a similarity.
+    """Refuse values that fall with the distance, such as the memberships of UMAP's fuzzy
+    graph and exp(-d^2). Nearer points have more neighbours in common: their number falls
+    with a distance, and rises with a similarity.
     """
     if absent.all() or distances[~absent].max() > 1 + EXACT:
         return  # similarities of these kinds are one at most
@@ -259,19 +262,18 @@ def _refuse_similarities(indices: Ints, distances: Floats, absent: Bools) -> Non
             found.append(float(np.corrcoef(*ranks)[0, 1]))
     require(
         len(found) < FEWEST or float(np.mean(found)) < ALIKE,
-        "`graph` holds similarities, it seems: they are one at most, and the larger they "
-        "are the more neighbours two points have in common. Pass distances: those of the "
-        "search, `(indices, distances)`, and not UMAP's `graph_`; of s = exp(-d^2) they "
-        "are `sqrt(-log(s))`.",
+        "`graph` seems to hold similarities: they are at most one, and larger for points "
+        "with more neighbours in common. Pass distances: `(indices, distances)` of the "
+        "search instead of UMAP's `graph_`; for s = exp(-d^2) they are `sqrt(-log(s))`.",
     )
 
 
 def _check_graph(indices: Ints, distances: Floats, absent: Bools) -> None:
-    """The triangles of which the graph holds all sides."""
+    """Check the triangles whose three sides are all in the graph."""
     n = len(indices)
     lengths = (~absent).sum(1)
     ends = np.repeat(np.arange(n), lengths), indices[~absent]
-    # Stored as one more, so that a distance of zero is not the nothing of a sparse array.
+    # Stored plus one, because a sparse array does not tell a zero from an absent entry.
     table = sparse.csr_array((distances[~absent] + 1, ends), shape=(n, n))
     apart = np.where(absent, np.inf, distances)
     rows = sampled(n)
@@ -286,7 +288,7 @@ def _check_graph(indices: Ints, distances: Floats, absent: Bools) -> None:
 
 
 def _absent(indices: Ints, distances: Floats) -> Bools:
-    """Entries that are no neighbour: none was found, the point itself, a repetition."""
+    """Entries that are not a neighbour: not found, the point itself, or a repetition."""
     n = len(indices)
     absent: Bools = (indices < 0) | np.isinf(distances)
     absent |= indices == np.arange(n)[:, None]
@@ -300,7 +302,7 @@ def _absent(indices: Ints, distances: Floats) -> Bools:
 
 
 def _sparse(graph: Any) -> tuple[Ints, Floats]:
-    """Indices and distances (points x longest row), -1 and inf where a row is shorter."""
+    """Indices and distances (points x longest row); -1 and inf fill shorter rows."""
     rows = graph.tocsr()
     require(
         rows.shape[0] == rows.shape[1],
@@ -342,7 +344,7 @@ def _pair(graph: Any) -> tuple[Ints, Floats]:
     require(
         bool((indices < len(indices)).all()),
         f"`graph` names row {indices.max()}, but has {len(indices)} rows: every point must "
-        "have a row of its own.",
+        "have its own row.",
     )
     return indices.astype(np.int64), _checked_distances(distances)
 

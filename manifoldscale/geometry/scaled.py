@@ -1,4 +1,4 @@
-"""Points centred and scaled for arithmetic that squares them."""
+"""Points centred and scaled for arithmetic with squares."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from .neighbors import Neighbors
 
 
 def raw_points(method: object, near: Neighbors) -> Array:
-    """The points of the cloud as they are, or an error where there are none."""
+    """The points of the cloud as they are, or an error if there are none."""
     if near.cloud is None:
         raise ManifoldScaleError(
             f"{method} needs the points; this table holds distances only. Give it the "
-            "points, or a method that reads distances."
+            "points, or use a method for distances."
         )
     return near.cloud.points
 
@@ -28,8 +28,8 @@ def unit(points: Array) -> float:
 def scaled_points(method: object, near: Neighbors) -> Floats:
     """Every row of the cloud in float64, centred, the largest coordinate near 1.
 
-    The scale is a power of two, so that no digit changes, and squares neither overflow nor
-    vanish.
+    The scale is a power of two, which changes no digit and keeps squares from overflowing
+    or vanishing.
     """
     given = raw_points(method, near)
     points = np.asarray(given, dtype=np.float64)

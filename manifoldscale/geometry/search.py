@@ -1,4 +1,4 @@
-"""How a search is made: by a tree, by products or approximately; here or by workers."""
+"""How a search is done: by a tree, by products or approximately; here or by workers."""
 
 import dataclasses as dc
 from concurrent.futures import Executor
@@ -9,24 +9,24 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import one_of
 from ..core.workers import results
-from . import approximate, product, tree
-from .points import Rows, device_of
-from .product import Search
+from . import approximate, brute, tree
+from .brute import Search
+from .rows import Rows, device_of
 
 KINDS = ("exact", "tree", "brute", "approximate")
-TASKS = 64  # blocks of queries at most: workers share them evenly
-MIN_TASK = 256  # queries of a task, so that a sweep over the points is worth its cost
+TASKS = 64  # at most so many blocks of queries, which workers share evenly
+MIN_TASK = 256  # at least so many queries per task, to be worth a sweep over the points
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Request:
+class SearchRequest:
     """A search as it is sent to a worker.
 
     Attributes
     ----------
-    points : the points, or where their file is.
+    points : the points, or the place of their file.
     rows : row numbers that take part, None for all; `own` are positions among them.
-    groups : a code for each of those rows.
+    groups : a code for each of these rows.
     """
 
     points: "Array | MapFile"
@@ -47,7 +47,7 @@ class Request:
 
 @dc.dataclass(frozen=True)
 class MapFile:
-    """A memory map by its place on disk: a pickled memory map would be a copy."""
+    """A memory map by its place on disk, because a pickled memory map would be a copy."""
 
     path: Path
     dtype: str
@@ -57,7 +57,7 @@ class MapFile:
 
     @classmethod
     def of(cls, points: np.memmap) -> "MapFile | None":
-        """None where the file cannot be named: views of a part, anonymous maps."""
+        """None if the file cannot be named, as for views of a part and anonymous maps."""
         owner = points.base if isinstance(points.base, np.memmap) else points
         whole = owner.shape == points.shape and owner.strides == points.strides
         path = points.filename
@@ -87,7 +87,7 @@ def chosen(kind: str, features: int, device: str | None) -> str:
 
 
 def nearest(
-    request: Request, executor: Executor | None, rng: np.random.Generator
+    request: SearchRequest, executor: Executor | None, rng: np.random.Generator
 ) -> tuple[Ints, Floats, float]:
     """Positions and distances (M x k) of the neighbours, and their recall."""
     if request.kind == "approximate":
@@ -107,18 +107,14 @@ def nearest(
     return np.concatenate(indices), np.concatenate(distances), 1.0
 
 
-def _nearest(request: Request) -> tuple[Ints, Floats]:
+def _nearest(request: SearchRequest) -> tuple[Ints, Floats]:
     if request.kind == "tree":
-        return tree.nearest(request.search(), threads=_threads())
-    return product.nearest(request.search(), request.brain)
+        import torch
+
+        return tree.nearest(request.search(), threads=torch.get_num_threads())
+    return brute.nearest(request.search(), request.brain)
 
 
-def _of_task(task: tuple[int, Request]) -> tuple[Ints, Floats]:
+def _of_task(task: tuple[int, SearchRequest]) -> tuple[Ints, Floats]:
     _, request = task
     return _nearest(request)
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()

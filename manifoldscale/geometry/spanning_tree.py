@@ -8,7 +8,7 @@ from ..core.arrays import Floats
 def tree_edges(points: Floats) -> Floats:
     """Edge lengths of the Euclidean minimum spanning tree (Prim's algorithm).
 
-    One row of distances at a time, so that memory is that of the points.
+    It holds one row of distances at a time, so memory grows with the points only.
     """
     outside = points[1:].copy()
     nearest = np.linalg.norm(outside - points[0], axis=1)

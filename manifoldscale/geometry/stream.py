@@ -1,4 +1,4 @@
-"""Exact neighbours among points that pass by once, in batches."""
+"""Exact neighbours among points that are read once, in batches."""
 
 import dataclasses as dc
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,11 @@ import numpy as np
 
 from ..core.arrays import Array, Floats, Ints, as_numpy, as_points
 from ..core.errors import is_whole, require
-from . import product
+from . import brute
+from .brute import Search
 from .duplicates import hashes
 from .neighbors import Neighbors
-from .points import Frame, Rows
-from .product import Search
+from .rows import Frame, Rows
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -26,10 +26,10 @@ class _Batch:
 
 @dc.dataclass(eq=False)
 class _Counter:
-    """What a pass over the stream leaves behind.
+    """What a pass over the stream has counted.
 
-    `seen` holds 128-bit hashes of the points: two different points are taken for equal
-    with a probability of 1e-26 in a stream of a million.
+    `seen` holds 128-bit hashes of the points: two different points are taken for equal with
+    a probability of 1e-26 in a stream of a million.
     """
 
     n_rows: int = 0
@@ -58,8 +58,8 @@ def stream_neighbors(
 ) -> Neighbors:
     """The exact `k` nearest neighbours of some points in a stream that is read once.
 
-    The answer is that of `Cloud(all points).neighbors(k, anchors=rows)`: memory grows with
-    a batch and with the number of points (about 100 bytes each), not with the features.
+    The result equals `Cloud(all points).neighbors(k, anchors=rows)`. Memory grows with a
+    batch and with the number of points (about 100 bytes each), not with the features.
 
     >>> import numpy as np
     >>> points = np.random.default_rng(0).standard_normal((1000, 20))
@@ -70,27 +70,23 @@ def stream_neighbors(
     Parameters
     ----------
     batches : arrays or tensors (points x features), as a loader yields them; row numbers
-        count through all of them. Of equal points the first takes part.
+        count through all of them. Of equal points only the first counts.
     queries : the points, or the cloud of points, whose neighbours are wanted.
-    rows : their row numbers in the stream. Without them they are taken not to be in it,
-        and are numbered after its last row. A point that equals a query is never its
-        neighbour.
-    groups : groups of the queries, or None; then `batches` yields (points, groups), and
-        points of a query's group are not its neighbours.
+    rows : their row numbers in the stream; without them, queries are not in the stream and
+        are numbered after its last row. A point that equals a query is not its neighbour.
+    groups : groups of the queries, or None. With groups, `batches` yields (points, groups),
+        and points of a query's group are not its neighbours.
     device : where torch computes, "cpu" or "cuda".
 
     Returns
     -------
-    Neighbors : without a cloud, since the points are gone.
+    Neighbors : without a cloud, because the points are gone.
 
     Raises
     ------
     ManifoldScaleError : batches of different width, or fewer than `k` neighbours.
     """
-    require(
-        is_whole(k) and k >= 1,
-        f"`k` must be a positive integer; not {k!r}.",
-    )
+    require(is_whole(k) and k >= 1, f"`k` must be a positive integer; not {k!r}.")
     asked = as_points(getattr(queries, "points", queries), "queries")
     own = None if rows is None else np.asarray(rows, dtype=np.int64)
     require(
@@ -99,28 +95,13 @@ def stream_neighbors(
         "queries.",
     )
     about = None if groups is None else as_numpy(groups, "groups")
-    count = _Counter()
-    indices = np.full((len(asked), k), -1, dtype=np.int64)
-    squared = np.full((len(asked), k), np.inf)
-    scale = None
-    for batch in _fresh_batches(batches, asked.shape[1], about is not None, count):
-        search = _search(batch, asked, about, int(k) + 1, device)
-        scale = search.frame.scale if scale is None else scale
-        found, near = product.nearest_squared(search)
-        near = near * (search.frame.scale / scale) ** 2
-        found = batch.rows[found]
-        excluded = near == 0
-        if own is not None:
-            excluded |= found == own[:, None]
-        near[excluded] = np.inf
-        indices, squared = _merged((indices, squared), (found, near), int(k))
-    return _table(count, indices, squared, scale or 1.0, own, asked.shape[1])
+    return _table(batches, asked, about, int(k), own, device)
 
 
 def _fresh_batches(
     batches: Iterable[Any], features: int, grouped: bool, count: _Counter
 ) -> Iterator[_Batch]:
-    """The batches without points that occurred before."""
+    """The batches without points that occurred earlier."""
     for number, batch in enumerate(batches):
         about = None
         if grouped:
@@ -145,7 +126,7 @@ def _fresh_batches(
 def _search(
     batch: _Batch, asked: Array, groups: Array | None, k: int, device: str | None
 ) -> Search:
-    """The search for the queries within one batch, themselves not excluded."""
+    """The search for the queries within one batch, which does not exclude themselves."""
     import torch
 
     points = Rows.of(batch.points, None, device)
@@ -176,19 +157,33 @@ def _merged(
 
 
 def _table(
-    count: _Counter,
-    indices: Ints,
-    squared: Floats,
-    scale: float,
+    batches: Iterable[Any],
+    asked: Array,
+    groups: Array | None,
+    k: int,
     own: Ints | None,
-    features: int,
+    device: str | None,
 ) -> Neighbors:
-    n, k = count.n_rows, indices.shape[1]
+    count, scale = _Counter(), 0.0
+    indices = np.full((len(asked), k), -1, dtype=np.int64)
+    squared = np.full((len(asked), k), np.inf)
+    for batch in _fresh_batches(batches, asked.shape[1], groups is not None, count):
+        search = _search(batch, asked, groups, k + 1, device)
+        scale = scale or search.frame.scale  # that of the first batch, for all
+        found, near = brute.nearest_squared(search)
+        near = near * (search.frame.scale / scale) ** 2
+        found = batch.rows[found]
+        excluded = near == 0
+        if own is not None:
+            excluded |= found == own[:, None]
+        near[excluded] = np.inf
+        indices, squared = _merged((indices, squared), (found, near), k)
+    n = count.n_rows
     kept = np.concatenate(count.kept) if count.kept else np.empty(0, dtype=np.int64)
     require(
         bool(np.isfinite(squared).all()),
-        f"{k} neighbours a query were asked for; the stream of {n:,} rows holds "
-        f"{len(kept):,} distinct points, and too few for a query.",
+        f"{k} neighbours per query were asked for; the stream of {n:,} rows holds "
+        f"{len(kept):,} distinct points, too few for a query.",
     )
     return Neighbors(
         cloud=None,
@@ -199,5 +194,5 @@ def _table(
         n_duplicates=n - len(kept),
         search="stream",
         n_rows=n + (len(indices) if own is None else 0),
-        ambient_dim=features,
+        ambient_dim=asked.shape[1],
     )

@@ -1,8 +1,8 @@
 """Exact neighbours by a k-d tree, for few features.
 
-SciPy's tree proposes candidates by float64 distances. They are measured and ordered as
-those of the product are, and a query with a tie at its last place is searched again
-within its radius, so that both ways agree to the last bit.
+SciPy's tree proposes candidates by float64 distances. They are measured and ordered like
+the candidates of products, and a query with a tie at its last place is searched again with
+more candidates, so both searches agree to the last bit.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from scipy import spatial
 
 from ..core.arrays import Floats, Ints
 from .bounds import SLACK
-from .product import Search
+from .brute import Search
 
-# Where a tree beats a product: up to here whatever the data (measured on uniform
-# points; data of low dimension favour the tree more).
+# Up to so many features a tree beats a product for all data (measured on uniform points;
+# data of low dimension favour the tree more).
 FEATURES = 8
-QUERIES = 1 << 14  # asked together
+QUERIES = 1 << 14  # queries asked together
 
 
 def nearest(search: Search, threads: int = 1) -> tuple[Ints, Floats]:
@@ -23,7 +23,7 @@ def nearest(search: Search, threads: int = 1) -> tuple[Ints, Floats]:
     coordinates = np.concatenate(
         [block.cpu().numpy().astype(np.float64) for block in search.points.blocks()]
     )
-    # Not centred: differences need no centre, and subtracting one would round.
+    # Not centred: differences do not need it, and subtracting a centre would round.
     coordinates /= search.frame.scale
     tree = spatial.cKDTree(coordinates)
     indices = np.empty((len(search.queries), search.k), dtype=np.int64)
@@ -37,8 +37,8 @@ def nearest(search: Search, threads: int = 1) -> tuple[Ints, Floats]:
 def _ask(
     search: Search, tree: spatial.cKDTree, rows: Ints, threads: int
 ) -> tuple[Ints, Floats]:
-    """Indices and squared distances of some queries; k + 2 candidates are asked for, and
-    twice as many for those that are not settled.
+    """Indices and squared distances of some queries, from k + 2 candidates, and from twice
+    as many, repeatedly, for queries that are not settled.
     """
     import torch
 
@@ -54,7 +54,7 @@ def _ask(
         order = np.lexsort((found, exact), axis=1)[:, :k]
         indices[left] = np.take_along_axis(found, order, 1)
         squared[left] = np.take_along_axis(exact, order, 1)
-        # What the tree did not give lies no nearer than the last that it gave.
+        # Points that the tree did not return are no nearer than the last one it returned.
         settled = np.square(reach[:, -1]) * (1 - SLACK) > squared[left, -1]
         left = left[~settled & (count < n)]
         count = min(2 * count, n)
@@ -62,7 +62,7 @@ def _ask(
 
 
 def _measured(search: Search, rows: Ints, found: Ints) -> Floats:
-    """Squared distances of the candidates; inf for those that are no neighbours."""
+    """Squared distances of the candidates; inf for excluded ones."""
     import torch
 
     place = search.points.place

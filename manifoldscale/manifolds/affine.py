@@ -1,11 +1,12 @@
 """Flat pieces of space."""
 
 import dataclasses as dc
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.errors import one_of
+from ..core.settings import among
 from .manifold import FlatPiece
 
 
@@ -13,11 +14,7 @@ from .manifold import FlatPiece
 class Affine(FlatPiece):
     """A flat patch of dimension `dim`: uniform on the unit cube, or standard normal."""
 
-    density: str = "uniform"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of("density", self.density, ("uniform", "normal"))
+    density: Annotated[str, among("uniform", "normal")] = "uniform"
 
     @property
     def natural_ambient_dim(self) -> int:

@@ -23,7 +23,7 @@ class Graph(Immersed):
     dim : number of coordinates u.
     function : takes a torch tensor (dim,) and gives one of shape (codim,).
     codim : number of values.
-    half_width : of the cube; the graph has an edge.
+    half_width : half the width of the cube; the graph has an edge.
     """
 
     function: "Callable[[Tensor], Tensor]"
@@ -53,7 +53,7 @@ class Graph(Immersed):
 
 @dc.dataclass(frozen=True)
 class QuadraticForms:
-    """u -> (u' A u) / 2 for symmetric matrices A, one a value: as a hashable function."""
+    """u -> (u' A u) / 2 for symmetric matrices A, one per value, as a hashable function."""
 
     matrices: tuple[tuple[tuple[float, ...], ...], ...]
 
@@ -75,7 +75,7 @@ def quadric(matrices: Array, half_width: float = 1.0) -> Graph:
 def random_quadric(
     dim: int, codim: int = 1, *, half_width: float = 1.0, rng: Rng = 0
 ) -> Graph:
-    """A quadric whose forms u' A u / 2 have the coefficients of u_i u_j uniform in
+    """A quadric with forms u' A u / 2 whose coefficients of u_i u_j are uniform in
     [-1, 1].
     """
     drawn = generator(rng).uniform(-1, 1, (codim, dim, dim))

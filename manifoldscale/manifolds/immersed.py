@@ -13,13 +13,13 @@ from .second_form import PointCurvature, evaluated, immersion_curvature, volume_
 if TYPE_CHECKING:
     from torch import Tensor
 
-MARGIN = 1.2  # of the bound for rejection over the largest volume element seen
+MARGIN = 1.2  # the bound for rejection over the largest volume element seen
 
 
 class Immersed(Manifold):
     """A manifold that is the image of a box under a smooth map.
 
-    A concrete one gives `box`, `immersion` and `coordinates`. It is sampled uniformly by
+    A concrete class gives `box`, `immersion` and `coordinates`. Samples are uniform by
     volume: coordinates uniform in the box are kept with a probability proportional to
     sqrt(det g).
     """
@@ -69,9 +69,8 @@ def by_rejection(
 ) -> Floats:
     """`n` rows of the proposal, kept with a probability proportional to the weight.
 
-    The bound on the weight is a margin above the largest seen. A proposal above it raises
-    the bound, and all rows kept so far are thrown away, so that no row was kept under
-    another rule than the rest.
+    The bound on the weight is a margin above the largest seen. A larger weight raises the
+    bound and discards all rows kept so far, because they were kept by another rule.
     """
     bound, kept = MARGIN * float(weight(propose(2048)).max()), [np.empty((0, 0))]
     while sum(map(len, kept)) < n:

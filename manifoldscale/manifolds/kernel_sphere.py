@@ -1,20 +1,15 @@
-"""A sphere as a wide random layer represents it."""
+"""The representation of a sphere by a wide random layer."""
 
 import dataclasses as dc
 import math
-from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Array, Floats
-from ..core.errors import one_of
-from .manifold import Manifold
+from ..core.settings import among
+from .manifold import Manifold, sphere_betti
 from .sphere import directions
-
-FEATURES: dict[str, Callable[[Floats], Floats]] = {
-    "erf": lambda x: np.asarray(_erf(x)),
-    "sin": lambda x: np.asarray(np.sqrt(2) * np.sin(x)),
-}
 
 
 @dc.dataclass(frozen=True)
@@ -36,17 +31,13 @@ class KernelSphere(Manifold):
     width : number of features.
     feature : "erf" or "sin".
     scale : s, standard deviation of the pre-activations.
-    seed : of the weights, which belong to the manifold and not to the sample.
+    seed : of the weights, which belong to the manifold, not to the sample.
     """
 
     width: int = 4096
-    feature: str = "erf"
+    feature: Annotated[str, among("erf", "sin")] = "erf"
     scale: float = 1.0
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of("feature", self.feature, FEATURES)
 
     @property
     def natural_ambient_dim(self) -> int:
@@ -54,7 +45,7 @@ class KernelSphere(Manifold):
 
     @property
     def betti(self) -> tuple[int, ...]:
-        return (1,) + (0,) * (self.dim - 1) + (1,)
+        return sphere_betti(self.dim)
 
     @property
     def kernel_derivatives(self) -> tuple[float, float]:
@@ -85,10 +76,8 @@ class KernelSphere(Manifold):
             (self.dim + 1, self.width)
         )
         inputs = directions(n, self.dim + 1, rng) @ (self.scale * weights)
-        return FEATURES[self.feature](inputs) / math.sqrt(self.width)
+        if self.feature == "sin":
+            return np.asarray(np.sqrt(2) * np.sin(inputs) / math.sqrt(self.width))
+        from scipy.special import erf
 
-
-def _erf(x: Floats) -> Floats:
-    from scipy.special import erf
-
-    return np.asarray(erf(x))
+        return np.asarray(erf(inputs) / math.sqrt(self.width))

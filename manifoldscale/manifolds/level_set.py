@@ -8,9 +8,8 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
-from ..core.settings import check_fields
 from .immersed import by_rejection
-from .manifold import Manifold
+from .manifold import Manifold, sphere_betti
 from .second_form import PointCurvature, level_set_curvature
 from .sphere import directions
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class LevelSet(Manifold):
     """The hypersurface in R^(dim + 1) on which a smooth function vanishes.
 
-    A concrete one gives `level`, `betti` and `_draw`.
+    A concrete class gives `level`, `betti` and `_draw`.
     """
 
     @property
@@ -56,7 +55,7 @@ class Ellipsoid(LevelSet):
     axes: tuple[float, ...] = (3.0, 2.0, 1.0)
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(
             len(self.axes) >= 2 and min(self.axes) > 0,
             f"`axes` must be two or more positive lengths; not {self.axes!r}.",
@@ -65,7 +64,7 @@ class Ellipsoid(LevelSet):
 
     @property
     def betti(self) -> tuple[int, ...]:
-        return (1,) + (0,) * (self.dim - 1) + (1,)
+        return sphere_betti(self.dim)
 
     @property
     def reach(self) -> float:
@@ -83,7 +82,7 @@ class Ellipsoid(LevelSet):
         axes = np.array(self.axes)
 
         def weight(on_sphere: Floats) -> Floats:
-            # How the map u -> axes u stretches the area of the sphere, but for a factor.
+            # How the map u -> axes u stretches the area of the sphere, up to a factor.
             return np.asarray(np.linalg.norm(on_sphere / axes, axis=1))
 
         def propose(count: int) -> Floats:
@@ -118,7 +117,7 @@ class Hyperboloid(LevelSet):
             return rng.uniform(-self.height, self.height, (count, 1))
 
         def weight(z: Floats) -> Floats:
-            # radius(z) sqrt(1 + radius'(z)^2), but for the factor waist
+            # radius(z) sqrt(1 + radius'(z)^2), without the factor waist
             x = z[:, 0] / self.c
             return np.asarray(np.sqrt(1 + x**2 + (self.waist * x / self.c) ** 2))
 

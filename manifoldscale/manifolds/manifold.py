@@ -1,4 +1,4 @@
-"""Manifolds of known truth: what is sampled, and what is known of it."""
+"""Manifolds of known truth: samples, and what is known about them."""
 
 import abc
 import dataclasses as dc
@@ -6,29 +6,22 @@ import dataclasses as dc
 import numpy as np
 
 from ..core.arrays import Array, Floats
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError
 from ..core.random import Rng, generator
-from ..core.settings import check_fields, real, whole
+from ..core.settings import Count, Settings, real, whole
 from ..geometry.cloud import Cloud
 from .second_form import kappa_rms
 
 
 @dc.dataclass(frozen=True)
-class Manifold(abc.ABC):
+class Manifold(Settings, abc.ABC):
     """A manifold with a sampler and exact invariants.
 
     A concrete manifold gives `dim`, `natural_ambient_dim`, `betti`, `scalar_curvature`,
-    `mean_curvature` and `_draw`, and `reach` where it is known; everything else is here.
+    `mean_curvature` and `_draw`, and `reach` if it is known; everything else is here.
     """
 
-    dim: int
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.dim >= 1,
-            f"`dim` must be a positive integer; not {self.dim!r}.",
-        )
+    dim: Count
 
     @property
     @abc.abstractmethod
@@ -38,19 +31,19 @@ class Manifold(abc.ABC):
     @property
     @abc.abstractmethod
     def betti(self) -> tuple[int, ...]:
-        """Betti numbers b_0 .. b_dim over the field of two elements, in which persistent
-        homology is computed by default.
+        """Betti numbers b_0 .. b_dim over the field of two elements, the default of
+        persistent homology.
         """
 
     @property
     def rational_betti(self) -> tuple[int, ...]:
-        """Betti numbers over the rationals: fewer where the manifold has torsion."""
+        """Betti numbers over the rationals; smaller if the manifold has torsion."""
         return self.betti
 
     @property
     def reach(self) -> float:
-        """The distance within which every point has one nearest point on the manifold;
-        NaN where it is not known.
+        """The distance within which every point has one nearest point on the manifold; NaN
+        if it is not known.
         """
         return float("nan")
 
@@ -81,9 +74,9 @@ class Manifold(abc.ABC):
     ) -> Cloud:
         """A cloud of `n` independent points.
 
-        The same int `rng` gives the same points of the manifold with any `ambient` and
-        `noise`: `sample(n, rng=7).points` are those at which the curvature of
-        `sample(n, ambient=50, noise=0.1, rng=7)` is known.
+        The same int `rng` gives the same points of the manifold for any `ambient` and
+        `noise`: the points of `sample(n, ambient=50, noise=0.1, rng=7)` have the curvature
+        of `sample(n, rng=7).points`.
 
         Parameters
         ----------
@@ -113,7 +106,7 @@ class Manifold(abc.ABC):
 
 @dc.dataclass(frozen=True)
 class FlatPiece(Manifold):
-    """A manifold that is flat and contractible; what remains is how it is sampled."""
+    """A manifold that is flat and contractible; a concrete class says how to sample it."""
 
     @property
     def betti(self) -> tuple[int, ...]:
@@ -126,6 +119,11 @@ class FlatPiece(Manifold):
     def mean_curvature(self, points: Array) -> Floats:
         """Zero everywhere, unless the piece is bent."""
         return np.zeros(len(points))
+
+
+def sphere_betti(dim: int) -> tuple[int, ...]:
+    """The Betti numbers of a sphere: the coefficients of 1 + t^dim."""
+    return (1,) + (0,) * (dim - 1) + (1,)
 
 
 def isometry(inner: int, outer: int, rng: np.random.Generator) -> Floats:

@@ -7,13 +7,14 @@ the same at every point.
 import abc
 import dataclasses as dc
 import math
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import ManifoldScaleError, require
-from ..core.settings import check_fields
-from .manifold import Manifold
+from ..core.settings import Count, at_least
+from .manifold import Manifold, sphere_betti
 from .product import polynomial_product
 
 
@@ -44,19 +45,19 @@ class Stiefel(Homogeneous):
     """Orthonormal `frame`-frames of R^n, (n x frame) matrices, uniform by Haar measure.
 
     II(X, Y) = -U (X'Y + Y'X) / 2 for tangent vectors X, Y at U. With k = `frame`, its
-    trace is -(d / k) U, of length d / sqrt(k), so that |H| = 1 / sqrt(k); and
-    S = d^2 / k - |II|^2, where |II|^2 is summed over a basis. k = 1 is the unit sphere.
+    trace is -(d / k) U, of length d / sqrt(k). So |H| = 1 / sqrt(k) and
+    S = d^2 / k - |II|^2, with |II|^2 summed over a basis. k = 1 is the unit sphere.
     """
 
     dim: int = dc.field(init=False)
     n: int = 4
-    frame: int = 2
+    frame: Count = 2
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(
-            1 <= self.frame < self.n,
-            f"`frame` must be between 1 and n - 1 = {self.n - 1}; not {self.frame}.",
+            self.frame < self.n,
+            f"`frame` must be at most n - 1 = {self.n - 1}; not {self.frame}.",
         )
         size = self.n * self.frame - self.frame * (self.frame + 1) // 2
         object.__setattr__(self, "dim", size)
@@ -68,7 +69,9 @@ class Stiefel(Homogeneous):
     @property
     def betti(self) -> tuple[int, ...]:
         """The Poincare polynomial is the product of 1 + t^i, n - frame <= i < n."""
-        return polynomial_product(_pair(i) for i in range(self.n - self.frame, self.n))
+        return polynomial_product(
+            sphere_betti(i) for i in range(self.n - self.frame, self.n)
+        )
 
     @property
     def rational_betti(self) -> tuple[int, ...]:
@@ -102,11 +105,10 @@ class SpecialOrthogonal(Homogeneous):
     """
 
     dim: int = dc.field(init=False)
-    n: int = 3
+    n: Annotated[int, at_least(2)] = 3
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        require(self.n >= 2, f"`n` must be at least 2; not {self.n}.")
+        super().__post_init__()
         object.__setattr__(self, "dim", self.n * (self.n - 1) // 2)
 
     @property
@@ -116,14 +118,14 @@ class SpecialOrthogonal(Homogeneous):
     @property
     def betti(self) -> tuple[int, ...]:
         """The Poincare polynomial over F_2 is the product of 1 + t^i, 1 <= i < n."""
-        return polynomial_product(_pair(i) for i in range(1, self.n))
+        return polynomial_product(sphere_betti(i) for i in range(1, self.n))
 
     @property
     def rational_betti(self) -> tuple[int, ...]:
-        """That of a product of spheres of dimension 3, 7, 11, ..., and n - 1 if odd."""
+        """As for a product of spheres of dimension 3, 7, 11, ..., and n - 1 if odd."""
         odd = [4 * i - 1 for i in range(1, (self.n + 1) // 2)]
         odd += [self.n - 1] if self.n % 2 == 0 else []
-        return polynomial_product(_pair(i) for i in odd)
+        return polynomial_product(sphere_betti(i) for i in odd)
 
     @property
     def scalar(self) -> float:
@@ -149,13 +151,13 @@ class Grassmann(Homogeneous):
 
     dim: int = dc.field(init=False)
     n: int = 3
-    plane: int = 1
+    plane: Count = 1
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(
-            1 <= self.plane < self.n,
-            f"`plane` must be between 1 and n - 1 = {self.n - 1}; not {self.plane}.",
+            self.plane < self.n,
+            f"`plane` must be at most n - 1 = {self.n - 1}; not {self.plane}.",
         )
         object.__setattr__(self, "dim", self.plane * (self.n - self.plane))
 
@@ -165,9 +167,7 @@ class Grassmann(Homogeneous):
 
     @property
     def betti(self) -> tuple[int, ...]:
-        """Coefficients of the Gaussian binomial: Schubert cells, which are all cycles over
-        F_2.
-        """
+        """Coefficients of the Gaussian binomial: all Schubert cells are cycles over F_2."""
         return _gaussian_binomial(self.n, self.plane)
 
     @property
@@ -208,11 +208,6 @@ def _stiefel_basis(n: int, k: int) -> list[Floats]:
                 continue
             basis.append(x)
     return basis
-
-
-def _pair(degree: int) -> tuple[int, ...]:
-    """1 + t^degree."""
-    return (1,) + (0,) * (degree - 1) + (1,)
 
 
 def _gaussian_binomial(n: int, k: int) -> tuple[int, ...]:

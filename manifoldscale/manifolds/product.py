@@ -8,7 +8,6 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
-from ..core.settings import check_fields
 from .manifold import Manifold
 
 
@@ -24,7 +23,7 @@ class Product(Manifold):
     factors: tuple[Manifold, ...] = ()
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(len(self.factors) > 0, "`factors` must hold a manifold or more.")
         object.__setattr__(self, "dim", sum(factor.dim for factor in self.factors))
 
@@ -34,12 +33,12 @@ class Product(Manifold):
 
     @property
     def betti(self) -> tuple[int, ...]:
-        """By Kuenneth's formula."""
-        return _kuenneth(factor.betti for factor in self.factors)
+        """By Kuenneth's formula, the product of the Poincare polynomials."""
+        return polynomial_product(factor.betti for factor in self.factors)
 
     @property
     def rational_betti(self) -> tuple[int, ...]:
-        return _kuenneth(factor.rational_betti for factor in self.factors)
+        return polynomial_product(factor.rational_betti for factor in self.factors)
 
     @property
     def reach(self) -> float:
@@ -64,11 +63,6 @@ class Product(Manifold):
 
     def _draw(self, n: int, rng: np.random.Generator) -> Floats:
         return np.concatenate([factor._draw(n, rng) for factor in self.factors], axis=1)
-
-
-def _kuenneth(parts: Iterator[tuple[int, ...]]) -> tuple[int, ...]:
-    """Betti numbers of a product: the product of the Poincare polynomials."""
-    return polynomial_product(parts)
 
 
 def polynomial_product(factors: Iterator[tuple[int, ...]]) -> tuple[int, ...]:

@@ -49,13 +49,13 @@ def immersion_curvature(immersion: "Map", coordinates: Array) -> PointCurvature:
     immersion : takes a tensor of d coordinates and gives a point, (features,).
     coordinates : (n x d), where to evaluate.
 
-    The second derivatives are taken by forward mode over forward mode; with g the metric,
-    II is their part normal to the tangent vectors, and all traces are taken with g^-1.
+    Second derivatives come from forward mode over forward mode. With g the metric, II is
+    their part normal to the tangent vectors, and all traces use g^-1.
     """
     from torch.func import jacfwd
 
-    tangents = _batched(jacfwd(immersion), coordinates)  # (n, D, d)
-    second = _batched(jacfwd(jacfwd(immersion)), coordinates)  # (n, D, d, d)
+    tangents = evaluated(jacfwd(immersion), coordinates)  # (n, D, d)
+    second = evaluated(jacfwd(jacfwd(immersion)), coordinates)  # (n, D, d, d)
     metric = np.einsum("nDi,nDj->nij", tangents, tangents)
     # An orthonormal frame e = E^-1 d, where g = E E'.
     frame = np.linalg.inv(np.linalg.cholesky(metric))
@@ -70,7 +70,7 @@ def volume_element(immersion: "Map", coordinates: Array) -> Floats:
     """sqrt(det g) of a smooth map at each row of the coordinates."""
     from torch.func import jacfwd
 
-    tangents = _batched(jacfwd(immersion), coordinates)
+    tangents = evaluated(jacfwd(immersion), coordinates)
     return np.asarray(np.sqrt(np.linalg.det(tangents.transpose(0, 2, 1) @ tangents)))
 
 
@@ -86,34 +86,29 @@ def level_set_curvature(function: "Map", points: Array) -> PointCurvature:
     def value(x: "Tensor") -> "Tensor":
         return function(x).reshape(())
 
-    gradient = _batched(jacfwd(value), points)
+    gradient = evaluated(jacfwd(value), points)
     length = np.linalg.norm(gradient, axis=1, keepdims=True)
     normal = gradient / length
     tangential = np.eye(points.shape[1]) - normal[:, :, None] * normal[:, None, :]
-    shape = (
-        tangential @ (_batched(hessian(value), points) / length[:, :, None]) @ tangential
-    )
+    second = evaluated(hessian(value), points) / length[:, :, None]
+    shape = tangential @ second @ tangential
     trace = np.trace(shape, axis1=1, axis2=2)
     return _from_traces(trace**2, (shape**2).sum((1, 2)), points.shape[1] - 1)
 
 
 def _from_traces(squared_trace: Floats, squared_form: Floats, dim: int) -> PointCurvature:
-    """From |tr II|^2 and |II|^2."""
+    """The curvature from |tr II|^2 and |II|^2."""
     scalar = squared_trace - squared_form
     mean_norm = np.sqrt(squared_trace) / dim
     return PointCurvature(scalar, mean_norm, kappa_rms(scalar, mean_norm, dim))
 
 
-def evaluated(function: "Map", rows: Array) -> Floats:
+def evaluated(function: Any, rows: Array) -> Floats:
     """A function of one tensor at each row."""
-    return _batched(function, rows)
-
-
-def _batched(function: Any, rows: Array) -> Floats:
     import torch
 
     at = torch.as_tensor(np.array(rows, dtype=np.float64))
     with warnings.catch_warnings():
-        # torch compiles rules of its own on first use, by what it deprecates itself.
+        # On first use torch compiles its own rules with functions that it deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         return np.asarray(torch.func.vmap(function, chunk_size=4096)(at).numpy())

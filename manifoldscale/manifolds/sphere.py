@@ -1,11 +1,11 @@
-"""Spheres and the balls that they bound."""
+"""Spheres and balls."""
 
 import dataclasses as dc
 
 import numpy as np
 
 from ..core.arrays import Array, Floats
-from .manifold import FlatPiece, Manifold
+from .manifold import FlatPiece, Manifold, sphere_betti
 
 
 @dc.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Sphere(Manifold):
 
     @property
     def betti(self) -> tuple[int, ...]:
-        return (1,) + (0,) * (self.dim - 1) + (1,)
+        return sphere_betti(self.dim)
 
     def scalar_curvature(self, points: Array) -> Floats:
         """d (d - 1) / radius^2 everywhere."""
@@ -40,7 +40,7 @@ class Sphere(Manifold):
 
 @dc.dataclass(frozen=True)
 class Hemisphere(Sphere):
-    """Half of a sphere: that with a positive last coordinate. It has an edge."""
+    """The half of a sphere with a positive last coordinate. It has an edge."""
 
     @property
     def betti(self) -> tuple[int, ...]:

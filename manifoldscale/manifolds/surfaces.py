@@ -7,7 +7,6 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
-from ..core.settings import check_fields
 from .immersed import Immersed, by_rejection
 from .manifold import FlatPiece, Manifold
 
@@ -29,7 +28,7 @@ class Torus(Manifold):
     tube: float = 1.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         require(
             0 < self.tube < self.ring,
             f"`tube` must lie between 0 and `ring`; got {self.tube} and {self.ring}.",

@@ -42,9 +42,7 @@ def _arc_length(t: Floats | float) -> Floats:
 
 
 def _angle_at(length: Floats) -> Floats:
-    """The inverse of `_arc_length`, by Newton's method (convex: it cannot overshoot
-    twice).
-    """
+    """The inverse of `_arc_length` by Newton's method, which converges as it is convex."""
     t = np.sqrt(2 * length)
     for _ in range(20):
         t = t - (_arc_length(t) - length) / np.sqrt(1 + t**2)

@@ -1,4 +1,4 @@
-"""The share of labels that a network names: whether it is fed as it was in training."""
+"""The share of labels that a network gets right, to check that its inputs are prepared."""
 
 import dataclasses as dc
 from typing import Any
@@ -17,7 +17,7 @@ class Accuracy:
     """Attributes
     ----------
     right : share of the labels that are the largest output.
-    guessed : share of the most frequent label, which naming it always would reach.
+    guessed : share of the most frequent label, which a constant answer would reach.
     n : examples.
     """
 
@@ -30,7 +30,7 @@ class Accuracy:
         if self.right > self.guessed:
             return said
         return (
-            f"{said}, no more than naming one class always: are the weights trained, and "
+            f"{said}, no more than always naming one class: are the weights trained, and "
             "the inputs prepared as in training?"
         )
 
@@ -38,8 +38,8 @@ class Accuracy:
 def accuracy(
     model: nn.Module, data: Any, labels: Any, *, batch_size: int = 256
 ) -> Accuracy | None:
-    """How many labels the outputs of a classifier name; None where the labels are no class
-    numbers or the outputs none of theirs.
+    """How many labels a classifier gets right; None if the labels are not class numbers, or
+    the outputs do not belong to these classes.
     """
     known = np.asarray(labels)
     if known.ndim != 1 or known.dtype.kind not in "iu" or known.min(initial=0) < 0:
@@ -49,7 +49,7 @@ def accuracy(
             model, data, "@logits", points="flatten", n=MOST, batch_size=batch_size
         )
     except ManifoldScaleError:
-        return None  # it gives several tensors, or not one row an example
+        return None  # it gives several tensors, or not one row per example
     outputs, names = next(iter(reps.arrays.values())), reps.labels
     if names is None or outputs.shape[1] <= max(int(known.max()), 1):
         return None

@@ -1,5 +1,5 @@
-"""What the axes of a tensor mean: by what they do when the inputs are smaller, and by the
-layers of torch beside it. The name of a class tells nothing.
+"""What the axes of a tensor mean: from their response to smaller inputs, and from torch's
+layers beside it, but never from the name of a class.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,8 +35,8 @@ _PLACES = {1: "L", 2: "HW", 3: "DHW"}
 
 
 def batch_axis(more: Sequence[int], fewer: Sequence[int] | None, n: int) -> int | None:
-    """The axis of the examples: the one whose size is `n` with n examples and n - 1 with
-    one fewer. None where there is none, or where the tensor did not come again.
+    """The axis of the examples: its size is `n` with n examples and n - 1 with one fewer.
+    None if there is none, or if the tensor did not appear again.
     """
     if fewer is None or len(more) != len(fewer):
         return None
@@ -47,15 +47,15 @@ def batch_axis(more: Sequence[int], fewer: Sequence[int] | None, n: int) -> int 
 
 
 def followers(shape: Sequence[int], smaller: Sequence[int]) -> set[int]:
-    """The axes that are smaller where an axis of the inputs is."""
+    """The axes that are smaller when an axis of the inputs is."""
     if len(shape) != len(smaller):
         return set()
     return {axis for axis, (a, b) in enumerate(zip(shape, smaller, strict=True)) if a != b}
 
 
 def by_response(shape: Shape, batch: int, places: Iterable[int]) -> str:
-    """Letters where all axes but one follow places of the inputs, or hold one place: that
-    one is the features. "" where it is not clear.
+    """Letters of the axes if all but one follow places of the inputs, or hold one place:
+    that one holds the features. "" if it is not clear.
     """
     rest = [axis for axis in range(len(shape)) if axis != batch]
     places = set(places) & set(rest)
@@ -67,11 +67,12 @@ def by_response(shape: Shape, batch: int, places: Iterable[int]) -> str:
 
 
 def by_layer(module: nn.Module, ndim: int, batch: int, path: str = "") -> str:
-    """Letters where a layer of torch reads or writes the tensor; "" where it does not tell.
+    """Letters of the axes from a torch layer that reads or writes the tensor; "" if it does
+    not tell.
 
-    A subclass tells if it computes as torch's own class does: one with a `forward` of its
-    own may turn the axes. `path` is the place of the tensor in what the layer gives: states
-    of a recurrent layer have an axis of layers, which is none of places.
+    A subclass counts if it computes as torch's own class does, because its own `forward`
+    may permute the axes. `path` is the place of the tensor in the layer's output: states of
+    a recurrent layer have an axis of layers instead of places.
     """
     if not _is_of_torch(module) or (isinstance(module, nn.RNNBase) and path[:1] == "1"):
         return ""
@@ -85,8 +86,8 @@ def by_layer(module: nn.Module, ndim: int, batch: int, path: str = "") -> str:
 
 
 def keeps_axes(module: nn.Module) -> bool:
-    """Whether a layer of torch works along the last axis, whatever that holds, and leaves
-    the meaning of all axes as it was.
+    """Whether a torch layer works along the last axis, whatever it holds, and keeps the
+    meaning of all axes.
     """
     return _is_of_torch(module) and isinstance(
         module, nn.Linear | nn.LayerNorm | nn.RMSNorm
@@ -94,8 +95,8 @@ def keeps_axes(module: nn.Module) -> bool:
 
 
 def contradicts(letters: str, shape: Shape, known: Iterable[tuple[str, Shape]]) -> bool:
-    """Whether tensors of the same sizes are known whose features are of another size: a
-    linear layer that mixes tokens reads them with features and tokens exchanged.
+    """Whether a known tensor of the same sizes has another number of features: a linear
+    layer that mixes tokens reads tensors with features and tokens exchanged.
     """
     size = shape[letters.index("C")]
     return any(
@@ -114,8 +115,8 @@ def _is_of_torch(module: nn.Module) -> bool:
 
 
 def _letters(ndim: int, batch: int, features: int | None) -> str:
-    """Tokens where features come last in a row of them; places of a signal, an image or a
-    volume otherwise.
+    """Letters: tokens if one axis stands before the features; otherwise places of a signal,
+    an image or a volume.
     """
     places = [axis for axis in range(ndim) if axis not in (batch, features)]
     if len(places) == 1 and features is not None and places[0] < features:

@@ -1,4 +1,4 @@
-"""Batches as a network takes them: on its device, in its precision, labels apart."""
+"""Batches as a network takes them: on its device, in its precision, without labels."""
 
 import dataclasses as dc
 import inspect
@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from ..core.arrays import Array, Ints, as_numpy, check_tensor
 from ..core.errors import ManifoldScaleError, require
-from ..geometry.points import device_of as device_named
-from .collate import Columns
-from .models import device_of, dtype_of
+from ..geometry.rows import device_of as device_named
+from .collate import NamedColumns
+from .loading import device_of, dtype_of
 from .padding import (
     decoder_mask_of,
     is_left,
     mask_of,
     refuse_unmasked,
+    split_beside,
     with_positions,
 )
-from .points import Rows
+from .points import PointRows
 
 LABELS = ("labels", "label", "y")
 FEWEST_ROWS = 8
@@ -31,11 +32,11 @@ FEWEST_ROWS = 8
 class Batch:
     """Inputs of one forward pass: a tensor, or a mapping for a network that takes names.
 
-    They are a copy: a network that works in place does not change the user's data.
+    They are a copy, so a network that works in place does not change the user's data.
     """
 
     inputs: Any
-    rows: Rows
+    rows: PointRows
     labels: Array | None = None
 
     def __len__(self) -> int:
@@ -48,19 +49,21 @@ class Batch:
 
 
 def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -> Batch:
-    """A batch on the model's device and in its precision, labels and mask apart."""
+    """A batch on the model's device and in its precision, with separate labels and mask."""
     inputs, labels = _labelled(raw)
     place = device_of(model) if device is None else device_named(device)
     tensors = _tensors(inputs, place, dtype_of(model))
     n = len(first_of(tensors))
-    mask = other = None
+    mask = other = special = None
+    marks: dict[str, Tensor] = {}
     if isinstance(tensors, dict):
+        tensors, special, marks = split_beside(tensors, model)
         refuse_unmasked(tensors, model)
         mask, other = mask_of(tensors), decoder_mask_of(tensors)
         tensors = with_positions(_accepted(tensors, inputs, model), model)
     ids = np.arange(n) if ids is None else ids[:n]
     known = None if labels is None else as_numpy(labels, "labels")
-    return Batch(tensors, Rows(ids, mask, other), known)
+    return Batch(tensors, PointRows(ids, mask, other, special, marks), known)
 
 
 def _labelled(raw: Any) -> tuple[Any, Any]:
@@ -74,13 +77,13 @@ def _labelled(raw: Any) -> tuple[Any, Any]:
         found = next((raw[key] for key in LABELS if key in raw), None)
         labels = found if labels is None else labels
         kept = {key: value for key, value in raw.items() if key not in LABELS}
-        raw = Columns(kept, getattr(raw, "left_out", {}))
+        raw = NamedColumns(kept, getattr(raw, "left_out", {}))
     return raw, labels
 
 
 def _check_views(inputs: Any, labels: Any) -> None:
     """Refuse several inputs where one is expected: two views of the examples, or a mask,
-    would be taken for examples or for labels.
+    would be taken for examples or labels.
     """
     several = isinstance(inputs, tuple | list)
     parts = [x for x in (inputs if several else (inputs, labels)) if is_array(x)]
@@ -89,8 +92,8 @@ def _check_views(inputs: Any, labels: Any) -> None:
     require(
         not (shapes if several else twins),
         f"A batch of `data` holds arrays of shape {', '.join(map(str, shapes))}: several "
-        "views or inputs of an example, not inputs and labels. Let the data set give one "
-        "of them, or a mapping by the names that the network's forward takes.",
+        "views or inputs per example, not inputs and labels. Let the data set give one of "
+        "them, or a mapping by the names that the network's forward takes.",
     )
 
 
@@ -132,7 +135,7 @@ def _tensor(inputs: Any) -> Tensor:
 def _accepted(
     tensors: dict[str, Tensor], given: Mapping[str, Any], model: nn.Module
 ) -> dict[str, Tensor]:
-    """Those that the network's forward takes; data sets often hold more."""
+    """The tensors that the network's forward takes; data sets often hold more."""
     parameters = inspect.signature(model.forward).parameters
     lacking = [
         name
@@ -158,8 +161,8 @@ def _reasons(given: Mapping[str, Any]) -> str:
 
 
 def filled(inputs: Any, rows: int = FEWEST_ROWS) -> Any:
-    """A small batch with its last example repeated. Products with a few rows take other
-    kernels, whose rounding alone moves a dimension by a few millionths: the result would
+    """A small batch with its last example repeated. Products with few rows use other
+    kernels, whose rounding changes a dimension by a few millionths, and the result would
     depend on the size of the last batch.
     """
     if isinstance(inputs, Mapping):
@@ -171,8 +174,8 @@ def filled(inputs: Any, rows: int = FEWEST_ROWS) -> Any:
 
 
 def is_array(data: Any) -> bool:
-    """Numbers by their place: in memory, or read from a file when they are sliced. Data
-    sets have a shape too, and no dtype; frames have columns.
+    """Whether it is an array, in memory or read from a file when sliced, or a frame. Data
+    sets may have a shape too, but neither dtype nor columns.
     """
     marks = ("dtype", "iloc", "to_dicts", "to_pydict")
     return hasattr(data, "shape") and any(hasattr(data, mark) for mark in marks)

@@ -1,4 +1,4 @@
-"""Forward hooks, with everything put back as it was."""
+"""Forward hooks, after which everything is as it was."""
 
 import contextlib
 import threading
@@ -14,21 +14,20 @@ from .sites import INPUT, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
 Reduce = Callable[[Tensor], Tensor]
-# Hooks, and the switches that let them be called, belong to all threads.
+# Hooks, and the switches that let them be called, are shared by all threads.
 ONE_AT_A_TIME = threading.RLock()
 
 
 class _Stop(BaseException):
-    """All is read: no exception of the network's, and not to be caught by it."""
+    """Everything is read. A BaseException, so that the network does not catch it."""
 
 
 class Capture:
-    """What the modules of a network gave and were given in the last forward pass.
+    """Inputs and outputs of the modules of a network in the last forward pass.
 
-    A context manager: hooks are there inside it, and on any exit they are gone and every
-    module's training flag is what it was. Hooks return nothing, so outputs are unchanged,
-    and they copy at once, so that an in-place operation after a site does not change what
-    was read there.
+    A context manager: inside it there are hooks; on any exit they are gone and every
+    module's training flag is restored. Hooks return nothing, so outputs are unchanged, and
+    they copy at once, so a later in-place operation does not change what was read.
 
         with Capture(model, {"fc1", "fc2:in"}) as captured:
             captured.run(inputs)
@@ -41,15 +40,15 @@ class Capture:
 
     Parameters
     ----------
-    model : a network; what is inside DataParallel or torch.compile is read eagerly.
-    sites : names of the sites to read; or a mapping of names to what is done at once with
-        each tensor, on its device, so that what is large is never kept.
+    model : a network; inside DataParallel or torch.compile it is run eagerly.
+    sites : names of the sites to read; or a mapping of names to functions that reduce each
+        tensor at once, on its device, so that large tensors are never kept.
     evaluate : eval mode, without gradients.
     stop : end a pass of `run` when the last of the sites is read.
 
     Attributes
     ----------
-    tensors : site to a copy of its tensor, of the last pass alone.
+    tensors : site to a copy of its tensor in the last pass.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Capture:
 
     def run(self, inputs: Any) -> None:
         """One pass. A mapping is given by keywords, a tuple by position."""
-        # Wanted sites that never come must not be those of the pass before.
+        # A wanted site that does not appear must not keep the tensor of an earlier pass.
         self._begin()
         with contextlib.suppress(_Stop):
             call(self.network, inputs)
@@ -103,21 +102,21 @@ class Capture:
             raise _Stop
 
     def _copied(self, tensor: Tensor, reduce: Reduce | None) -> Tensor:
-        # Inside a training step a policy's arithmetic must leave no graph.
+        # Inside a training step the arithmetic of a policy must not build a graph.
         with torch.no_grad():
             kept = _plain(tensor.detach())
             kept = kept if reduce is None else reduce(kept)
-            return kept.clone() if _shares(kept, tensor) else kept
+            return kept.clone() if shares(kept, tensor) else kept
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """A tensor with a number at every place: sparse and quantised ones have none."""
+    """The tensor as a dense one of plain numbers."""
     if tensor.is_quantized:
         return tensor.dequantize()
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
-def _shares(one: Tensor, other: Tensor) -> bool:
+def shares(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors lie in the same memory."""
     if one.device != other.device or other.layout != torch.strided:
         return False
@@ -141,7 +140,7 @@ def hook(
     modules: Mapping[str, nn.Module],
     begin: Callable[[], None] = lambda: None,
 ) -> None:
-    """Call `keep(site, module, value)` for what each of the modules is given and gives.
+    """Call `keep(site, module, value)` for the inputs and outputs of each module.
 
     Sites are named by module and call: `fc`, `fc:in`, `fc#2`. Hooks go when `undo` closes.
     """
@@ -183,8 +182,8 @@ def _numbered(name: str, calls: Counter[str]) -> str:
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a module is given, with the end of its name: what came by position has none, so
-    that `block:in` is the same whether or not a mask came along by keyword.
+    """The inputs of a module, with the end of their site's name. Inputs by position have no
+    end, so `block:in` is the same with or without a mask by keyword.
     """
     if args or not kwargs:
         yield "", args[0] if len(args) == 1 else args
@@ -197,7 +196,7 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str,
 def eval_mode(network: nn.Module) -> Iterator[None]:
     """Eval mode, without gradients; each module's own flag is restored."""
     flags = [(module, module.training) for module in network.modules()]
-    if any(flag for _, flag in flags):  # to set the flags of every batch anew takes time
+    if any(flag for _, flag in flags):  # setting all flags for every batch would take time
         network.eval()
     else:
         flags = []

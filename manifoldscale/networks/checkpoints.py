@@ -1,4 +1,4 @@
-"""Weights from files, none of which can run code."""
+"""Weights from files, which can never run code."""
 
 import dataclasses as dc
 from collections.abc import Iterator, Mapping
@@ -14,20 +14,20 @@ from .stored_weights import joined, sets_of_weights, shard_advice, which
 from .weight_names import Weights, is_average, is_first, parts_of, readings
 from .wrappers import unwrapped
 
-# Of no use in eval mode, and not there in checkpoints of old.
+# Not used in eval mode, and missing in old checkpoints.
 COUNTER = "num_batches_tracked"
 SHOWN = 4  # choices that an error lists
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name: .safetensors, what `torch.save` wrote, a state
+    """The tensors of a checkpoint by name: .safetensors, a file of `torch.save`, a state
     dict alone or beside an optimiser's, or the index of several files. `FILE::key` chooses
-    one of several in a file, or the weights whose names begin with the key.
+    one of several sets in a file, or the weights whose names begin with the key.
 
     Raises
     ------
-    ManifoldScaleError : there is no such file, it is no checkpoint, it holds several sets
-        of weights, or loading it would run code, which never happens.
+    ManifoldScaleError : there is no such file, it is not a checkpoint, it holds several
+        sets of weights, or loading it would run code, which is refused.
     """
     groups = sets_of_weights(path)
     require(len(groups) == 1, which(path, groups))
@@ -36,12 +36,12 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def fill(model: nn.Module, path: str | Path) -> nn.Module:
-    """Put the weights of a checkpoint into a model; every one must have its place. A prefix
-    that all of the names share is left out, or added where the model has one; parts of
-    names that wrappers add are passed over; and weights that the model ties may stand under
-    one of their names. Of several sets of weights in a file, or under first parts of the
-    names (`model.`, beside `criterion.`), the one that fits is taken; an average over
-    training beside others must be named.
+    """Put the weights of a checkpoint into a model; every weight must have its place. A
+    prefix that all names share is removed, or added if the model has one; parts of names
+    from wrappers are ignored; weights that the model ties may have any one of their names.
+    Of several sets of weights in a file, or under first parts of the names (`model.` beside
+    `criterion.`), the one that fits is taken; an average over training beside others must
+    be named.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def fill(model: nn.Module, path: str | Path) -> nn.Module:
 
 @dc.dataclass(frozen=True)
 class _Fit:
-    """Weights by the names of a network, how many of these they have, and in what they do
-    not fit it.
+    """Weights by the names of a network, how many of its names they have, and how they do
+    not fit.
     """
 
     weights: Weights
@@ -70,7 +70,7 @@ class _Fit:
 
     @classmethod
     def best(cls, network: nn.Module, weights: Weights) -> "_Fit":
-        """In the reading of their names that fits, else in that of the most places."""
+        """The reading of their names that fits, or else the one with the most places."""
         own = network.state_dict(keep_vars=True)
         tried = []
         for named in readings(own, weights):
@@ -94,7 +94,7 @@ def _chosen(network: nn.Module, path: str | Path) -> _Fit:
         require(
             not is_average(key) or (key in fits and len(fits) == 1),
             f"Of what {path} holds, only {key!r} fits {type(network).__name__}, by its "
-            f"name an average over training. If that is meant: {_named(path, [key])}.",
+            f"name an average over training. If you mean it: {_named(path, [key])}.",
         )
         return fit
     fits |= first
@@ -109,25 +109,26 @@ def _chosen(network: nn.Module, path: str | Path) -> _Fit:
 
 
 def _distinct(fits: Mapping[str, _Fit]) -> dict[str, _Fit]:
-    """Those whose weights are not those of one before, as of a network that its loss holds
-    too; averages over training come last.
+    """The fits with different weights: a loss may hold the same network once more. Averages
+    over training come last.
     """
     kept: dict[str, _Fit] = {}
     for key, fit in sorted(fits.items(), key=lambda one: is_average(one[0])):
-        if not any(_are_same(fit.weights, other.weights) for other in kept.values()):
+        own = fit.weights
+        if not any(
+            own.keys() == other.weights.keys()
+            and all(_are_equal(own[n], other.weights[n]) for n in own)
+            for other in kept.values()
+        ):
             kept[key] = fit
     return kept
-
-
-def _are_same(one: Weights, other: Weights) -> bool:
-    return one.keys() == other.keys() and all(_are_equal(one[n], other[n]) for n in one)
 
 
 def _parts(
     network: nn.Module, groups: Mapping[str, Weights]
 ) -> tuple[dict[str, _Fit], list[str]]:
-    """What stands under a first part of the names in a set; and the keys of what fits under
-    more of them, which could be a layer of another network, and is not taken unasked.
+    """The weights under each first part of the names in a set; and the keys of weights that
+    fit under more parts, which may be a layer of another network and must be asked for.
     """
     own = network.state_dict(keep_vars=True)
     needed = len({id(value) for name, value in own.items() if not name.endswith(COUNTER)})

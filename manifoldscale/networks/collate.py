@@ -1,4 +1,4 @@
-"""Examples one behind the other: a batch of what a data set gives item by item."""
+"""A batch from the single examples of a data set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from ..core.errors import ManifoldScaleError, first_line
 
 TOKENS = "input_ids"
 MASK = "attention_mask"
-NO_LABEL = -100  # of padding, as transformers have it
+NO_LABEL = -100  # the label of padding, as in transformers
 
 _stacked: Callable[[list[Any]], Any] = default_collate
 
 
-class Columns(dict[str, Any]):
+class NamedColumns(dict[str, Any]):
     """A batch by name, and why columns of the data set are not in it.
 
     Attributes
@@ -32,8 +32,8 @@ class Columns(dict[str, Any]):
 
 
 def collate(items: list[Any]) -> Any:
-    """A batch of items. Of rows by name, lists of tokens that differ in length are padded
-    at the end and a mask says so; what cannot be numbers in one array is left out, for a
+    """A batch of items. In rows by name, lists of tokens of different lengths are padded at
+    the end, with a mask. Columns that are not numbers of one shape are left out, because a
     data set often holds more than the network takes.
     """
     if items and isinstance(items[0], Mapping):
@@ -47,7 +47,7 @@ def collate(items: list[Any]) -> Any:
         ) from error
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
+def _columns(rows: Sequence[Mapping[str, Any]]) -> NamedColumns:
     names = dict.fromkeys(str(name) for row in rows for name in row)
     lengths = [_length(row.get(TOKENS)) for row in rows]
     found: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> Columns:
             left_out[name] = first_line(error)
     if TOKENS in found and MASK not in names and len(set(lengths)) > 1:
         found[MASK] = _padded([torch.ones(n, dtype=torch.int64) for n in lengths], 0)
-    return Columns(found, left_out)
+    return NamedColumns(found, left_out)
 
 
 def _column(values: list[Any], lengths: list[int], name: str) -> Any:
@@ -67,7 +67,7 @@ def _column(values: list[Any], lengths: list[int], name: str) -> Any:
 
     Raises
     ------
-    TypeError, ValueError : it is no column of numbers of one shape.
+    TypeError, ValueError : it is not a column of numbers of one shape.
     """
     empty = sum(value is None for value in values)
     if empty:
@@ -98,7 +98,7 @@ def _padded(tensors: Sequence[Tensor], fill: int) -> Tensor:
 
 
 def _length(value: Any) -> int:
-    """Of a sequence; 0 for anything else."""
+    """The length of a sequence; 0 for anything else."""
     shape = getattr(value, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else 0

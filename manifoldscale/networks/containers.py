@@ -1,4 +1,4 @@
-"""Tensors inside what modules give: tuples, dicts, dataclasses, and those in each other."""
+"""Tensors inside the outputs of modules: tuples, dicts, dataclasses, also nested."""
 
 import dataclasses as dc
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def tensors(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """(path, tensor) of all there are, as in `hidden_states/0`; a tensor alone has "".
+    """(path, tensor) of all tensors, as `hidden_states/0`; a single tensor has "".
 
     >>> import torch
     >>> [path for path, _ in tensors((torch.ones(1), {"a": [torch.ones(1)], "b": None}))]
@@ -31,8 +31,8 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def named_tensors(base: str, value: Any) -> dict[str, Tensor]:
-    """The tensors by name: `base/path`; and `base` alone where it can mean only one, the
-    only tensor, or the only one of real numbers.
+    """The tensors by name: `base/path`; and `base` alone if it can mean only one: the only
+    tensor, or the only one of real numbers.
     """
     found = dict(tensors(value))
     real = [p for p, one in found.items() if one.is_floating_point() or one.is_quantized]

@@ -1,41 +1,36 @@
 """A curve pushed through the layers of a network: its length, curvature and turning."""
 
 import dataclasses as dc
-import fnmatch
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import jvp
 
-from ..core.arrays import Array, Floats, frozen
-from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, nearest, require
-from ..core.interval import number
-from ..core.result import Result
+from ..core.arrays import Floats
+from ..core.caveat import Caveat
+from ..core.errors import ManifoldScaleError, require
 from ..core.settings import real, whole
-from ..core.style import drawing, name_places, plain_log_axis
 from ..core.weights import check_weights
+from ..curvature.polyline import steps as chords, turns
+from .capture import hook
 from .containers import named_tensors
+from .curve_through_layers import CurveThroughLayers
+from .dry_run import EXAMPLES, DryRun, dry_run
 from .initialise import at_initialisation, copied
-from .wrappers import root_name
+from .patterns import select
+from .wrappers import hookable, modules_by_name
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-EXAMPLES = 3  # of a pass that finds the sites
 DERIVING = "parametrizations."  # of modules that make weights
 STRIDES = (1, 2, 4, 8, 16)  # steps between the points whose circle is measured
-ROUGH = (
-    -0.25
-)  # d log kappa / d log step below which a curve bends more the closer one looks
-ROUNDING = 1e-3  # radians that a curve turns by rounding
-APART = 1.2  # factor between the circle's and the derivative's curvature that kinks make
+ROUGH = -0.25  # d log kappa / d log step below which curvature grows at small steps
+ROUNDING = 1e-3  # radians that a curve may turn by rounding
+APART = 1.2  # with kinks, circles have a curvature above this factor times the derivative's
 
 
 @dc.dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Curve:
     ----------
     function : takes a tensor of parameters (n,) and gives inputs (n, ...), differentiably.
     start, stop : range of the parameter.
-    is_closed : whether it ends where it began.
+    is_closed : whether it ends where it starts.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -76,7 +71,7 @@ def great_circle(first: Any, second: Any, radius: float | None = None) -> Curve:
     b = b - (a * b).sum() * a
     require(
         bool(b.norm() > 1e-9) and size > 0,
-        "`first` and `second` lie on one line with the origin: they span no circle.",
+        "`first` and `second` lie on one line with the origin: they do not span a circle.",
     )
     b = b / b.norm()
     return Curve(lambda s: size * (_outer(s.cos(), a) + _outer(s.sin(), b)), is_closed=True)
@@ -91,88 +86,6 @@ def segment(first: Any, second: Any) -> Curve:
     return Curve(lambda s: _outer(1 - s, a) + _outer(s, b), 0.0, 1.0)
 
 
-@dc.dataclass(frozen=True, eq=False)
-class CurveThroughLayers(Result):
-    """What became of a curve at each site, as the curve h / sqrt(features).
-
-    Parameters
-    ----------
-    sites : names of the L sites, in the order of the forward pass.
-    features : (L,) values an example at each.
-    length : (L,) of the curve.
-    curvature : (L,) root mean square over the parameter; NaN where it does not exist.
-    turning : (L,) integral of curvature over length, the length of the curve of tangent
-        directions (Grassmannian length); scale-free. NaN likewise.
-    steps : (S,) of the parameter, between points that a circle was laid through.
-    kappa_of_step : (L, S) rms curvature of these circles: it tends to `curvature` at small
-        steps, or grows like step^(-1/2) where the network has kinks.
-    initial : the same of the same network with new weights, or None.
-    expected_length, expected_curvature : of the mean field, one for each linear layer, or
-        None.
-    """
-
-    sites: tuple[str, ...]
-    features: Array
-    length: Floats
-    curvature: Floats
-    turning: Floats
-    steps: Floats
-    kappa_of_step: Floats
-    initial: "CurveThroughLayers | None" = None
-    expected_length: Floats | None = None
-    expected_curvature: Floats | None = None
-    caveats: tuple[Remark, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in (
-            "features",
-            "length",
-            "curvature",
-            "turning",
-            "steps",
-            "kappa_of_step",
-        ):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
-
-    def headline(self) -> str:
-        return (
-            f"curve through {len(self.sites)} sites: length {number(self.length[0])} to "
-            f"{number(self.length[-1])}, curvature {number(self.curvature[0])} to "
-            f"{number(self.curvature[-1])}, turning {number(self.turning[0])} to "
-            f"{number(self.turning[-1])}"
-        )
-
-    def row(self) -> dict[str, Any]:
-        last = {
-            name: float(getattr(self, name)[-1])
-            for name in ("length", "curvature", "turning")
-        }
-        return {"site": self.sites[-1], **last}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a site, those of the initial network beside."""
-        columns = {"site": self.sites, "features": self.features.tolist()}
-        for suffix, one in (("", self), ("_initial", self.initial)):
-            if one is not None:
-                for name in ("length", "curvature", "turning"):
-                    columns[name + suffix] = getattr(one, name).tolist()
-        return [
-            dict(zip(columns, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
-
-    @drawing
-    def plot(self, ax: "Axes") -> None:
-        """Turning by site, and that of the initial network."""
-        ax.plot(self.turning, "o-", label="network")
-        if self.initial is not None:
-            ax.plot(self.initial.turning, "s--", label="at initialisation")
-        ax.set(yscale="log", ylabel="turning, radians", xlabel="site")
-        plain_log_axis(ax.yaxis, self.turning)
-        name_places(ax, self.sites)
-        ax.legend()
-
-
 def through_layers(
     model: nn.Module,
     curve: Curve,
@@ -185,11 +98,14 @@ def through_layers(
 ) -> CurveThroughLayers:
     """Length and curvature of a curve of inputs at every site of a network.
 
-    Velocity v and acceleration a come from forward-mode differentiation in forward mode, in
-    float64 on a copy; then kappa^2 = |a|^2 / |v|^4 - (v.a)^2 / |v|^6. A network with kinks
-    has no curvature: the derivative sees straight pieces, and between them nothing. So a
-    circle is also laid through points at several steps; where its curvature grows as the
-    step shrinks, the curvature is NaN, and `kappa_of_step` holds what there is.
+    Velocity v and acceleration a come from nested forward-mode differentiation, in float64
+    on a copy; then kappa^2 = |a|^2 / |v|^4 - (v.a)^2 / |v|^6. A network with kinks has no
+    curvature, because derivatives see straight pieces only: if the curvature of circles
+    through points grows as their step shrinks, it is NaN. What exists for any network, at a
+    step: the length and the turning of the polygon through points, `length_of_step` and
+    `turning_of_step`, and the curvature of their circles, `kappa_of_step`. Length through
+    layers: Raghu et al. 2017, arXiv:1606.05336; curvature and turning: Poole et al. 2016,
+    arXiv:1606.05340.
 
     >>> net = nn.Sequential(nn.Linear(2, 50), nn.Tanh())
     >>> circle = great_circle([1.0, 0.0], [0.0, 1.0])
@@ -199,11 +115,11 @@ def through_layers(
     Parameters
     ----------
     model : a module whose forward takes one tensor (n, ...).
-    curve : `great_circle(x1, x2)`, `segment(x1, x2)`, or a `Curve` of one's own.
-    sites : patterns for the names of the modules; "*" takes all without parts.
+    curve : `great_circle(x1, x2)`, `segment(x1, x2)`, or your own `Curve`.
+    sites : patterns, as for `ms.extract`; "*" takes the outputs of modules without parts.
     n : points on the curve.
     initial : also measure the network with new weights (`reset_parameters`).
-    expected : `ms.theory.mean_field(...).layers(depth)`, to be plotted beside.
+    expected : `ms.theory.mean_field(...).layers(depth)`, to plot beside.
     rng : seed of the new weights.
 
     Raises
@@ -215,11 +131,8 @@ def through_layers(
     check_weights(model)
     result = _measure(copied(model), curve, sites, n)
     if expected is not None:
-        result = dc.replace(
-            result,
-            expected_length=np.asarray(expected.length),
-            expected_curvature=np.asarray(expected.curvature),
-        )
+        length, curvature = np.asarray(expected.length), np.asarray(expected.curvature)
+        result = dc.replace(result, expected_length=length, expected_curvature=curvature)
     if not initial:
         return result
     try:
@@ -236,19 +149,20 @@ def _measure(
     model.double().eval().requires_grad_(False)
     width = (curve.stop - curve.start) / n
     at = curve.start + width * (torch.arange(n, dtype=torch.float64) + 0.5)
-    names = _names(model, curve.function(at[:EXAMPLES]), sites)
+    run = _dry_run(model, curve.function(at[:EXAMPLES]))
+    names = _parts(run) if sites == "*" else select(sites, run)
+    axes = {name: run.site(name).axes.index("N") for name in names}
     ones = torch.ones_like(at)
 
     def outputs(s: Tensor) -> tuple[Tensor, ...]:
-        with _recorded(model, names) as found:
-            model(curve.function(s))
-        return tuple(found[name].flatten(1) for name in names)
+        found = _outputs(run.network, curve.function(s), set(names))
+        return tuple(found[name].movedim(axes[name], 0).flatten(1) for name in names)
 
     def moving(s: Tensor) -> Any:
         return jvp(outputs, (s,), (ones,))
 
     with warnings.catch_warnings():
-        # torch compiles rules of its own on first use, by what it deprecates itself.
+        # On first use torch compiles its own rules with functions that it deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         both: Any = jvp(moving, (at,), (ones,))
     (places, _), (speeds, bends) = both
@@ -260,14 +174,11 @@ def _measure(
         ]
     )
     length, kappa, turning = geometry[:, 0], geometry[:, 1], geometry[:, 2]
-    circles = np.array(
-        [_circles(x / math.sqrt(x.shape[1]), curve.is_closed) for x in places]
-    )
+    scaled = [x / math.sqrt(x.shape[1]) for x in places]
+    circles = np.array([_circles(x, curve.is_closed) for x in scaled])
+    polygons = np.array([_polygons(x.numpy(), curve.is_closed) for x in scaled])
     rough = _is_rough(circles, kappa, length)
-    notes: tuple[Remark, ...] = ()
-    if rough.any():
-        kinked = ", ".join(np.array(names)[rough].tolist())
-        notes = (Caveat.KINKS(kinked),)
+    kinked = ", ".join(np.array(names)[rough].tolist())
     return CurveThroughLayers(
         sites=tuple(names),
         features=features,
@@ -275,8 +186,10 @@ def _measure(
         curvature=np.where(rough, np.nan, kappa),
         turning=np.where(rough, np.nan, turning),
         steps=width * np.array(STRIDES),
+        length_of_step=polygons[..., 0],
+        turning_of_step=polygons[..., 1],
         kappa_of_step=circles,
-        caveats=notes,
+        caveats=(Caveat.KINKS(kinked),) if kinked else (),
     )
 
 
@@ -293,9 +206,24 @@ def _geometry(v: Tensor, a: Tensor, width: float) -> tuple[float, float, float]:
     )
 
 
+def _polygons(x: Floats, is_closed: bool) -> list[tuple[float, float]]:
+    """Length and turning of the polygon through points 1, 2, 4, .. apart, a mean over all
+    such polygons. Both are means over chords and angles times their number on the whole
+    curve: an open curve has fewer of the long ones.
+    """
+    found = []
+    for stride in STRIDES:
+        number = len(x) / stride
+        sizes = np.linalg.norm(chords(x, stride, is_closed), axis=1)
+        angles = turns(x, stride, is_closed)
+        bent = angles[np.isfinite(angles)]
+        found.append((sizes.mean() * number, bent.mean() * number if len(bent) else 0.0))
+    return found
+
+
 def _circles(x: Tensor, is_closed: bool) -> list[float]:
-    """The rms curvature 4 area / (product of the sides) of triangles of points that lie
-    1, 2, 4, .. steps apart.
+    """The rms curvature 4 area / (product of the sides) of triangles of points 1, 2, 4, ..
+    steps apart.
     """
     values = []
     for stride in STRIDES:
@@ -305,6 +233,7 @@ def _circles(x: Tensor, is_closed: bool) -> list[float]:
             before, here, after = x[: -2 * stride], x[stride:-stride], x[2 * stride :]
         p, q, r = here - before, after - here, after - before
         a, b, c = ((side**2).sum(1) for side in (p, q, r))
+        # For points on one line, rounding can make the squared area negative.
         area2 = (a * b - (p * q).sum(1) ** 2).clamp(min=0)  # (2 area)^2
         kappa2 = 4 * area2 / (a * b * c).clamp(min=1e-300)
         values.append(float(kappa2.mean().sqrt()))
@@ -312,8 +241,8 @@ def _circles(x: Tensor, is_closed: bool) -> list[float]:
 
 
 def _is_rough(circles: Floats, kappa: Floats, length: Floats) -> Any:
-    """Where the curvature of circles grows as they shrink, beyond what derivatives see and
-    what rounding makes.
+    """Whether the curvature of circles grows as they shrink, beyond the curvature from
+    derivatives and beyond rounding.
     """
     small = np.maximum(circles[:, :3], 1e-300)
     slope = np.log(small[:, 2] / small[:, 0]) / math.log(STRIDES[2] / STRIDES[0])
@@ -321,60 +250,40 @@ def _is_rough(circles: Floats, kappa: Floats, length: Floats) -> Any:
     return (slope < ROUGH) & bent
 
 
-def _names(model: nn.Module, example: Tensor, sites: str | Sequence[str]) -> list[str]:
-    """The chosen modules that the forward pass calls and that give one point an example;
-    those that make weights of others give none.
+def _dry_run(model: nn.Module, example: Tensor) -> DryRun:
+    try:
+        return dry_run(model, example)
+    except ManifoldScaleError as error:
+        raise ManifoldScaleError(
+            f"The network cannot take a point of the curve, of shape "
+            f"{tuple(example.shape)}: {error}"
+        ) from error
+
+
+def _parts(run: DryRun) -> list[str]:
+    """The outputs of modules without parts in their first calls, except modules that
+    compute weights.
     """
-    modules = _modules(model)
-    parts = [name for name, module in modules.items() if not list(module.children())]
-    available = parts if sites == "*" else list(modules)
-    with _recorded(model, available) as found:
-        try:
-            model(example)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ManifoldScaleError(
-                f"The network cannot take a point of the curve, of shape "
-                f"{tuple(example.shape)}: {error}"
-            ) from error
-    given = [name for name, value in found.items() if value.ndim > 1]
-    points = [n for n in given if len(found[n]) == EXAMPLES and DERIVING not in n]
-    return _matching(sites, points)
+    modules = modules_by_name(run.network)
+    leaves = {n for n, m in modules.items() if not any(True for _ in m.children())}
+    names = [site.name for site in run.sites if site.name in leaves and site.shape]
+    return [name for name in names if DERIVING not in name]
 
 
-def _modules(model: nn.Module) -> dict[str, nn.Module]:
-    """Every module by its first name; the whole network under its class name."""
-    return {name or root_name(model): module for name, module in model.named_modules()}
-
-
-def _matching(patterns: str | Sequence[str], available: list[str]) -> list[str]:
-    """Names that match any of the globs, in the order of the network."""
-    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
-    for pattern in wanted:
-        require(
-            bool(fnmatch.filter(available, pattern)),
-            f"No site matches {pattern!r}; did you mean {nearest(pattern, available)}?",
-        )
-    return [n for n in available if any(fnmatch.fnmatchcase(n, p) for p in wanted)]
-
-
-@contextmanager
-def _recorded(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """The outputs of these modules in the forward passes inside, the first call of each."""
+def _outputs(network: nn.Module, inputs: Tensor, names: set[str]) -> dict[str, Tensor]:
+    """The tensors at these sites in one pass. `Capture` would detach them."""
     found: dict[str, Tensor] = {}
 
-    def keep(name: str) -> Any:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            tensor = named_tensors("output", output).get("output")
-            if tensor is not None and name not in found:
-                found[name] = tensor.clone()
-
-        return hook
+    def keep(site: str, module: nn.Module, value: Any) -> None:
+        for name, tensor in named_tensors(site, value).items():
+            if name in names:
+                found[name] = tensor.clone()  # a module after it may write into it
 
     with ExitStack() as undo:
-        for name, module in _modules(model).items():
-            if name in set(names):
-                undo.callback(module.register_forward_hook(keep(name)).remove)
-        yield found
+        undo.enter_context(hookable(network))
+        hook(network, keep, undo, modules_by_name(network))
+        network(inputs)
+    return found
 
 
 def _outer(values: Tensor, x: Tensor) -> Tensor:

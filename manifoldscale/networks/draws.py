@@ -1,9 +1,9 @@
-"""Random numbers that torch's modules draw, from a generator of one's own.
+"""Random numbers that torch's modules draw, from a private generator.
 
 Modules draw their initial weights and the masks of dropout from torch's global generator.
-To seed that is to change it for all threads of the process: two that do so at once get
-neither their own numbers nor the same ones twice. Here every draw that is made inside a
-`with` is sent to a generator that nobody else has; nothing global is read or changed.
+Seeding it would change it for all threads of the process: two threads that do so at once
+get neither their own numbers nor the same numbers twice. Here every draw inside a `with`
+uses a private generator; nothing global is read or changed.
 """
 
 import functools
@@ -18,7 +18,7 @@ aten = torch.ops.aten
 
 
 class DrawsFrom(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Inside, torch's random operations of this thread draw from a stream of this seed:
+    """Inside, torch's random operations in this thread draw from a stream with this seed:
     the numbers that `torch.manual_seed(seed)` would give.
 
     >>> with DrawsFrom(0):
@@ -28,7 +28,7 @@ class DrawsFrom(TorchDispatchMode):  # type: ignore[no-untyped-call]
     >>> bool((first == again).all()), stream.drawn
     (True, True)
 
-    drawn : whether anything was.
+    drawn : whether anything was drawn.
     """
 
     def __init__(self, seed: int) -> None:
@@ -37,7 +37,7 @@ class DrawsFrom(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.generators: dict[torch.device, torch.Generator] = {}
 
     def generator(self, device: torch.device) -> torch.Generator:
-        """The stream on a device; later draws go on where earlier ones ended."""
+        """The stream on a device; later draws continue it."""
         if device not in self.generators:
             stream = torch.Generator(device).manual_seed(self.seed)
             self.generators[device] = stream
@@ -58,7 +58,7 @@ class DrawsFrom(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if own is not None:
             self.drawn = True
             return own(stream, *args, **kwargs)
-        # Some are marked as random for an argument that is seldom given, as attention.
+        # Some, such as attention, are marked as random for a rarely used argument.
         return func(*args, **kwargs)
 
 
@@ -73,7 +73,7 @@ CPU = torch.device("cpu")
 
 @functools.cache
 def _with_generator(func: Any) -> Any:
-    """The operation, or its overload, that takes a generator; None where none does."""
+    """The operation, or its overload, that takes a generator; None if there is none."""
     names = _arguments(func)
     if "generator" in names:
         return func

@@ -1,4 +1,4 @@
-"""One pass on a few examples: what there is to read, and what the passes do not reach."""
+"""One pass on a few examples: what can be read, and what a pass does not reach."""
 
 import contextlib
 import dataclasses as dc
@@ -27,8 +27,8 @@ from .sites import INPUT, Site, module_name
 from .wrappers import hookable, modules_by_name, unwrapped
 
 EXAMPLES = 3
-AGREES = 1e-3  # of the largest value: what batches of other sizes round is far below
-SMALLER = (0.5, 0.75)  # shares of an axis of the inputs that are tried
+AGREES = 1e-3  # of the largest value: rounding in batches of other sizes is far below
+SMALLER = (0.5, 0.75)  # shares of an axis of the inputs to try
 
 
 @dc.dataclass(frozen=True)
@@ -38,11 +38,11 @@ class DryRun:
     Attributes
     ----------
     sites : every tensor once, under its first name, in the order of the pass.
-    aliases : its other names: the input of a module that another gave, the output of a
-        container that is that of its last module.
+    aliases : its other names: the input of a module that another module gave, the output of
+        a container that its last module gave.
     modules : name to class of all modules, called or not.
     calls : how often each was called.
-    mixed : tensors without an axis of the examples, and their shapes.
+    mixed : tensors without an axis of examples, and their shapes.
     network : the network without its wrappers.
     is_random : it draws random numbers in eval mode.
     mixing : sites whose rows depend on the other examples of their batch.
@@ -58,7 +58,7 @@ class DryRun:
     mixing: tuple[str, ...] = ()
 
     def site(self, name: str) -> Site:
-        """The site of a name; under an alias, the site that it is another name of."""
+        """The site with a name or an alias."""
         first = self.aliases.get(name, name)
         found = next(site for site in self.sites if site.name == first)
         return dc.replace(found, name=name)
@@ -66,7 +66,7 @@ class DryRun:
 
 @dc.dataclass(eq=False)
 class _Record:
-    """Tensors of one pass in the order in which they came."""
+    """Tensors of one pass in their order."""
 
     tensors: dict[str, Tensor] = dc.field(default_factory=dict)
     modules: dict[str, nn.Module] = dc.field(default_factory=dict)
@@ -85,8 +85,8 @@ class _Record:
             self.weighed = True
         for name, tensor in named_tensors(site, value).items():
             self.modules[name] = module
-            # An in-place operation keeps the object and counts its version up. What is
-            # seen is held, so that no other tensor takes its place in memory.
+            # An in-place operation keeps the object but raises its version. `tensors` holds
+            # what was seen, so that no other tensor can get its id.
             version = 0 if tensor.is_inference() else tensor._version
             first = self._seen.setdefault((id(tensor), version), name)
             if first != name:
@@ -99,9 +99,9 @@ class _Record:
 
 
 def dry_run(model: nn.Module, inputs: Any) -> DryRun:
-    """Run the network on `EXAMPLES` examples, and on one fewer to see which axis is theirs.
+    """Run the network on `EXAMPLES` examples, and on one fewer to find their axis.
 
-    Random states and the network are left as they were.
+    Random states and the network do not change.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
 
 
 def _mixing(full: _Record, fewer: _Record, batch: Mapping[str, int]) -> tuple[str, ...]:
-    """Sites at which the first examples give other values where one more stands beside."""
+    """Sites at which one more example in the batch changes the values of the others."""
     found = []
     for name, axis in batch.items():
         other = fewer.tensors[name]
@@ -182,8 +182,8 @@ def _recorded(network: nn.Module, inputs: Any) -> _Record:
 
 def _places(network: nn.Module, inputs: Any, full: _Record) -> Mapping[str, set[int]]:
     """The axes of each tensor that follow a place of the inputs: tokens, or the height or
-    width of an image. Inputs that are smaller along a place are taken by the layers with
-    weights, if not by all; along features by none of them.
+    width of an image. Layers with weights accept inputs that are smaller along a place, but
+    not along features.
     """
     found: dict[str, set[int]] = {name: set() for name in full.shapes}
     if all(len(shape) < 3 for shape in full.shapes.values()):
@@ -200,8 +200,8 @@ def _places(network: nn.Module, inputs: Any, full: _Record) -> Mapping[str, set[
 def _smaller(
     network: nn.Module, inputs: Any, axis: int, sizes: Iterable[int]
 ) -> Iterator[_Record]:
-    """Passes on inputs of which an axis is cut to a share, those that layers with weights
-    took: up to the first that went through for each size.
+    """Passes on inputs with a shorter axis that reached layers with weights: for each size,
+    up to the first pass without an error.
     """
     for size in sizes:
         for share in SMALLER:
@@ -214,8 +214,8 @@ def _smaller(
 
 
 def _cropped(inputs: Any, axis: int, size: int, kept: int) -> Any:
-    """The inputs with a part of one axis, in all tensors that have it in this size; None
-    where that is all of it.
+    """The inputs with a part of one axis, in all tensors that have it in this size; None if
+    the part is the whole axis.
     """
 
     def part(tensor: Any) -> Any:
@@ -269,8 +269,8 @@ def _sites(
 def _axis_names(
     record: _Record, batch: Mapping[str, int], places: Mapping[str, set[int]]
 ) -> dict[str, str]:
-    """Letters of each site's axes: by what they do, by the layers that write and read the
-    tensor, or those of what its module was given, where that has the same shape.
+    """Letters of each site's axes: from their response, from the layers that write and read
+    the tensor, or from the input of its module if that has the same shape.
     """
     known: dict[str, str] = {}
     readers = _readers(record)
@@ -299,7 +299,7 @@ def _axis_names(
 def _without_doubt(
     record: _Record, known: Mapping[str, str], places: Mapping[str, set[int]]
 ) -> dict[str, str]:
-    """The letters, but for those that a linear layer alone tells, and others deny."""
+    """The letters, without those that only a linear layer tells and others contradict."""
     sure = [
         (word, record.shapes[name])
         for name, word in known.items()

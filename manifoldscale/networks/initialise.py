@@ -12,20 +12,19 @@ from ..core.settings import whole
 from ..core.weights import check_weights
 from .draws import DrawsFrom
 
-COUNTS = (torch.int8, torch.uint8)  # quantised weights; other whole numbers are no weights
+COUNTS = (torch.int8, torch.uint8)  # quantised weights; other whole numbers are not weights
 
 
 def at_initialisation(model: nn.Module, seed: int = 0) -> nn.Module:
     """A copy with weights as its modules draw them when they are made.
 
-    Every weight of the copy is struck out before the modules draw theirs, so that none of
-    the trained ones can be left. What is not kept in checkpoints (buffers that are not
-    persistent) stays as it is.
+    Every weight of the copy is set to NaN before the modules draw new ones, so no trained
+    weight can remain. Buffers that checkpoints do not keep stay as they are.
 
     Raises
     ------
-    ManifoldScaleError : weights that no `reset_parameters` of a module draws, such as
-        pruned and quantised ones and buffers; they are named.
+    ManifoldScaleError : weights that no `reset_parameters` draws, such as pruned and
+        quantised ones and buffers; it names them.
     """
     check_weights(model)
     fresh = copied(model)
@@ -42,15 +41,15 @@ def at_initialisation(model: nn.Module, seed: int = 0) -> nn.Module:
         f"No `reset_parameters` draws {', '.join(map(repr, names[:4]))}"
         f"{f' and {len(names) - 4} more' if len(names) > 4 else ''}: how "
         f"{type(model).__name__} begins is not known. Give a factory of the untrained "
-        "network as MODEL of its own.",
+        "network as a separate MODEL.",
     )
     return fresh
 
 
 def copied(model: nn.Module) -> nn.Module:
     """A copy that shares nothing. Weights that a hook derives from others (pruning,
-    spectral norm) have a history after a training step, which torch does not copy; they
-    are derived again at the next pass.
+    spectral norm) have a gradient history after a training step, which torch cannot copy;
+    the next pass derives them again.
     """
     derived = {
         id(value): value.detach().clone()
@@ -77,7 +76,7 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _is_drawn(value: Any) -> bool:
-    """Whether an entry of a state dict may be drawn anew, or is no weight."""
+    """Whether an entry of a state dict can be drawn again, or is not a weight."""
     return (
         isinstance(value, Tensor) and not value.is_quantized and value.dtype not in COUNTS
     )
@@ -87,8 +86,8 @@ def _draw(module: nn.Module) -> None:
     """Let each module draw its weights after its parts, as when they are made."""
     own: Any = module
     if hasattr(module, "init_weights") and hasattr(module, "_init_weights"):
-        # Of transformers, whose parts do not do it themselves; a part that was loaded is
-        # marked, and would be left as it is.
+        # A model of transformers, whose parts do not reset themselves. A loaded part is
+        # marked and would be skipped.
         for part in module.modules():
             for thing in (part, *part.parameters(recurse=False)):
                 vars(thing).pop("_is_hf_initialized", None)

@@ -1,49 +1,38 @@
-"""Multilayer perceptrons as values: the shape of one, apart from its weights."""
+"""Multilayer perceptrons as values: their shape without weights."""
 
 import dataclasses as dc
 import itertools
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..core.arrays import Floats
-from ..core.errors import one_of, require
-from ..core.settings import check_fields
+from ..core.settings import Count, Settings, among
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
     "tanh": nn.Tanh,
 }
-PARAMETRISATIONS = ("standard", "ntk")
 
 
 @dc.dataclass(frozen=True)
-class MLP:
-    """The shape of a multilayer perceptron: `depth` hidden layers of `width` units, and
-    a linear read-out. The parametrisation, "standard" or "ntk", is that in which it is
-    initialised and trained; the functions that it can be are the same.
+class MLP(Settings):
+    """The shape of a multilayer perceptron: `depth` hidden layers of `width` units, and a
+    linear read-out. The parametrisation, "standard" or "ntk", affects initialisation and
+    training, but not which functions it can represent.
     """
 
-    inputs: int
-    width: int
-    depth: int
-    outputs: int
-    activation: str = "relu"
-    parametrisation: str = "standard"
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        one_of("activation", self.activation, ACTIVATIONS)
-        one_of("parametrisation", self.parametrisation, PARAMETRISATIONS)
-        for name in ("inputs", "width", "depth", "outputs"):
-            require(
-                getattr(self, name) >= 1,
-                f"`{name}` must be a positive integer; not {getattr(self, name)}.",
-            )
+    inputs: Count
+    width: Count
+    depth: Count
+    outputs: Count
+    activation: Annotated[str, among(ACTIVATIONS)] = "relu"
+    parametrisation: Annotated[str, among("standard", "ntk")] = "standard"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -67,8 +56,8 @@ class MLP:
 
 def absorb(network: nn.Sequential, offset: Floats, scale: float) -> nn.Sequential:
     """The network with the preparation (x - offset) / scale of the inputs folded into its
-    first layer, so that it takes the data as they are; what every layer gives is unchanged.
-    Where the first layer is not linear, a layer `prepare` is put in front.
+    first layer: it takes the data as they are, with the same outputs of every layer. If the
+    first layer is not linear, a layer `prepare` is put in front.
     """
     if not np.any(offset) and scale == 1:
         return network

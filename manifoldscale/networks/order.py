@@ -1,20 +1,19 @@
 """Which site of a network is a function of which, found by exchanging activations.
 
-The activation of site A of one example is put into the pass of another. Where site B then
-gives what it gives for that example, B is a function of A alone: everything that leads to
-B goes through A. A skip connection around A, a branch beside it, a mask or any other input
-that differs between the two examples makes B something else.
+The activation of site A for one example is put into the pass of another example. If site B
+then gives its value for the first example, B is a function of A alone: everything that
+leads to B goes through A. With a skip connection around A, a branch beside it, a mask or
+any other input that differs between the two examples, B gives something else.
 
-A deterministic network of layers that are smooth, or smooth in pieces, cannot raise a
-dimension: that of the cloud at B is at most that of the cloud at A.
+A deterministic network of layers that are smooth, or piecewise smooth, cannot raise a
+dimension: the dimension of the cloud at B is at most that of the cloud at A.
 
-What is compared is what is read, the points of the sites, so that the mean over the tokens
-of a mask is a function of tokens and mask. Each activation is given back at the place in
-the batch where it came about, so that products round as they did and a small share of a
-skip connection is not taken for rounding.
+The points of the sites are compared, so the mean over the tokens of a mask counts as a
+function of tokens and mask. Each activation is put back at its place in the batch: products
+round as before, and a small contribution of a skip connection is not taken for rounding.
 
-What the examples do not show stays unseen: an input that is the same for all examples of
-the first batch, and a branch that none of those that are exchanged takes.
+The examples may not show everything: an input that is the same for all examples of the
+first batch, or a branch that none of the exchanged examples takes.
 """
 
 import dataclasses as dc
@@ -32,72 +31,72 @@ from ..core.errors import require
 from .batches import FEWEST_ROWS, Batch, filled
 from .capture import ONE_AT_A_TIME, Capture, hook
 from .containers import named_tensors, tensors
-from .points import Flatten, Rows, plain
-from .reading import Reading
+from .forward_pass import ForwardPass
+from .points import Flatten, plain
 from .sites import Site, module_name
 from .wrappers import modules_by_name
 
-# Fewer than the rows of a pass, which is filled with the last example: that is another one
-# after the exchange, and a network that mixes the examples of a batch shows it.
+# Fewer than the rows of a pass, which is filled with the last example. This filling changes
+# in the exchange, which shows whether the network mixes the examples of a batch.
 MOST = FEWEST_ROWS - 2
-# Shares of the distance between two examples. What moves a point by less than SAME is far
-# below the distance of neighbors in any cloud. ALIKE is for the same example at two places
-# of a batch, where products round differently.
+# Shares of the distance between two examples. A change below SAME is far below the distance
+# of neighbours in any cloud. ALIKE is for one example at two places of a batch, where
+# products round differently.
 SAME, ALIKE = 1e-5, 1e-3
-ROUNDINGS = 8  # of the size of a point: what differs by less is constant
+ROUNDINGS = 8  # a point that changes by fewer roundings of its size is constant
 
 
-def bounded_by(reading: Reading, batch: Batch) -> dict[str, tuple[str, ...]]:
-    """Site to the sites, in the order of the network, of each of which it is a function
-    alone, and whose clouds keep all of their tensor: its dimension is at most theirs.
+def bounded_by(forward: ForwardPass, batch: Batch) -> dict[str, tuple[str, ...]]:
+    """Site to the sites, in the order of the network, that each alone determine it, and
+    whose clouds keep their whole tensor: its dimension is at most theirs.
 
-    Two sites that hold the same tensor bound each other. Sites that give several points an
-    example, and constant ones, neither bound nor are bounded; the mean over tokens, or one
-    token, is bounded and bounds nothing; nor do whole numbers, which may be names of
-    tokens. Nothing is said of a network that draws random numbers, and of sites at which
-    it mixes the examples of a batch. Where a pass fails, nothing is established.
+    Two sites with the same tensor bound each other. Sites with several points per example,
+    and constant sites, neither bound nor are bounded. The mean over tokens, or one token,
+    is bounded but bounds nothing; nor do whole numbers, which may be names of tokens.
+    Nothing is known about a network that draws random numbers, about sites that mix the
+    examples of a batch, or if a pass fails.
 
     Parameters
     ----------
-    batch : at least two examples; a few are chosen that differ in every input, where any
-        do. Their passes, two for each site that may bound, run on copies.
+    batch : at least two examples; a few are chosen that differ in every input, if possible.
+        Their passes, two for each site that may bound, run on copies.
     """
-    sure = [site.name for site in reading.sites if _keeps_all(site, reading)]
-    if len(reading.sites) < 2 or not sure or len(batch) < 2 or reading.is_random:
+    sure = [site.name for site in forward.sites if _keeps_all(site, forward)]
+    if len(forward.sites) < 2 or not sure or len(batch) < 2 or forward.is_random:
         return {}
     try:
-        trial = _trial(reading, batch)
+        trial = _trial(forward, batch)
     except Exception:  # the extraction itself will tell
         return {}
     sure = [name for name in sure if name in trial.moved]
-    origins = {name: reading.origins.get(name, name) for name in sure}
+    origins = {name: forward.origins.get(name, name) for name in sure}
     behind = {origin: trial.behind(origin) for origin in dict.fromkeys(origins.values())}
     found: dict[str, tuple[str, ...]] = {}
-    for name in (site.name for site in reading.sites):
+    for name in (site.name for site in forward.sites):
         bounds = tuple(by for by in sure if by != name and name in behind[origins[by]])
         found |= {name: bounds} if bounds else {}
     return found
 
 
-def _keeps_all(site: Site, reading: Reading) -> bool:
+def _keeps_all(site: Site, forward: ForwardPass) -> bool:
     """Whether the cloud of a site holds all numbers of its tensor."""
     is_float = getattr(torch, site.dtype).is_floating_point
-    return is_float and isinstance(plain(reading.policies[site.name]), Flatten)
+    return is_float and isinstance(plain(forward.policies[site.name]), Flatten)
 
 
 @dc.dataclass(frozen=True, eq=False)
 class _Trial:
-    """A few examples, and what the sites give for them.
+    """A few examples, and the values of the sites for them.
 
     Attributes
     ----------
-    here, there : the examples, and with each at the place of the one before it.
-    points : site to (examples x features) of those there.
-    moved : site to the distance between an example and the one at its place there; sites
-        that are constant or no function of an example are left out.
+    here, there : the examples, and the same moved up by one place.
+    points : site to (examples x features) of `there`.
+    moved : site to the distance between the two examples at one place; sites that are
+        constant or not a function of an example are left out.
     """
 
-    reading: Reading
+    forward: ForwardPass
     here: Batch
     there: Batch
     points: Mapping[str, Array]
@@ -111,27 +110,27 @@ class _Trial:
         try:
             with ONE_AT_A_TIME, ExitStack() as undo:
                 keep = partial(_exchange, origin, self._values(origin))
-                modules = modules_by_name(self.reading.network)
+                modules = modules_by_name(self.forward.network)
                 mine = {k: v for k, v in modules.items() if k == module_name(origin)}
-                hook(self.reading.network, keep, undo, mine)
-                found = _points(self.reading, sites, self.here)
-        except Exception:  # of a network that is given what it never was
+                hook(self.forward.network, keep, undo, mine)
+                found = _points(self.forward, sites, self.here)
+        except Exception:  # the network may fail on activations that it never saw
             return frozenset()
         return frozenset(name for name in found if self._same(name, found[name]))
 
     def _from(self, origin: str) -> Sequence[Site]:
         """The sites from a tensor on."""
-        sites = self.reading.sites
+        sites = self.forward.sites
         first = next(i for i, site in enumerate(sites) if self._origin(site) == origin)
         return sites[first:]
 
     def _origin(self, site: Site) -> str:
-        return self.reading.origins.get(site.name, site.name)
+        return self.forward.origins.get(site.name, site.name)
 
     def _values(self, origin: str) -> Tensor:
-        """What is given back: the tensor, of the examples there."""
-        network = self.reading.network
-        with Capture(network, {origin}, stop=self.reading.may_stop) as captured:
+        """The tensor to put in, for the examples of `there`."""
+        network = self.forward.network
+        with Capture(network, {origin}, stop=self.forward.may_stop) as captured:
             captured.run(filled(self.there.inputs))
         return captured[origin]
 
@@ -140,22 +139,22 @@ class _Trial:
         return bool((apart <= SAME * self.moved[name]).all())
 
 
-def _trial(reading: Reading, batch: Batch) -> _Trial:
+def _trial(forward: ForwardPass, batch: Batch) -> _Trial:
     rows = _differing(batch)
     here, there = _taken(batch, rows), _taken(batch, [*rows[1:], rows[0]])
-    before, after = (_points(reading, reading.sites, one) for one in (here, there))
+    before, after = (_points(forward, forward.sites, one) for one in (here, there))
     moved = {
         site.name: _moved(site, before[site.name], after[site.name])
-        for site in reading.sites
-        if site.name in before and site.name not in reading.mixing
+        for site in forward.sites
+        if site.name in before and site.name not in forward.mixing
     }
     known = {name: distance for name, distance in moved.items() if distance > 0}
-    return _Trial(reading, here, there, after, known)
+    return _Trial(forward, here, there, after, known)
 
 
 def _moved(site: Site, before: Array, after: Array) -> float:
-    """How far the example at a place is from the one that was there; 0 for a constant, and
-    where an example gives another point at another place or in other company.
+    """The distance between the two examples at one place; 0 for a constant, and if the
+    point of an example depends on its place or on the other examples.
     """
     distance = _mean(_distances(before, after))
     size = _mean(_distances(before, np.zeros_like(before)))
@@ -166,7 +165,7 @@ def _moved(site: Site, before: Array, after: Array) -> float:
 
 
 def _distances(one: Array, other: Array) -> Floats:
-    """Row by row; NaN where either is not finite."""
+    """Distances row by row; NaN if either is not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.linalg.norm(one.astype(np.float64) - other, axis=1))
 
@@ -177,9 +176,11 @@ def _mean(distances: Floats) -> float:
         return float(np.sqrt(np.mean(distances**2)))
 
 
-def _points(reading: Reading, sites: Sequence[Site], batch: Batch) -> Mapping[str, Array]:
-    """The points of one pass; none where an example gives several."""
-    part = dc.replace(reading, sites=tuple(sites))
+def _points(
+    forward: ForwardPass, sites: Sequence[Site], batch: Batch
+) -> Mapping[str, Array]:
+    """The points of one pass; empty if an example gives several."""
+    part = dc.replace(forward, sites=tuple(sites))
     block = next(part.blocks([batch], padding_is_known=True))
     return {} if block.grouped else block.arrays
 
@@ -189,9 +190,8 @@ def _exchange(
 ) -> None:
     """Put values into the tensor of one name, when a pass comes to it.
 
-    They go into its memory, so that all goes on from them that does from the tensor: the
-    skip connection beside a module too, of which its hooks see nothing. It is no part of
-    the network, for it differs from example to example.
+    They go into its memory, so everything that uses the tensor uses them: also a skip
+    connection beside a module, which its hooks do not see.
     """
     tensor = named_tensors(site, value).get(origin)
     if tensor is not None:
@@ -200,7 +200,7 @@ def _exchange(
 
 
 def _differing(batch: Batch) -> list[int]:
-    """Rows of a few examples of a batch, not all the same in any input that varies."""
+    """Rows of a few examples of a batch that differ in every input that varies."""
     rows = [0]
     for _, tensor in tensors(batch.inputs):
         first = tensor[0]
@@ -213,9 +213,7 @@ def _differing(batch: Batch) -> list[int]:
 
 def _taken(batch: Batch, rows: Sequence[int]) -> Batch:
     """Copies of some examples, in this order."""
-    old = batch.rows
-    masks = [None if mask is None else mask[list(rows)] for mask in (old.mask, old.other)]
-    return Batch(_at(batch.inputs, rows), Rows(old.ids[list(rows)], *masks))
+    return Batch(_at(batch.inputs, rows), batch.rows.taken(list(rows)))
 
 
 def _at(inputs: Any, rows: Sequence[int]) -> Any:

@@ -20,17 +20,19 @@ MASKS = {
 }
 DECODER = {"decoder_attention_mask": False, "tgt_key_padding_mask": True}
 TARGETS = ("decoder_input_ids", "tgt")  # tokens of a decoder, without a mask of its own
+SPECIAL = "special_tokens_mask"  # 1 at tokens that a tokenizer added
+MARK = "word:"  # begins the name of a column that is 1 at the tokens of a word
 LENGTHS = ("lengths", "length", "seq_lens", "seq_lengths", "input_lengths", "x_lens")
 POSITIONS = "position_ids"
-AGREES = 1e-3  # of the largest value: what other kernels round is far below
+AGREES = 1e-3  # of the largest value: rounding of other kernels is far below
 
 
 def mask_of(inputs: Any) -> Tensor | None:
-    """(n x tokens) True for tokens, from the input that says it.
+    """(n x tokens) True for tokens, from the input that marks padding.
 
     Raises
     ------
-    ManifoldScaleError : what it says can be read in two ways.
+    ManifoldScaleError : it can be understood in two ways.
     """
     found = _from(MASKS, inputs)
     if found is not None or not isinstance(inputs, Mapping):
@@ -46,8 +48,30 @@ def mask_of(inputs: Any) -> Tensor | None:
     return None
 
 
+def is_beside(name: str) -> bool:
+    """Whether a column says something of the tokens, and is no input of a network."""
+    return name == SPECIAL or name.startswith(MARK)
+
+
+def split_beside(
+    inputs: Mapping[str, Tensor], model: nn.Module
+) -> tuple[dict[str, Tensor], Tensor | None, dict[str, Tensor]]:
+    """The inputs of a network; which tokens are special, None if it is not said; and by
+    name, which are those of a word.
+    """
+    takes = inspect.signature(model.forward).parameters
+    kept = {k: v for k, v in inputs.items() if not is_beside(k) or k in takes}
+    masks = {
+        name: value != 0
+        for name, value in inputs.items()
+        if is_beside(name) and value.ndim == 2
+    }
+    special = masks.pop(SPECIAL, None)
+    return kept, special, {name.removeprefix(MARK): m for name, m in masks.items()}
+
+
 def decoder_mask_of(inputs: Any) -> Tensor | None:
-    """That of the tokens which a decoder is given; None where there is no decoder."""
+    """The mask of the tokens of a decoder; None if there is no decoder."""
     found = _from(DECODER, inputs)
     if found is None and isinstance(inputs, Mapping):
         given = next((inputs[key] for key in TARGETS if key in inputs), None)
@@ -64,16 +88,16 @@ def _from(masks: Mapping[str, bool], inputs: Any) -> Tensor | None:
 
 
 def _read(values: Tensor, key: str, means_padding: bool) -> Tensor:
-    """A mask of truths, of 0 and 1, or one that is added to scores: 0 at tokens and very
-    low at padding.
+    """A mask of truths or of 0 and 1, or a mask that is added to scores: 0 at tokens and
+    very low at padding.
     """
     if values.is_floating_point() and bool((values < 0).any()):
         return values == 0
     wrong = values.dtype != torch.bool and bool(((values != 0) & (values != 1)).any())
     require(not wrong, f"`{key}` must hold 0 and 1, or truths; it holds other numbers.")
     mask: Tensor = (values != 0) ^ means_padding
-    # Tokens of all examples at the end: is True padding, as torch has it, or are they
-    # padded on the left? Tokenizers, who do that, give whole numbers.
+    # If the tokens of all examples are at the end, either True means padding, as in torch,
+    # or they are padded on the left. Tokenizers, which pad on the left, give whole numbers.
     turned = values.dtype == torch.bool and not means_padding and is_left(mask)
     require(
         not (turned and bool((~mask[:, 0]).all())),
@@ -84,8 +108,8 @@ def _read(values: Tensor, key: str, means_padding: bool) -> Tensor:
 
 
 def _either_way(values: Tensor) -> Tensor:
-    """A mask whose name does not say whether True is a token: the first place of every
-    example is one.
+    """A mask whose name does not say whether True is a token: it takes the first place of
+    every example as a token.
     """
     first = values[:, 0]
     require(
@@ -97,7 +121,7 @@ def _either_way(values: Tensor) -> Tensor:
 
 
 def refuse_unmasked(inputs: Mapping[str, Tensor], model: nn.Module) -> None:
-    """Refuse tokens that end in what the network itself calls padding, without a mask."""
+    """Refuse tokens without a mask that end in what the network itself calls padding."""
     pad = getattr(getattr(model, "config", None), "pad_token_id", None)
     ids = inputs.get("input_ids")
     if pad is None or ids is None or ids.ndim != 2 or mask_of(inputs) is not None:
@@ -113,8 +137,8 @@ def refuse_unmasked(inputs: Mapping[str, Tensor], model: nn.Module) -> None:
 
 
 def with_positions(inputs: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The inputs, with positions that count tokens from the first that is no padding, where
-    padding stands on the left and the network takes them. It would count from the padding.
+    """The inputs with positions that count from the first token, if padding is on the left
+    and the network takes positions. Otherwise it would count from the padding.
     """
     mask = mask_of(inputs)
     takes = POSITIONS in inspect.signature(model.forward).parameters
@@ -129,18 +153,32 @@ def is_left(mask: Tensor) -> bool:
 
 
 def check_left(network: nn.Module, inputs: Any) -> None:
-    """Refuse padding on the left where it changes what the network gives: an example is
-    run as it is and without its padding.
+    """Refuse padding on the left if it changes the outputs of the network, by running an
+    example with and without its padding.
 
     Raises
     ------
-    ManifoldScaleError : they differ, and with them all positions.
+    ManifoldScaleError : the outputs differ, because positions count from the padding.
     """
     mask = mask_of(inputs)
     assert mask is not None
     lead = mask.int().argmax(dim=1) * mask.any(dim=1)
-    row, start = int(lead.argmax()), int(lead.max())
-    stop = int(mask[row].nonzero().max()) + 1
+    require(
+        is_same_alone(network, inputs, mask, int(lead.argmax())),
+        "`data` is padded on the left, and the network gives other values for it than for "
+        "the same tokens without padding: it counts positions from the padding. Pad on the "
+        "right (tokenizer.padding_side = 'right'), or give `position_ids`.",
+    )
+
+
+def is_same_alone(
+    network: nn.Module, inputs: Mapping[str, Tensor], mask: Tensor, row: int
+) -> bool:
+    """Whether the network gives the same values for an example with and without its
+    padding.
+    """
+    places = mask[row].nonzero()
+    start, stop = int(places.min()), int(places.max()) + 1
     padded = {key: value[row : row + 1] for key, value in inputs.items()}
     length = mask.shape[1]
     alone = {
@@ -151,20 +189,14 @@ def check_left(network: nn.Module, inputs: Any) -> None:
         alone[POSITIONS] = alone[POSITIONS] - alone[POSITIONS][:, :1]
     with eval_mode(network):
         one, other = (dict(tensors(call(network, part))) for part in (padded, alone))
-    same = all(
+    return all(
         _agree(one[path], other[path], slice(start, stop), length)
         for path in one.keys() & other.keys()
-    )
-    require(
-        same,
-        "`data` is padded on the left, and the network gives other values for it than for "
-        "the same tokens without padding: it counts positions from the padding. Pad on the "
-        "right (tokenizer.padding_side = 'right'), or give `position_ids`.",
     )
 
 
 def _agree(padded: Tensor, alone: Tensor, tokens: slice, length: int) -> bool:
-    """Whether values at the tokens are equal; what has no axis of tokens as a whole."""
+    """Whether values at the tokens are equal; as a whole without an axis of tokens."""
     if not padded.is_floating_point() or min(padded.ndim, alone.ndim) < 2:
         return True
     if padded.shape[1] == length and alone.shape[1] != length:

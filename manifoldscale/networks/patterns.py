@@ -17,11 +17,11 @@ Patterns = str | Sequence[str]
 def select(patterns: Patterns, run: DryRun) -> list[str]:
     """Names that match any of the patterns, in the order of the network.
 
-    A pattern is a name; a glob, in which `*` also crosses dots; `re:` and a regular
-    expression for the whole name; or a role: `@input`, `@penultimate` (what the last linear
-    layer is given), `@logits` (what the network gives), `@blocks` (the outputs of its
-    repeated blocks). `!pattern` takes names away. Another name of a site that is listed
-    (`ms.sites` lists every tensor once) is chosen only when written out.
+    A pattern is a name; a glob, in which `*` also matches dots; `re:` and a regular
+    expression for the whole name; or a role: `@input`, `@penultimate` (the input of the
+    last linear layer), `@logits` (the output of the network), `@blocks` (the outputs of its
+    repeated blocks). `!pattern` removes names. `ms.sites` lists every tensor once; its
+    other names are chosen only when written out.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def select(patterns: Patterns, run: DryRun) -> list[str]:
     good = isinstance(words, Iterable) and all(isinstance(word, str) for word in words)
     require(
         good and bool(list(words)),
-        f"`sites` must be a pattern or a list of some, as '*' or ['fc*', '@logits']; not "
+        f"`sites` must be a pattern or a list of them, as '*' or ['fc*', '@logits']; not "
         f"{patterns!r}.",
     )
     patterns = list(words)
@@ -46,7 +46,7 @@ def select(patterns: Patterns, run: DryRun) -> list[str]:
 
 
 def matches(pattern: str, run: DryRun) -> list[str]:
-    """The sites that one pattern means; an error with the likely cause for none."""
+    """The sites that one pattern means; an error with the likely cause if there is none."""
     found = _matched(pattern, run)
     if not found:
         raise ManifoldScaleError(_nothing(pattern, run))
@@ -65,18 +65,18 @@ def _matched(pattern: str, run: DryRun) -> list[str]:
         return [name for name in listed if expression.fullmatch(name)]
     if pattern in ROLES:
         names = list(dict.fromkeys(_read_names(ROLES[pattern](run), run)))
-        # What a block gives is also what its last module gives, but called a block.
+        # The output of a block is also that of its last module, but keep the block's name.
         return names if pattern == "@blocks" else [run.aliases.get(n, n) for n in names]
     name = normal_name(pattern)
     if name in run.aliases or name in listed:
         return [name]
     found = [site for site in listed if fnmatch.fnmatchcase(site, name)]
-    # A module whose output is that of its last part is listed once, by the part's name.
+    # A module that returns the output of its last part is listed once, by the part's name.
     return found or [alias for alias in run.aliases if fnmatch.fnmatchcase(alias, name)]
 
 
 def _read_names(names: Iterator[str], run: DryRun) -> Iterator[str]:
-    """Those that can be read."""
+    """The names that can be read."""
     listed = {site.name for site in run.sites}
     yield from (name for name in names if run.aliases.get(name, name) in listed)
 
@@ -88,14 +88,14 @@ def _penultimate(run: DryRun) -> Iterator[str]:
         if isinstance(module, nn.Linear) and run.calls.get(name)
     ]
     order = {name: place for place, name in enumerate(run.calls)}
-    # Of several heads each is the last layer; the last that is called may be a side one.
+    # Any of several heads may be the last layer; the last one called may be a side head.
     ends = {run.aliases.get(name, name) for name in _given_at_the_end(run)}
     heads = [name for name in linear if name in ends]
     inputs = {run.aliases.get(f"{name}:in", f"{name}:in") for name in heads}
     if len(inputs) > 1:
         raise ManifoldScaleError(
-            f"'@penultimate' is what the last linear layer is given, and this network has "
-            f"several that give its outputs: choose of "
+            f"'@penultimate' is the input of the last linear layer, and this network has "
+            f"several that give its outputs: choose one of "
             f"{', '.join(repr(f'{name}:in') for name in heads)}."
         )
     last = heads or linear
@@ -104,7 +104,7 @@ def _penultimate(run: DryRun) -> Iterator[str]:
 
 
 def _given_at_the_end(run: DryRun) -> Iterator[str]:
-    """The names of what the whole network gives."""
+    """The names of the outputs of the whole network."""
     root = root_name(run.network)
     names = [*run.aliases, *(site.name for site in run.sites)]
     yield from (n for n in names if n == root or n.startswith(f"{root}/"))
@@ -116,8 +116,8 @@ def _logits(run: DryRun) -> Iterator[str]:
 
 
 def _blocks(run: DryRun) -> Iterator[str]:
-    """Modules of one class that hold others and are not inside one another; of several
-    such classes, the one with most parameters.
+    """Modules of one class that hold others and are not inside one another; of several such
+    classes, the one with the most parameters.
     """
     groups: dict[type[nn.Module], dict[str, nn.Module]] = {}
     for name, module in modules_by_name(run.network).items():
@@ -147,24 +147,24 @@ def _nothing(pattern: str, run: DryRun) -> str:
     if pattern in run.mixed:
         cause = (
             f"its shape {run.mixed[pattern]} has no axis that grows with the number of "
-            "examples, so it is not one point an example"
+            "examples, so it is not one point per example"
         )
     elif pattern in ROLES:
         cause = "this network has nothing in that role"
     elif inside:
-        cause = f"it gives several tensors; choose of {', '.join(map(repr, inside))}"
+        cause = f"it gives several tensors; choose one of {', '.join(map(repr, inside))}"
     elif run.calls.get(module):
         calls = run.calls[module]
-        cause = f"{module!r} is called {calls} times a pass and gives nothing of that name"
+        cause = f"{module!r} is called {calls} times per pass and has no such output"
     elif module in run.modules:
         cause = _not_called(module, run.modules[module])
     else:
-        cause = _asleep(pattern, run) or "`ms.sites` lists what there is"
+        cause = _asleep(pattern, run) or "`ms.sites` lists all sites"
     return f"No site matches {pattern!r}: {cause}. Did you mean {similar}?"
 
 
 def _asleep(pattern: str, run: DryRun) -> str:
-    """That a pattern would match modules, and the pass calls none of them."""
+    """The message if a pattern matches only modules that the pass does not call."""
     expression = pattern[3:] if pattern.startswith("re:") else fnmatch.translate(pattern)
     meant = [name for name in run.modules if re.fullmatch(expression, name)]
     if not meant:

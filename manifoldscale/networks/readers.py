@@ -1,7 +1,7 @@
-"""Representations that others wrote: folders of arrays, and recordings of neurons."""
+"""Representations that others wrote: folders of arrays."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,14 @@ import numpy as np
 import safetensors
 import safetensors.torch
 
-from ..core.arrays import Array, Bools, Floats, as_numpy
+from ..core.arrays import Array, as_numpy
 from ..core.errors import ManifoldScaleError, require
 from ..core.extras import optional
-from ..geometry.cloud import Cloud
 from .extract import Representations
 from .sites import Site
 
 ENDINGS = (".npy", ".npz", ".safetensors", ".parquet")
-# What belongs to the points, under the names that people give it.
+# What belongs to the points, with the usual names.
 TABLES = {
     "labels": ("labels", "label", "y"),
     "groups": ("groups", "group"),
@@ -27,23 +26,22 @@ ROWS = {name for names in TABLES.values() for name in names}
 DAMAGED = (
     ValueError, OSError, EOFError, zipfile.BadZipFile, safetensors.SafetensorError,
 )  # fmt: skip
-Found = dict[str, dict[str, Array]]  # arrays by name, then by the file that holds them
-AXES = ("neurons", "stimuli", "trials", "time")
+Found = dict[str, dict[str, Array]]  # arrays by name, then by file
 
 
 def read_folder(path: str | Path) -> Representations:
     """Arrays that another program wrote, as the representations of `extract`.
 
     Every .npy, .npz, .safetensors or .parquet file of the folder (or the one file) holds
-    arrays whose first axis is the points; what follows it is flattened. An array is called
-    as its file (.npy; .parquet, a column a feature) or its key. `labels` (`label`, `y`),
-    `groups` (`group`) and `ids` (`id`) belong to the points. Hidden files are left alone.
-    A .npy file is mapped into memory; nothing is unpickled.
+    arrays with points as first axis; further axes are flattened. An array has the name of
+    its file (.npy; .parquet, one column per feature) or its key. `labels` (`label`, `y`),
+    `groups` (`group`) and `ids` (`id`) belong to the points. Hidden files are skipped. A
+    .npy file is mapped into memory; nothing is unpickled.
 
     Raises
     ------
     ManifoldScaleError : there is nothing to read; a file is damaged or holds objects; two
-        files hold arrays of one name; the arrays differ in their number of points.
+        files hold arrays of one name; arrays differ in their number of points.
     """
     path = Path(path)
     found: Found = {}
@@ -76,8 +74,8 @@ def read_folder(path: str | Path) -> Representations:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files of a folder that are read, or the one that was named. Desktops and archives
-    leave hidden ones behind, `._x.npy`.
+    """The files of a folder to read, or the one file. Hidden files such as `._x.npy`, which
+    desktops and archives leave behind, are skipped.
     """
     files = [path]
     if path.is_dir():
@@ -86,7 +84,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _only(name: str, held: Mapping[str, Array]) -> Array:
-    """The array of this name, which one file holds."""
+    """The array of this name, which only one file may hold."""
     require(
         len(held) == 1,
         f"{len(held)} files hold an array {name!r}: {', '.join(held)}. Batches of one "
@@ -97,7 +95,7 @@ def _only(name: str, held: Mapping[str, Array]) -> Array:
 
 
 def _table(found: Found, kind: str) -> Array | None:
-    """What belongs to the points; several files may repeat it, if they say the same."""
+    """What belongs to the points; several files may repeat it, if they agree."""
     named = {name: found[name] for name in TABLES[kind] if name in found}
     if not named:
         return None
@@ -105,7 +103,7 @@ def _table(found: Found, kind: str) -> Array | None:
         len(named) == 1,
         f"{' and '.join(map(repr, named))} could both be the {kind} of the points "
         f"(of {', '.join(sorted({file for held in named.values() for file in held}))}): "
-        f"keep one of them, and call the others none of {', '.join(TABLES[kind])}.",
+        f"keep one of them, and do not call the others {', '.join(TABLES[kind])}.",
     )
     ((name, held),) = named.items()
     first = next(iter(held.values()))
@@ -153,109 +151,3 @@ def _features(table: Any, file: Path) -> Array:
         for name in table
     ]
     return np.concatenate(parts, axis=1)
-
-
-def _mean_trial(responses: Array, axis: int) -> Floats:
-    """The mean over trials; one that was not recorded is NaN, and is left out. It is NaN
-    where there is none.
-    """
-    recorded = ~np.isnan(responses)
-    counts = recorded.sum(axis=axis)
-    # In half precision a few thousand trials overflow.
-    sums = responses.sum(axis=axis, dtype=np.float64, where=recorded)
-    means: Floats = np.full(counts.shape, np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    return means
-
-
-def _check_recorded(array: Array, axes: Sequence[str], averaged: bool) -> None:
-    """Refuse gaps, but for bins of time in which nothing of a stimulus was recorded."""
-    gone: Bools = np.isnan(array)
-    advice = "leave out that neuron or stimulus, or impute it"
-    if "time" in axes:
-        empty = np.all(gone, axis=axes.index("neurons"), keepdims=True)
-        never = np.all(empty, axis=axes.index("time"), keepdims=True)
-        gone &= ~empty | never
-        advice = (
-            "do trials differ in length? A bin in which no neuron was recorded is left "
-            "out; one with some of them needs them all: cut the trials to the shortest, or "
-            f"{advice}"
-        )
-    where = np.argwhere(gone)
-    if len(where):
-        first = tuple(where[0].tolist())
-        raise ManifoldScaleError(
-            f"{len(where)} entries of `responses` are NaN{' in every trial' * averaged}, "
-            f"the first at index {first}{' without the axis of trials' * averaged}; "
-            f"{advice}."
-        )
-
-
-def _axes(order: Any, ndim: int) -> list[str]:
-    """The words of `order`, one an axis."""
-    words = order.replace(",", " ").split() if isinstance(order, str) else order
-    axes = [str(word) for word in words] if isinstance(words, list | tuple) else []
-    require(
-        len(axes) == ndim
-        and {"neurons", "stimuli"} <= set(axes) <= set(AXES)
-        and len(set(axes)) == len(axes),
-        f"`order` must name the {ndim} axes of `responses`, neurons and stimuli and "
-        f"perhaps trials and time, each once; not {order!r}.",
-    )
-    return axes
-
-
-def population(
-    responses: Any,
-    *,
-    order: str | Sequence[str] = "neurons stimuli",
-    labels: Any = None,
-    groups: Any = None,
-    name: str | None = None,
-) -> Cloud:
-    """A recorded population as a cloud: a point a stimulus, a feature a neuron.
-
-    >>> population(np.random.default_rng(0).random((80, 200))).ambient_dim
-    80
-
-    Parameters
-    ----------
-    responses : array with the axes that `order` names.
-    order : "neurons stimuli", "stimuli neurons", or with "trials" or "time" among them; a
-        list of these words too.
-        Repeated trials of a stimulus are averaged, those that are NaN or masked left out;
-        time bins are points of their own, those of a stimulus in one group, so that they
-        are never each other's neighbours. A bin in which no neuron was recorded, as after
-        the end of a shorter trial, is no point.
-    labels, groups : one a stimulus.
-    """
-    array = as_numpy(responses, "responses", missing=np.nan)
-    axes = _axes(order, array.ndim)
-    averaged, binned = "trials" in axes, "time" in axes
-    if averaged or binned:
-        require(
-            array.dtype.kind in "biuf",
-            f"`responses` must hold real numbers; its dtype is {array.dtype}.",
-        )
-    if averaged:
-        array = _mean_trial(array, axes.index("trials"))
-        axes.remove("trials")
-    if averaged or binned:
-        _check_recorded(array, axes, averaged)
-    wanted = [axis for axis in ("stimuli", "time", "neurons") if axis in axes]
-    array = array.transpose([axes.index(axis) for axis in wanted])
-    n = len(array)
-    known: Mapping[str, Any] = {"labels": labels, "groups": groups}
-    rows = {key: as_numpy(v, key) for key, v in known.items() if v is not None}
-    for key, values in rows.items():
-        require(
-            values.ndim >= 1 and len(values) == n,
-            f"`{key}` must have one entry for each of the {n} stimuli; its shape is "
-            f"{values.shape}.",
-        )
-    if binned:
-        stimulus, time = np.nonzero(~np.isnan(array).all(axis=-1))
-        rows = {"groups": np.arange(n), **rows}
-        rows = {key: values[stimulus] for key, values in rows.items()}
-        array = array[stimulus, time]
-    return Cloud(array, name=name, **rows)

@@ -18,15 +18,15 @@ class Site:
     Attributes
     ----------
     name : `module`; `module:in` for its input, `module#2` for its second call,
-        `module/hidden_states/3` for one of several tensors; `@input` is what the network
-        is given.
+        `module/hidden_states/3` for one of several tensors; `@input` for the input of the
+        network.
     kind : class of the module.
     shape : shape for one example.
-    calls : how often the module is called in one pass.
-    axes : what the axes mean, the examples (N) included: C features, T tokens, H and W
+    calls : how often the module is called per pass.
+    axes : the meaning of the axes, with the examples (N): C features, T tokens, H and W
         places of an image, L places of a signal, ? unknown. In "TNC" the examples are the
         second axis.
-    dtype : as torch calls it, without "torch.".
+    dtype : torch's name, without "torch.".
     """
 
     name: str
@@ -38,7 +38,7 @@ class Site:
 
     @property
     def features(self) -> int:
-        """Number of values an example."""
+        """Number of values per example."""
         return math.prod(self.shape)
 
     @property
@@ -67,5 +67,5 @@ def module_name(site: str) -> str:
 
 
 def normal_name(site: str) -> str:
-    """A site as it is listed: the first call is not numbered, an output not called one."""
+    """The listed name of a site: without "#1" of a first call and ":out" of an output."""
     return re.sub(r"#1(?=$|[:/])", "", site).replace(":out", "")

@@ -1,4 +1,4 @@
-"""Examples of whatever kind users have, by number or in a stream."""
+"""Examples of any kind that users have, by number or in a stream."""
 
 import dataclasses as dc
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +20,7 @@ from ..core.errors import ManifoldScaleError, require
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
 from .batches import Batch, first_of, is_array, prepared
+from .by_length import cut, lengths_of
 from .collate import collate
 from .draws import DrawsFrom
 
@@ -28,28 +29,44 @@ BATCH = 256  # rows of a stream of single rows
 
 @dc.dataclass(frozen=True, eq=False)
 class Source:
-    """Examples that can be had by number, in any order.
+    """Examples that can be read by number, in any order.
 
     Attributes
     ----------
     ids : (examples,) whole numbers.
-    fetch : (row numbers, batch size) to batches as the user's data hold them.
-    batch_size : of a loader, which is kept.
-    is_array : the examples are there, and need not be made one by one.
+    fetch : (row numbers, batch size) to batches in the form of the user's data.
+    batch_size : the batch size of a loader, which is kept.
+    is_array : the examples exist already, and need not be made one by one.
+    lengths : (examples,) their tokens, where some are padded at the end; None if they are
+        not, or if that is not known.
     """
 
     ids: Ints
     fetch: Callable[[Ints, int], Iterator[Any]]
     batch_size: int | None = None
     is_array: bool = False
+    lengths: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def batches(self, rows: Ints, size: int, model: nn.Module, device: str | None) -> Any:
-        """Those examples in batches of `size`."""
-        start = 0
+    def batches(
+        self,
+        rows: Ints,
+        size: int,
+        model: nn.Module,
+        device: str | None,
+        by_length: bool = False,
+    ) -> Iterator[Batch]:
+        """Those examples in batches of `size`; or, `by_length`, the longest first, and each
+        batch without what all of its examples have of padding.
+        """
+        start, lengths = 0, self.lengths if by_length else None
+        if lengths is not None:
+            rows = rows[np.argsort(-lengths[rows], kind="stable")]
         for raw in self.fetch(rows, size):
+            if lengths is not None:
+                raw = (cut(raw[0], int(lengths[rows[start]])), raw[1])
             batch = prepared(raw, model, device, self.ids[rows[start:]])
             start += len(batch)
             yield batch
@@ -60,7 +77,7 @@ def source_of(data: Any) -> Source | None:
 
     Raises
     ------
-    ManifoldScaleError : the data are no examples, or it is not clear where one ends.
+    ManifoldScaleError : the data are not examples, or it is not clear where one ends.
     """
     if isinstance(data, Cloud):
         assert data.ids is not None
@@ -86,7 +103,7 @@ def source_of(data: Any) -> Source | None:
         splits = [str(key) for key, value in data.items() if _is_like_dataset(value)]
         require(
             not splits,
-            f"`data` holds the splits {', '.join(splits)}: choose one, as "
+            f"`data` holds the splits {', '.join(splits)}: choose one, for example "
             f"data[{splits[0] if splits else ''!r}].",
         )
         return _sliced((data, None))
@@ -112,18 +129,18 @@ def _holds_arrays(part: Any) -> bool:
 
 
 def _is_like_dataset(data: Any) -> bool:
-    """Such as those of Hugging Face."""
+    """Whether it is like a data set of Hugging Face."""
     by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     plain = isinstance(data, list | tuple | str | bytes | Mapping)
     return by_number and not plain and not is_array(data)
 
 
 def _of_list(data: list[Any]) -> Source | None:
-    """Rows of numbers; examples, or batches of them, as a data set or a loader gives them.
+    """Rows of numbers, or examples or batches in the form of a data set or a loader.
 
     Raises
     ------
-    ManifoldScaleError : it may be either.
+    ManifoldScaleError : it may be examples or batches.
     """
     first = data[0] if data else None
     if isinstance(first, tuple | list) and any(map(_holds_arrays, first)):
@@ -146,7 +163,7 @@ def _of_list(data: list[Any]) -> Source | None:
 
 
 def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterator[Batch]:
-    """Batches of an iterable as they come, numbered through."""
+    """Batches of an iterable in their order, with examples numbered through."""
     start = 0
     if isinstance(data, IterableDataset):  # rows, which a loader would put together
         data = DataLoader(data, batch_size=BATCH, collate_fn=collate)
@@ -158,7 +175,7 @@ def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterato
 
 
 def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
-    """Inputs and labels by their place; what is on a disk stays there until it is read."""
+    """Inputs and labels by their place; arrays on disk stay there until they are read."""
     inputs = _arrays(pair[0])
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
     n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
@@ -179,7 +196,8 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
             part = rows[start : start + size]
             yield _take(inputs, part), None if labels is None else labels[part]
 
-    return Source(np.arange(n) if ids is None else ids, fetch, is_array=True)
+    numbers = np.arange(n) if ids is None else ids
+    return Source(numbers, fetch, is_array=True, lengths=lengths_of(inputs))
 
 
 def _arrays(inputs: Any) -> Any:
@@ -203,10 +221,10 @@ def _numbers(inputs: Any) -> Array:
 
 
 def _take(inputs: Any, rows: Ints) -> Any:
-    """These rows, which rise. Files are read by slices or lists, as each of them can."""
+    """These rows; of a file in rising order, by slices or lists, as it allows."""
     if isinstance(inputs, Mapping):
         return {key: _take(value, rows) for key, value in inputs.items()}
-    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+    if len(rows) and (np.diff(rows) == 1).all():
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     if isinstance(inputs, np.ndarray | Tensor):
         return inputs[rows]
@@ -222,7 +240,7 @@ def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
     own_size: int | None = loading.pop("batch_size", None)
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
-        # A generator of its own: making an iterator draws a number.
+        # A private generator, because making an iterator draws a number.
         yield from DataLoader(
             data,
             sampler=order[rows].tolist(),
@@ -235,8 +253,9 @@ def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
 
 
 def _of_loader(loader: DataLoader[Any]) -> Source | None:
-    """A loader in the order of its data set, or of its sampler where that chooses; its own
-    shuffling would make every run another. Nothing is dropped at the end.
+    """A loader in the order of its data set, or of its sampler if that chooses examples.
+    Its shuffling is ignored, because it would change every run. Nothing is dropped at the
+    end.
     """
     sampler = loader.batch_sampler
     if isinstance(loader.dataset, IterableDataset) or sampler is None:

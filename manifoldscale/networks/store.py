@@ -3,12 +3,12 @@
     zarr.json           the group: settings and fingerprints are its attributes
     SITE/zarr.json      an array (points x features), uncompressed
     SITE/c/17/0         rows of chunk 17, a file written whole
-    ids, labels         arrays of their own, in the same chunks
-    @journal/NAME.jsonl a line a finished chunk, which is what makes it count
+    ids, labels         separate arrays, in the same chunks
+    @journal/NAME.jsonl one line per finished chunk, without which it does not count
 
-A chunk is written to a file beside it, synchronised and renamed; its line comes last. A
-process that is killed at any moment loses the chunk it was at. Which process writes a
-chunk does not matter, since all write the same bytes.
+A chunk is written under another name, synchronised and renamed; its line comes last. A
+process that is killed at any moment loses only its current chunk. Which process writes a
+chunk does not matter, because all write the same bytes.
 """
 
 import dataclasses as dc
@@ -33,7 +33,7 @@ from ..core.locks import knows_locks
 from ..core.serialize import plain
 
 FORMAT = 1
-JOURNAL = "@journal"  # no module is called so
+JOURNAL = "@journal"  # no module can have this name
 DTYPES = ("float32", "float64", "int64", "uint8")
 TEXT_BYTES = 64  # of a label
 
@@ -60,7 +60,7 @@ class Store:
     settings : what must be equal for a run to resume.
     columns : array to its type and the shape of a row.
     rows, chunk_rows : of the whole, and of a chunk; the last chunk may be shorter.
-    about : what else is known: sites, policies, batch size, versions.
+    about : other facts: sites, policies, batch size, versions.
     """
 
     path: Path
@@ -86,7 +86,7 @@ class Store:
         return self.path / folder_name(name) / "c" / f"{chunk}{ends}"
 
     def done(self) -> dict[int, dict[str, int]]:
-        """Finished chunks, with the CRC-32 of each file. A torn line counts for nothing."""
+        """Finished chunks, with the CRC-32 of each file. Incomplete lines are ignored."""
         found = {}
         for journal in sorted((self.path / JOURNAL).glob("*.jsonl")):
             for line in journal.read_bytes().split(b"\n"):
@@ -98,7 +98,7 @@ class Store:
         return {chunk: crcs for chunk, crcs in found.items() if chunk in self.chunks}
 
     def missing(self) -> list[int]:
-        """Chunks to be written: those without a line, or whose files are not whole."""
+        """Chunks to write: without a line, or with incomplete files."""
         done = self.done()
         return [c for c in self.chunks if c not in done or not self._is_whole(c)]
 
@@ -119,7 +119,7 @@ class Store:
                 rows.shape == expected,
                 f"Site {name!r} gave an array of shape {rows.shape} for chunk {chunk} of "
                 f"the store, which holds {expected}: inputs differ in size, or an example "
-                "has too few tokens. Use points='mean', or fewer tokens an example.",
+                "has too few tokens. Use points='mean', or fewer tokens per example.",
             )
             if len(rows) < self.chunk_rows:  # Zarr's last chunk is as large as the others
                 blank = np.zeros((self.chunk_rows - len(rows), *column.shape), rows.dtype)
@@ -148,7 +148,7 @@ class Store:
             with refused(self.path), place.open("ab") as file:
 
                 def commit(entry: Mapping[str, Any]) -> None:
-                    # The line feed in front ends what a killed process may have left.
+                    # The first line feed ends a line that a killed process left incomplete.
                     file.write(b"\n" + json.dumps(entry).encode() + b"\n")
                     file.flush()
                     os.fsync(file.fileno())
@@ -162,7 +162,7 @@ class Store:
 
         Raises
         ------
-        ManifoldScaleError : chunks are missing, cut short or changed; they are named.
+        ManifoldScaleError : chunks are missing, shortened or changed; it names them.
         """
         done = self.done()
         for chunk in self.chunks:
@@ -177,7 +177,7 @@ class Store:
         if chunk not in done:
             raise ManifoldScaleError(
                 f"{str(self.path)!r} is not finished: chunk {chunk} of {len(self.chunks)} "
-                "is not there yet. Call `extract` with the same arguments to go on."
+                "is not there yet. Call `extract` with the same arguments to continue."
             )
         path, column = self.file(name, chunk), self.columns[name]
         shape = (self.chunk_rows, *column.shape)
@@ -193,8 +193,8 @@ class Store:
     def _broken(self, name: str, chunk: int, what: str) -> ManifoldScaleError:
         return ManifoldScaleError(
             f"Chunk {chunk} of {name!r} {what}: {self.file(name, chunk)}. Call `extract` "
-            "with the same arguments; what is missing or cut short is written anew "
-            "and what was changed after its file is deleted."
+            "with the same arguments: it writes missing or shortened files again. If a "
+            "file was changed, delete it first."
         )
 
 
@@ -255,7 +255,7 @@ def is_begun(path: str | Path) -> bool:
 
 
 def create(store: Store) -> None:
-    """Write the metadata of a store; the group's own file, written last, makes it one.
+    """Write the metadata of a store; the group's own file, written last, makes it valid.
 
     Raises
     ------
@@ -265,7 +265,7 @@ def create(store: Store) -> None:
         store.path.mkdir(parents=True, exist_ok=True)
         require(
             not any(p.is_file() for p in store.path.iterdir()),
-            f"`store`: {str(store.path)!r} holds files that are no extraction; name a "
+            f"`store`: {str(store.path)!r} holds files that are not an extraction; name a "
             "folder that does not exist yet.",
         )
         for name, column in store.columns.items():
@@ -287,7 +287,7 @@ def create(store: Store) -> None:
 
 
 def check_room(store: Store, chunks: Iterable[int]) -> None:
-    """Refuse to begin what the disk cannot hold."""
+    """Refuse to begin if the disk has too little room."""
     needed = sum(store.rows_of(chunk) for chunk in chunks) * store.row_bytes
     free = shutil.disk_usage(store.path).free
     require(
@@ -303,7 +303,7 @@ def read_store(path: str | Path) -> Store:
 
     Raises
     ------
-    ManifoldScaleError : there is none, or its description is not one.
+    ManifoldScaleError : there is none, or its description is damaged.
     """
     path = Path(path)
     try:
@@ -335,7 +335,7 @@ def read_store(path: str | Path) -> Store:
 
 
 def check_same(store: Store, settings: Mapping[str, Any]) -> None:
-    """Refuse to go on with another network, other data or other settings."""
+    """Refuse to continue with another network, other data or other settings."""
     now = plain(settings)
     different = [
         f"{key} was {store.settings.get(key)!r}, is {now.get(key)!r}"
@@ -344,24 +344,24 @@ def check_same(store: Store, settings: Mapping[str, Any]) -> None:
     ]
     require(
         not different,
-        f"`store`: {str(store.path)!r} was begun differently: {'; '.join(different)}. Call "
-        "with what it was begun with, or name another folder.",
+        f"`store`: {str(store.path)!r} was begun differently: {'; '.join(different)}. Use "
+        "the same settings, or name another folder.",
     )
 
 
 def folder_name(name: str) -> str:
-    """A site as a file system and Zarr can name it; what is readable stays so."""
+    """The name of a site for a file system and Zarr; readable parts stay."""
     if set(name) == {"."}:  # the folder itself, and the one above
         return "%2E" * len(name)
     return quote(name, safe="@#+")
 
 
 def stored_labels(labels: Array) -> Array:
-    """Labels as a store keeps them: numbers, or texts as bytes of UTF-8 in a row each.
+    """Labels as a store keeps them: numbers, or one row of UTF-8 bytes per text.
 
     Raises
     ------
-    ManifoldScaleError : a text is too long, or they are neither.
+    ManifoldScaleError : a text is too long, or labels are neither numbers nor texts.
     """
     kind = labels.dtype.kind
     if kind in "biuf":
@@ -369,21 +369,21 @@ def stored_labels(labels: Array) -> Array:
     texts = all(isinstance(label, str) for label in labels.ravel().tolist())
     require(
         texts and labels.ndim == 1,
-        f"`store` keeps labels that are numbers or texts, one each; these are of "
+        f"`store` keeps labels that are numbers, or one text per point; these are of "
         f"{labels.dtype} and shape {labels.shape}.",
     )
     rows = [label.encode() for label in labels.tolist()]
     longest = max(map(len, rows), default=0)
     require(
         longest <= TEXT_BYTES,
-        f"`store` keeps labels of {TEXT_BYTES} bytes at most; one has {longest}.",
+        f"`store` keeps labels of at most {TEXT_BYTES} bytes; one has {longest}.",
     )
     padded = b"".join(row.ljust(TEXT_BYTES, b"\0") for row in rows)
     return np.frombuffer(padded, np.uint8).reshape(len(rows), TEXT_BYTES)
 
 
 def read_labels(stored: Array) -> Array:
-    """What `stored_labels` made, as labels."""
+    """The labels from what `stored_labels` made."""
     if stored.dtype != np.uint8:
         return stored
     return np.array([row.tobytes().rstrip(b"\0").decode() for row in stored], dtype=np.str_)
@@ -391,7 +391,7 @@ def read_labels(stored: Array) -> Array:
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """What the file system refuses, as an error that says where and what would work."""
+    """Errors of the file system as ours, which say where and what would work."""
     try:
         yield
     except OSError as error:
@@ -402,7 +402,7 @@ def refused(path: Path) -> Iterator[None]:
 
 
 def _array(store: Store, column: Column, name: str) -> dict[str, Any]:
-    """Zarr's description of an array: raw little-endian bytes, a chunk a file."""
+    """Zarr's description of an array: raw little-endian bytes, one file per chunk."""
     features = [f"{name}_{axis}" for axis in range(1, len(column.shape) + 1)]
     return {
         "zarr_format": 3,
@@ -426,9 +426,9 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write_whole(path: Path, contents: Any) -> None:
-    """A file that is there whole or not at all, whatever happens."""
+    """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Threads of one process write too, and each must find its own file.
+    # Threads of one process write too, and each needs its own file.
     writer = f"{os.getpid()}-{threading.get_ident()}"
     partial = path.with_name(f".{path.name}.{writer}.partial")
     try:

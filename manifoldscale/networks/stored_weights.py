@@ -14,16 +14,16 @@ from torch import Tensor
 from ..core.errors import ManifoldScaleError, few, require
 from .weight_names import Weights, under
 
-DEEPEST = 3  # mappings inside one another that are searched for weights
-EXTRA = "_extra_state"  # of a module's own making, not always a tensor
+DEEPEST = 3  # levels of nested mappings to search for weights
+EXTRA = "_extra_state"  # made by a module itself, not always a tensor
 INDEX = ".index.json"  # says which of several files holds a weight
 ENDINGS = (INDEX, ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 SHARD = re.compile(r"-\d+-of-\d+\.")
 
 
 def sets_of_weights(path: str | Path) -> dict[str, Weights]:
-    """The sets of weights in a file, by their key; `FILE::key` is the one of that key, or
-    those weights of a set whose names begin with it.
+    """The sets of weights in a file by key; `FILE::key` gives the set with this key, or the
+    weights of a set whose names begin with it.
     """
     file, colons, wanted = str(path).partition("::")
     found = dict(_sets(_stored(Path(file))))
@@ -42,7 +42,7 @@ def sets_of_weights(path: str | Path) -> dict[str, Weights]:
 
 
 def which(path: str | Path, keys: Iterable[str]) -> str:
-    """The error that one of several sets of weights must be chosen."""
+    """The message that one of several sets of weights must be chosen."""
     file, keys = str(path).partition("::")[0], list(keys)
     choices = ", ".join(f"{file}::{key}" for key in keys if key)
     return (
@@ -52,7 +52,7 @@ def which(path: str | Path, keys: Iterable[str]) -> str:
 
 
 def shard_advice(path: str | Path) -> str:
-    """What to name instead of one of the files among which weights are divided."""
+    """What to name instead of one of several files of one set of weights."""
     file = Path(str(path).partition("::")[0])
     if not SHARD.search(file.name):
         return ""
@@ -62,7 +62,7 @@ def shard_advice(path: str | Path) -> str:
 
 
 def _parts(found: Mapping[str, Weights], wanted: str) -> dict[str, Weights]:
-    """What a key that is none of a set names inside of the sets, by the whole key."""
+    """The weights inside the sets that a key names, if it is not the key of a set."""
     parts = {}
     for key, weights in found.items():
         for prefix in dict.fromkeys((wanted, wanted.removeprefix(f"{key}."))):
@@ -86,8 +86,8 @@ def _choices(found: Mapping[str, Weights]) -> str:
 
 
 def _sets(stored: Any, key: str = "") -> Iterator[tuple[str, Weights]]:
-    """(key, entries) of every mapping that holds tensors by name, the outermost first. The
-    states of optimisers are kept by number.
+    """(key, entries) of every mapping that holds tensors by name, the outermost first.
+    States of optimisers are kept by number, and so are not weights.
     """
     if not isinstance(stored, Mapping) or not all(isinstance(k, str) for k in stored):
         return
@@ -96,7 +96,7 @@ def _sets(stored: Any, key: str = "") -> Iterator[tuple[str, Weights]]:
         for name, value in stored.items()
         if isinstance(value, Tensor) or name.endswith(EXTRA)
     }
-    # A number beside the weights, such as the step, makes no set of its own.
+    # A number beside the weights, such as the step, is not a set.
     if any(isinstance(value, Tensor) and value.ndim for value in own.values()):
         yield key, own
     if key.count(".") + 1 < DEEPEST:
@@ -137,7 +137,7 @@ def _stored(path: Path) -> Any:
 
 
 def _files(folder: Path) -> str:
-    """Which file of a folder to name, one that says where the others are before all."""
+    """Which file of a folder to name; an index of several files comes first."""
     names = [file.name for file in sorted(folder.iterdir()) if file.is_file()]
     found = [name for end in ENDINGS for name in names if name.endswith(end)]
     whole = [name for name in found if not SHARD.search(name)] or found
@@ -148,14 +148,14 @@ def _files(folder: Path) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file, and those that it names where it is the index of several."""
+    """The file, and the files that it names if it is an index."""
     if not path.name.endswith(INDEX):
         return [path]
     return [path, *(path.parent / name for name in sorted(set(_places(path).values())))]
 
 
 def _places(path: Path) -> dict[str, str]:
-    """Weight to file, as an index has it."""
+    """Weight to file, from an index."""
     try:
         found = dict(json.loads(path.read_text("utf-8"))["weight_map"])
         places = {str(name): str(file) for name, file in found.items()}
@@ -163,7 +163,7 @@ def _places(path: Path) -> dict[str, str]:
             raise ValueError("it names another index")
     except (ValueError, KeyError, TypeError) as error:
         raise ManifoldScaleError(
-            f"{path} is no index of files of weights, or is damaged "
+            f"{path} is not an index of files of weights, or is damaged "
             f"({type(error).__name__}: {error}). Name a file of weights, or the "
             f"*{INDEX} beside them."
         ) from error

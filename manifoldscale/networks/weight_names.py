@@ -9,7 +9,7 @@ from .wrappers import INNER
 
 AVERAGED = "n_averaged"  # beside the weights of an average over training
 AVERAGES = {"ema", "swa", "avg", "average", "averaged", "shadow"}
-DEEPEST = 3  # parts of a name that are looked through for a network among others
+DEEPEST = 3  # parts of a name under which a network among others may be
 
 # What a parametrisation keeps of a weight, and the ending of its older name.
 OLDER = {
@@ -24,10 +24,10 @@ Weights = Mapping[str, Any]
 
 
 def readings(own: Weights, weights: Weights) -> Iterator[Weights]:
-    """The weights in the ways in which a network of the names `own` may mean them: as they
-    are called; without one, two, ... first parts that all of them share (`module.`); with
-    those that all of the network's names share. What wrappers and reparametrisations add
-    is translated.
+    """The weights under the names that a network with names `own` may mean: unchanged;
+    without one, two, ... first parts that all names share (`module.`); with the first parts
+    that all of the network's names share. Additions by wrappers and reparametrisations are
+    translated.
     """
     common = _common(own)
     added = [
@@ -40,8 +40,8 @@ def readings(own: Weights, weights: Weights) -> Iterator[Weights]:
 
 
 def parts_of(weights: Weights) -> dict[str, Weights]:
-    """The weights under each prefix of a few parts of the names, without it; what all of
-    the names share counts for nothing.
+    """The weights under each prefix of a few parts of the names, without it; parts that all
+    names share do not count.
     """
     common = _common(name for name in weights if name != AVERAGED)
     prefixes: dict[str, None] = {}
@@ -54,8 +54,8 @@ def parts_of(weights: Weights) -> dict[str, Weights]:
 
 
 def is_first(prefix: str, weights: Weights) -> bool:
-    """Whether a prefix tells apart the first parts of names that differ; below these lie
-    the layers of a network, rather than networks.
+    """Whether a prefix ends at the first part in which names differ; deeper parts are
+    layers of a network instead of networks.
     """
     shared = len(_common(name for name in weights if name != AVERAGED))
     last = prefix.split(".")[-1]
@@ -69,12 +69,12 @@ def under(prefix: str, weights: Weights) -> Weights:
 
 
 def is_average(key: str) -> bool:
-    """Whether weights of this key are an average over training, by its words."""
+    """Whether weights with this key are an average over training, by its words."""
     return bool(AVERAGES & set(words_of(key)))
 
 
 def _common(names: Iterable[str]) -> list[str]:
-    """The first parts that all names share; the last part of a name is no prefix."""
+    """The first parts that all names share; the last part of a name is not a prefix."""
     split = [name.split(".")[:-1] for name in names]
     found = []
     for parts in zip(*split, strict=False):  # as far as the shortest
@@ -92,9 +92,8 @@ def _shortened(weights: Weights) -> Iterator[Weights]:
 
 
 def _translated(own: Weights, weights: Weights) -> Weights:
-    """The weights by the names of the network where they differ from these in what wrappers
-    and reparametrisations add. Where that would put two weights in one place, they keep
-    their names.
+    """The weights by the names of the network, if only wrappers and reparametrisations make
+    the names differ. If that would put two weights in one place, they keep their names.
     """
     places: dict[str, list[str]] = {}
     for name in own:
@@ -112,8 +111,8 @@ def _translated(own: Weights, weights: Weights) -> Weights:
 
 
 def _bare(name: str) -> str:
-    """A name without the parts of wrappers, `module` of the parallel ones too, and with the
-    weights of `weight_norm` and `spectral_norm` as their older forms call them.
+    """A name without the parts of wrappers (also `module` of parallel ones), and with the
+    older names for the weights of `weight_norm` and `spectral_norm`.
     """
     kept = [part for part in name.split(".") if part not in (*INNER, "module")]
     plain = ".".join(kept)

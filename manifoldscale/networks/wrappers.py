@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 PARALLEL = ("DataParallel", "DistributedDataParallel")
-# Attributes in which wrappers keep a network; no part of its modules' names.
+# Attributes in which wrappers keep a network; not part of its modules' names.
 INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
@@ -23,16 +23,14 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def root_name(model: nn.Module) -> str:
-    """What the whole network is called: its class, or `@network` where a part has that
-    name.
-    """
+    """The name of the whole network: its class, or `@network` if a part has that name."""
     name = type(model).__name__
     return "@network" if any(part == name for part, _ in model.named_modules()) else name
 
 
 def modules_by_name(model: nn.Module) -> dict[str, nn.Module]:
-    """Every module by its first name, the names of wrappers left out; the whole network
-    under its class name. Modules that cannot be hooked (TorchScript) are left out.
+    """Every module by its first name, without the names of wrappers; the whole network by
+    its class name. Modules that cannot be hooked (TorchScript) are left out.
     """
     root = root_name(model)
     found: dict[str, nn.Module] = {}
@@ -60,10 +58,10 @@ def _plain_name(name: str, parallel: set[str]) -> str:
 
 @contextlib.contextmanager
 def hookable(model: nn.Module) -> Iterator[None]:
-    """Every module runs as Python, on one device, so that its hooks are called.
+    """Inside, every module runs as Python, on one device, so that its hooks are called.
 
-    Compiled code does not see hooks that came after it; replicas of `DataParallel` would
-    run them at the same time; and the fused transformer layer calls none of its modules.
+    Compiled code ignores hooks that were added later, replicas of `DataParallel` would run
+    them at the same time, and the fused transformer layer does not call its modules.
     """
     modules = list(model.modules())
     with contextlib.ExitStack() as undo:

@@ -1,53 +1,75 @@
-"""What was measured site by site: figures, sliders and tables, for a study or a probe."""
+"""What was measured site by site, as parts: figures, sliders and tables."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.interval import number
-from ..core.reading import BESIDE, Reading, SiteReadings, kinds_beside
-from .figures import figure_quantities
-from .parts import Figure, Figures, How, Row, Slider, Step, Table
-from .plots import along, alternative_text, by_site
-from .series import Network, axis_label, in_words, quantities_of, sites_of
+from ..core.measurement import BESIDE, Measurement, SiteMeasurements, kinds_beside
+from .networks import (
+    Network,
+    axis_label,
+    file_name,
+    in_words,
+    quantities_drawn,
+    quantities_of,
+    sites_of,
+)
+from .parts import AlongNetworks, Block, BySite, Figures, How, Listing, Row, Slider, Step
+from .ranges import beyond
 
-Extra = Mapping[str, Callable[[str], str]]  # heading to the cell of a site
+Columns = Mapping[str, Callable[[str], str]]  # heading to the cell of a site
+Facts = Sequence[tuple[str, str]]
 
 
 def site_blocks(
-    name: str,
     networks: Sequence[Network],
-    provenance: Sequence[tuple[str, str]],
+    provenance: Facts,
     *,
+    prefix: str = "",
     known_dim: float | None = None,
     headline: str | None = None,
-    extra: Extra | None = None,
+    extra: Columns | None = None,
     title: str = "Layer by layer",
-) -> list[Any]:
-    """Figures, sliders and the table of networks whose readings are by site."""
-    quantities = figure_quantities(networks)
+) -> list[Block]:
+    """Figures, sliders and tables of networks that were measured site by site.
+
+    Parameters
+    ----------
+    provenance : what stands with every number: its seed, its version.
+    prefix : of the names of figures and sliders.
+    known_dim : of the input manifold.
+    headline : the site to start at.
+    extra : further columns of the tables.
+    """
+    networks = tuple(networks)
     figures = [
-        Figure(
-            f"{name}-{place}",
-            by_site(networks, quantity, known_dim if quantity == "dimension" else None),
-            f"{_capital(in_words(quantity))} at each site; bars are intervals.",
-            alternative_text(quantity, networks),
+        BySite(
+            prefix + file_name(quantity, place),
+            f"At each site: {in_words(quantity)}; bars are intervals."
+            + beyond(networks, quantity, known_dim if quantity == "dimension" else None),
+            _alternative_text(quantity, networks),
+            networks,
+            quantity,
+            known_dim if quantity == "dimension" else None,
+            f"input manifold, d = {known_dim}",
         )
-        for place, quantity in enumerate(quantities)
+        for place, quantity in enumerate(quantities_drawn(networks))
     ]
-    blocks: list[Any] = [Figures(title, figures)]
-    blocks += _sliders(name, networks, figures, provenance, headline)
-    blocks += _tables(networks, provenance, headline, extra or {})
-    return blocks
+    return [
+        Figures(title, figures),
+        *_sliders(prefix, networks, figures, provenance, headline),
+        *_tables(networks, provenance, headline, extra or {}),
+    ]
 
 
 def _sliders(
-    name: str,
-    networks: Sequence[Network],
-    figures: Sequence[Figure],
-    provenance: Sequence[tuple[str, str]],
+    prefix: str,
+    networks: tuple[Network, ...],
+    figures: Sequence[BySite],
+    provenance: Facts,
     headline: str | None,
-) -> list[Any]:
+) -> list[Block]:
     """One over the sites; and with several networks one over these."""
     sites = sites_of(networks)
     if len(sites) < 2:
@@ -56,71 +78,73 @@ def _sliders(
     steps = [Step(site, _at_site(site, networks, provenance)) for site in sites]
     targets = [(figure.name, "place") for figure in figures]
     if len(networks) == 1:
-        return [Slider(f"{name}-site", "Site", steps, targets, start)]
-    quantities = figure_quantities(networks)
+        return [Slider(f"{prefix}site", "Site", steps, targets, start)]
     over = [
-        Figure(
-            f"{name}-along-{place}",
-            along(networks, quantity),
-            f"{_capital(in_words(quantity))} at the site that the slider is at.",
-            f"{in_words(quantity)} at one site over {len(networks)} networks; its numbers "
-            "are in the table below.",
+        AlongNetworks(
+            f"{figure.name}_along",
+            f"At the site of the slider: {in_words(figure.quantity)}."
+            + beyond(networks, figure.quantity, with_beside=False),
+            f"{in_words(figure.quantity)} at one site over {len(networks)} networks; its "
+            "numbers are in the table below.",
+            networks,
+            figure.quantity,
         )
-        for place, quantity in enumerate(quantities)
+        for figure in figures
     ]
     targets += [(figure.name, "trace") for figure in over]
     shown = [Step("all"), *(Step(network.name) for network in networks)]
     pages = [(figure.name, "network") for figure in figures]
     return [
-        Slider(f"{name}-network", "Network", shown, pages),
-        Slider(f"{name}-site", "Site", steps, targets, start),
+        Slider(f"{prefix}network", "Network", shown, pages),
+        Slider(f"{prefix}site", "Site", steps, targets, start),
         Figures("", over),
     ]
 
 
-def _at_site(
-    site: str, networks: Sequence[Network], provenance: Sequence[tuple[str, str]]
-) -> Table:
-    """Everything that is known at one site."""
+def _at_site(site: str, networks: Sequence[Network], provenance: Facts) -> Listing:
+    """Everything that is known at one site, but for what is known nowhere."""
     rows = []
+    known = _shown(networks)
     for network in networks:
         for one in network.sites:
             if one.site == site:
                 rows += [
-                    _at_site_row(r, network, networks, provenance) for r in one.readings
+                    _at_site_row(r, network, networks, provenance)
+                    for r in one.measurements
+                    if r.name in known
                 ]
     columns = [("quantity", False), ("value", True), ("interval", False), ("n", True)]
-    return Table(f"At {site}.", [*columns, ("method", False)], rows)
+    return Listing(f"At {site}.", [*columns, ("method", False)], rows)
 
 
 def _at_site_row(
-    reading: Reading,
+    found: Measurement,
     network: Network,
     networks: Sequence[Network],
-    provenance: Sequence[tuple[str, str]],
+    provenance: Facts,
 ) -> Row:
-    label = axis_label(reading.name)
+    label = axis_label(found.name)
     name = label if len(networks) == 1 else f"{label}, {network.name}"
-    value, interval = estimate(reading)
-    cells = [name, value, interval, f"{reading.n_points:,}", reading.method]
-    return Row(cells, [how(reading, provenance)], reading.caveats)
+    value, interval = estimate(found)
+    cells = [name, value, interval, f"{found.n_points:,}", found.method]
+    return Row(cells, [how(found, provenance)], found.caveats)
 
 
 def _tables(
     networks: Sequence[Network],
-    provenance: Sequence[tuple[str, str]],
+    provenance: Facts,
     headline: str | None,
-    extra: Extra,
-) -> list[Table]:
-    """A table a network, with a row a site and two columns a quantity."""
+    extra: Columns,
+) -> list[Listing]:
+    """A table per network, with a row per site and two columns per quantity."""
     tables = []
     for network in networks:
-        quantities = quantities_of([network])
+        quantities = _shown([network])
         columns: list[tuple[str, bool]] = [("site", False), ("features", True)]
         beside = {}
         for quantity in quantities:
-            found = (one[quantity] for one in network.sites if quantity in one)
-            beside[quantity] = kinds_beside(found)
+            here = (one[quantity] for one in network.sites if quantity in one)
+            beside[quantity] = kinds_beside(here)
             columns += [(axis_label(quantity), True), ("interval", False)]
             columns += [(BESIDE[name], False) for name in beside[quantity]]
         columns += [(heading, True) for heading in extra]
@@ -131,15 +155,23 @@ def _tables(
         caption = (
             f"{_capital(network.name)}: every number with its interval; how it was made"
         )
-        tables.append(Table(f"{caption} stands in the last column.", columns, rows))
+        tables.append(Listing(f"{caption} stands in the last column.", columns, rows))
     return tables
 
 
+def _shown(networks: Sequence[Network]) -> list[str]:
+    """What is known somewhere, and the dimension: the notes of the rows say why the others
+    are not.
+    """
+    known = ["dimension", *quantities_of(networks, known=True)]
+    return [quantity for quantity in quantities_of(networks) if quantity in known]
+
+
 def _row(
-    one: SiteReadings,
+    one: SiteMeasurements,
     beside: Mapping[str, Sequence[str]],
-    provenance: Sequence[tuple[str, str]],
-    extra: Extra,
+    provenance: Facts,
+    extra: Columns,
     is_headline: bool,
 ) -> Row:
     cells = [one.site, "" if one.features is None else f"{one.features:,}"]
@@ -149,31 +181,31 @@ def _row(
             other = one[quantity].beside(name) if quantity in one else None
             cells.append("" if other is None else str(other))
     cells += [cell(one.site) for cell in extra.values()]
-    made = [how(reading, provenance) for reading in one.readings]
+    made = [how(found, provenance) for found in one.measurements]
     return Row(cells, made, one.caveats, is_headline)
 
 
-def estimate(reading: Reading) -> tuple[str, str]:
+def estimate(found: Measurement) -> tuple[str, str]:
     """A number and its interval as they are printed everywhere."""
-    return number(reading.value), str(reading.interval) if reading.is_known else ""
+    return found.printed
 
 
-def how(reading: Reading, provenance: Sequence[tuple[str, str]]) -> How:
+def how(found: Measurement, provenance: Facts) -> How:
     """Method, settings, sample size and level of a number; seed and version of its run."""
-    settings = {k: v for k, v in reading.settings.items() if k != "type"}
+    settings = {k: v for k, v in found.settings.items() if k != "type"}
     facts = [
-        ("method", reading.method),
+        ("method", found.method),
         ("settings", json.dumps(settings, ensure_ascii=False) if settings else "none"),
-        ("n", f"{reading.n_points:,}"),
-        ("level", f"{reading.interval.level:.0%}"),
+        ("n", f"{found.n_points:,}"),
+        ("level", f"{found.interval.level:.0%}"),
         *(
             (key, _fact(value))
-            for key, value in reading.more.items()
+            for key, value in found.more.items()
             if value not in ("", None)
         ),
         *provenance,
     ]
-    return How(axis_label(reading.name), facts)
+    return How(axis_label(found.name), facts)
 
 
 def _fact(value: Any) -> str:
@@ -182,3 +214,19 @@ def _fact(value: Any) -> str:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
+
+
+def _alternative_text(quantity: str, networks: Sequence[Network]) -> str:
+    """What a figure by site shows, for those who do not see it."""
+    said = []
+    for network in networks:
+        found = network.known(quantity)
+        if found:
+            values = [one.drawn for _, one in found]
+            said.append(
+                f"{network.name}: from {values[0]:.3g} at {found[0][0]} to "
+                f"{values[-1]:.3g} at {found[-1][0]}, between {min(values):.3g} and "
+                f"{max(values):.3g}"
+            )
+    listed = "; ".join(said) or "no value is known"
+    return f"{in_words(quantity)} by site. {listed}. The numbers are in the table below."

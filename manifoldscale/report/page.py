@@ -1,64 +1,64 @@
 """One self-contained page: figures that answer the mouse, sliders, tables, provenance."""
 
-from collections.abc import Sequence
+import dataclasses as dc
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import jinja2
+import plotly.graph_objects as go
 import plotly.io
-import plotly.offline
 
-from ..core.errors import ManifoldScaleError
 from ..core.serialize import write_text
-from .record import Record, combined_name
-from .sections import section_of
+from .interactive import interactive
+from .parts import Section
 
+# A value with its interval in one cell: on two lines, neither of which is broken.
+ESTIMATE = re.compile(r"\S+ \[[^\]]*\]")
 TEMPLATES = "manifoldscale.report", "templates"
 
 
-def save_page(result: Any, path: str | Path) -> None:
-    """Write the page of a result, or of its record. It holds everything that it shows and
-    asks no network.
+@dc.dataclass(frozen=True)
+class Shown:
+    """A section, and its figures by name as Plotly draws them."""
+
+    section: Section
+    plots: Mapping[str, go.Figure]
+
+    @classmethod
+    def of(cls, section: Section) -> "Shown":
+        figures = section.figures.items()
+        return cls(section, {name: interactive(figure) for name, figure in figures})
+
+
+def save_page(shown: Sequence[Shown], path: str | Path, title: str) -> None:
+    """Write one page of some sections, under a title. It holds everything that it shows
+    and asks no network.
     """
-    problems = save_pages([Record.of(result)], path)
-    if problems:
-        raise problems[0]
-
-
-def save_pages(records: Sequence[Record], path: str | Path) -> list[ManifoldScaleError]:
-    """Write one page of several results; returns what is wrong with those that are left
-    out.
-
-    Raises
-    ------
-    ManifoldScaleError : none can be shown.
-    """
-    sections, problems = [], []
-    for place, record in enumerate(records):
-        try:
-            sections.append(section_of(record, f"part{place}"))
-        except ManifoldScaleError as error:
-            problems.append(error)
-    if not sections:
-        raise problems[0] if problems else ManifoldScaleError("There are no results.")
-    one = len(sections) == 1
     html = (
         _environment()
         .get_template("page.html")
         .render(
-            title=sections[0].title if one else f"Results: {combined_name(records)}",
-            sections=sections,
+            title=title,
+            sections={f"part{place}": one for place, one in enumerate(shown)},
             style=_text("page.css"),
             scripts=[
-                plotly.offline.get_plotlyjs(),
+                library(),
                 _text("palette.js"),
                 _text("sliders.js"),
+                _text("legends.js"),
             ],
         )
     )
     write_text(Path(path), html)
-    return problems
+
+
+def library() -> str:
+    """Plotly's published bundle of lines, points and bars, a quarter of the whole library;
+    docs/decisions.md says why it is here.
+    """
+    return _text("plotly-basic.min.js")
 
 
 def _environment() -> jinja2.Environment:
@@ -70,17 +70,18 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["drawn"] = _drawn
+    environment.filters["is_estimate"] = lambda cell: bool(ESTIMATE.fullmatch(str(cell)))
     return environment
 
 
-def _drawn(figure: Any) -> str:
+def _drawn(plot: go.Figure, name: str) -> str:
     """The script that draws a figure into the element of its name."""
     return str(
         plotly.io.to_html(
-            figure.plot,
+            plot,
             full_html=False,
             include_plotlyjs=False,
-            div_id=f"figure-{figure.name}",
+            div_id=f"figure-{name}",
             default_width="100%",
             config={"displayModeBar": False, "responsive": True},
         )

@@ -1,14 +1,14 @@
 """Losses that are the best of a run so far: a tie tells only that nothing was better.
 
-A table often holds the running minimum of a noisy loss. Its scatter is smaller than that of
-the losses, and it lies below them: where a run was lucky, a plateau follows. Each of its
-repeated values is a loss that is known to lie above (a censored one, Tobin 1958). Given a
+A table often holds the running minimum of a noisy loss. The minimum scatters less than the
+losses and lies below them: a lucky value is followed by a plateau. Each repeated value
+stands for a loss that is only known to lie above (a censored one, Tobin 1958). With a
 normal scatter sigma about the curve m, such a loss is expected at
 
-    m + sigma phi(a) / (1 - Phi(a)),   a = (best - m) / sigma,
+    m + sigma phi(a) / (1 - Phi(a)),   a = (best - m) / sigma.
 
-which is put in its place, with the variance that is left, until curve and scatter settle
-(the EM algorithm of Dempster, Laird and Rubin 1977).
+Ties are replaced by this value, with its variance, until curve and scatter settle (the EM
+algorithm of Dempster, Laird and Rubin 1977).
 """
 
 import dataclasses as dc
@@ -19,13 +19,12 @@ from scipy import special, stats
 from ..core.arrays import Bools, Floats
 from .departure import Observed, departing
 
-FEWEST = 2  # ties, below which equal losses may be chance
+FEWEST = 2  # ties; fewer may be chance
 ROUNDS = 6
-SMOOTH = ((2, 0.0),)  # the departures that are looked for here
 
 
 def ties(loss: Floats) -> Bools:
-    """(sizes,) whether a loss is the best so far again; none where losses ever rise, or
+    """(sizes,) whether a loss repeats the best so far. All False where losses ever rise, or
     hardly any is repeated.
 
     >>> ties(np.array([3.0, 2.0, 2.0, 1.0, 1.0, 1.0])).tolist()
@@ -38,13 +37,13 @@ def ties(loss: Floats) -> Bools:
 
 
 def uncensored(observed: Observed) -> Observed:
-    """The same with ties at what their losses are expected to have been."""
+    """The same, with ties replaced by the losses that are expected in their place."""
     tied = ties(observed.logs)
     if not tied.any():
         return observed
     filled, known = observed, observed.logs
     for _ in range(ROUNDS):
-        curve, _, variance = departing(filled, shapes=SMOOTH).predict(observed.s)
+        curve, _, variance = departing(filled, shapes=((2, 0.0),)).predict(observed.s)
         a = (known - curve) / np.sqrt(variance)
         # phi / (1 - Phi) in logarithms, as both vanish for large a.
         pull = np.exp(stats.norm.logpdf(a) - special.log_ndtr(-a))

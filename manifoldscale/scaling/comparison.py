@@ -13,7 +13,7 @@ from ..core.learning_curve import Axis
 from ..core.result import Result
 from ..core.style import BLUE, ORANGE, draw_interval, drawing, name_heights
 from .exponent import ExponentPrediction
-from .pairs import exp
+from .meta_analysis import exp
 from .power_law import PowerLaw
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Comparison(Result):
     ----------
     ratio, interval : r, with the errors of the exponent and of the dimension.
     verdict : "agrees" (r = 1 is inside the interval; `factor` says how much that is
-        worth), "above", "below", or "undetermined"
-        where the interval is open on both sides.
+        worth), "above", "below", or "undetermined" where the interval is open on both
+        sides.
     p_below : one-sided p-value of the bound r >= 1: small where the exponent lies below.
-        Student's t, its degrees of freedom those of the fit and of the dimension combined
-        (Welch and Satterthwaite).
-    caveats : those of the dimension and of the fit, and its own.
+        By Student's t, with the degrees of freedom of fit and dimension combined (Welch
+        and Satterthwaite).
+    caveats : of the dimension, of the fit, and of the comparison itself.
     """
 
     ratio: float
@@ -47,6 +47,20 @@ class Comparison(Result):
     prediction: ExponentPrediction
     fit: PowerLaw
     caveats: tuple[Remark, ...] = ()
+
+    main = "ratio"
+    columns = (
+        "law=prediction.law",
+        "dimension=prediction.dim",
+        "dimension_interval=prediction.dim_interval",
+        "predicted=prediction.alpha",
+        "predicted_interval=prediction.interval",
+        "measured=fit.alpha",
+        "measured_interval=fit.interval",
+        "ratio",
+        "verdict",
+        "p_below",
+    )
 
     def headline(self) -> str:
         return (
@@ -79,9 +93,13 @@ class Comparison(Result):
         }[self.verdict]
 
     @property
-    def value(self) -> float:
-        """The ratio, under the name that every result has."""
-        return self.ratio
+    def method(self) -> str:
+        return f"{self.fit.axis.exponent} over {self.prediction.law}"
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs of the fit."""
+        return self.fit.n_points
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -94,20 +112,6 @@ class Comparison(Result):
             xlabel=fit.axis.exponent,
             title=f"r = {number(self.ratio)} {self.interval.labelled}",
         )
-
-    def row(self) -> dict[str, Any]:
-        return {
-            "law": self.prediction.law,
-            "dimension": self.prediction.dim,
-            "predicted": self.prediction.alpha,
-            "measured": self.fit.alpha,
-            "ratio": self.ratio,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "verdict": self.verdict,
-            "p_below": self.p_below,
-        }
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -200,8 +204,8 @@ def _log_distances(value: float, interval: Interval) -> tuple[float, float]:
 
 
 def _p_below(log_ratio: float, up: float, down: float, freedom: int, level: float) -> float:
-    """P(a log-ratio this low or lower) where the true ratio is one, from the distances of
-    the exponent to its high end and of the prediction to its low end.
+    """P(a log-ratio this low or lower) if the true ratio is one. `up` is the distance of
+    the exponent to its high end, `down` that of the prediction to its low end.
     """
     share = 0.5 + level / 2
     measured = up / float(stats.t.ppf(share, freedom))

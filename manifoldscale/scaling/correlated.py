@@ -1,23 +1,22 @@
 """Intervals where errors of neighbouring sizes go together, as along one training run.
 
-Errors relative to the curve are taken for an autoregression of first order in the order of
-sizes, e_i = r e_(i-1) + sqrt(1 - r^2) u_i. What is likely of alpha then is
+Errors relative to the curve are taken as an autoregression of first order along the sizes,
+e_i = r e_(i-1) + sqrt(1 - r^2) u_i. The log-likelihood of alpha is then
 
     l(alpha) = log sum_r exp[-(f / 2) log C(alpha, r) + log(1 - r^2) / 2 - log|X'X| / 2],
 
-C the sum of squares of the whitened residuals, floor and amplitude projected out, X the
-whitened directions in which the curve can move at the estimate (as of restricted maximum
-likelihood), f = n - 3. The region is where l has fallen by no more than
+where C is the sum of squares of the whitened residuals, with floor and amplitude projected
+out, X holds the whitened directions in which the curve can move at the estimate (as in
+restricted maximum likelihood), and f = n - 3. The region is where l has fallen by at most
 
     (nu / 2) log(1 + F(level; 1, nu) / nu),   nu = f E[(1 - r) / (1 + r)],
 
-which at r = 0 is that of independent errors. To sum over r and not to take the best one
-matters: a few sizes hardly tell it. Coverage is tested at r = 0, 0.5 and 0.9.
+which at r = 0 is the region of independent errors. It matters to sum over r and not to take
+the best one: a few sizes hardly tell r. Coverage is tested at r = 0, 0.5 and 0.9.
 """
 
 import dataclasses as dc
 import math
-from typing import Any
 
 import numpy as np
 from scipy import special, stats
@@ -25,8 +24,7 @@ from scipy import special, stats
 from ..core.arrays import Floats
 from ..core.interval import Interval
 from ..core.random import keyed
-from .many import geometric_mean
-from .projection import ALPHA_MAX, ALPHA_MIN
+from .projection import ALPHA_MAX, ALPHA_MIN, geometric_mean
 
 CORRELATIONS = np.array([0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985])
 COARSE, FINE, ROUNDS = 250, 120, 3  # exponents of a grid, and how often it is narrowed
@@ -37,8 +35,8 @@ SMALLEST = 1e-14  # share of the squares that is rounding
 
 @dc.dataclass(frozen=True, eq=False)
 class Series:
-    """Losses in the order of sizes: (n,) each; `deviation` is what an error is relative to,
-    the fitted loss say. `floor` where it is known.
+    """Losses in the order of sizes: (n,) each. `deviation` is proportional to the standard
+    deviation of each error, for instance the fitted loss; `floor` is None where unknown.
     """
 
     x: Floats
@@ -63,9 +61,7 @@ class Series:
 
 
 def whitened(columns: Floats, r: float) -> Floats:
-    """(..., n) of errors of correlation r, relative to their size: independent ones, of
-    variance 1 - r^2.
-    """
+    """(..., n) errors of correlation r made independent, with variance 1 - r^2."""
     found = columns.copy()
     found[..., 1:] -= r * columns[..., :-1]
     found[..., 0] *= math.sqrt(1 - r * r)
@@ -87,24 +83,21 @@ def autoregressive(shocks: Floats, r: float) -> Floats:
 
 @dc.dataclass(frozen=True, eq=False)
 class Correlated:
-    """What is known under errors that may go together: of alpha, of the floor, and the
-    mean of what is likely of their correlation.
+    """Intervals of alpha and of the floor where errors may go together, and the posterior
+    mean of their correlation. The names are those that a `Solution` has for them.
     """
 
     interval: Interval
     floor_interval: Interval
     correlation: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """By the names that these have in a solution."""
-        return {f.name: getattr(self, f.name) for f in dc.fields(self)}
-
 
 def correlated(
     series: Series, alpha: float, floor: float, level: float, stretch: float
 ) -> Correlated:
-    """The regions; `alpha` and `floor` are the estimates of independent errors, which they
-    are made to hold; `stretch` multiplies by how much the likelihood may fall.
+    """The regions. `alpha` and `floor` are the estimates under independent errors, and the
+    regions are extended to hold them; `stretch` multiplies the allowed fall of the
+    likelihood.
     """
     penalty = _penalty(series, alpha)
     grid = np.geomspace(ALPHA_MIN, ALPHA_MAX, COARSE)
@@ -144,8 +137,8 @@ def _penalty(series: Series, alpha: float) -> Floats:
 
 @dc.dataclass(frozen=True, eq=False)
 class _Whitened:
-    """Products of whitened columns: v the powers, (alphas,); u a constant; b the losses
-    above the known floor.
+    """Products of whitened columns: v are the powers, (alphas,); u is a constant; b are the
+    losses above the known floor.
     """
 
     vv: Floats
@@ -165,7 +158,7 @@ class _Whitened:
         return cls((v * v).sum(1), v @ u, v @ b, float(u @ u), u_b, b_b, series.floor)
 
     def cost(self) -> Floats:
-        """(alphas,) sums of squares, floor and amplitude projected out, none negative."""
+        """(alphas,) sums of squares at the best floor and amplitude of at least zero."""
         if self.floor is not None:
             return self.at_floors(np.zeros(1))[:, 0]
         area = np.maximum(self.vv * self.uu - self.uv**2, np.finfo(float).tiny)
@@ -216,7 +209,7 @@ def serial_p(series: Series, residual: Floats, alpha: float) -> float:
 
 
 def bend_p(series: Series, alpha: float, r: float) -> float:
-    """p-value of no further bend: of an F test of the terms A x^-alpha log^2 x and log^3 x
+    """p-value of no further bend, by an F test of the terms A x^-alpha log^2 x and log^3 x
     beside the law, with errors of correlation r.
     """
     tangent = series.tangent(alpha)

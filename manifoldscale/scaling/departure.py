@@ -4,15 +4,15 @@ With s = log(x / x_last),
 
     log L = log(phi + (1 - phi) e^(-alpha s)) + c + departure(s) + error,
 
-phi the share of the floor in the loss at the last size. The departure is white noise in s,
-integrated k + 1 times away from the last size, on either side of it:
+where phi is the share of the floor in the loss at the last size. The departure is white
+noise in s, integrated k + 1 times away from the last size, on either side of it:
 
     K(s, s') = rho^2 int_0^m |s - u|^k |s' - u|^k e^(rate u) du,   m = min(|s|, |s'|),
 
 in units of the error's variance. So the law holds at the last size with its slope (k = 1)
-and its curvature (k = 2); it is trusted less and less far away from there, before the first
-sizes as beyond the last. For alpha, phi and rho fixed all is linear and normal, and c and
-the scale of the errors integrate out; alpha, phi and rho are summed over a grid.
+and its curvature (k = 2), and is trusted less and less with the distance from it, towards
+smaller sizes as towards larger ones. For fixed alpha, phi and rho all is linear and normal,
+and c and the scale of the errors integrate out; alpha, phi and rho are summed over a grid.
 """
 
 import dataclasses as dc
@@ -24,23 +24,23 @@ from scipy import linalg
 
 from ..core.arrays import Floats
 
-KINDS = ((1, 0.0), (2, 0.0), (1, 2.0), (2, 2.0))  # k, and rate: all alike
+KINDS = ((1, 0.0), (2, 0.0), (1, 2.0), (2, 2.0))  # k and rate; all are weighted alike
 STRENGTHS = np.append(0.0, np.geomspace(0.03, 300.0, 11))  # rho
 LOG_ALPHA = np.log(np.geomspace(0.02, 4.0, 22))
 SHARES = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.92, 0.96, 0.985])
 MOST_SHARE = 0.998
-USUAL = math.log(0.5), 0.9  # of log alpha before the losses: exponents of 0.1 to 3
+USUAL = math.log(0.5), 0.9  # prior mean and deviation of log alpha: 0.1 to 3
 FINE = 24  # values of alpha, and of phi, in the second grid
 NEGLIGIBLE = 1e-5  # of the highest weight, outside the second grid
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(12)
-ROUNDING = 1e-10  # variance of log losses that is none
+ROUNDING = 1e-10  # a variance of log losses below this counts as zero
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Observed:
     """Mean log losses, (n,) each.
 
-    s : log sizes less that of the last; runs : that each is a mean of.
+    s : log(size / last size); runs : how many runs each is the mean of.
     within, freedom : sum of squares of the runs about their means, and its degrees of
         freedom.
     """
@@ -53,20 +53,20 @@ class Observed:
 
 
 def law(log_alpha: Floats, share: Floats, s: Floats) -> Floats:
-    """(laws, sizes) log of the loss over that at the last size."""
+    """(laws, sizes) log(loss / loss at the last size)."""
     fall = np.exp(-np.clip(np.exp(log_alpha)[:, None] * s, -200, 200))
     return np.asarray(np.log(share[:, None] + (1 - share[:, None]) * fall))
 
 
 def covariance(s: Floats, other: Floats, order: int, rate: float) -> Floats:
-    """Covariance of departures at s with those at `other`, broadcast against each other,
-    for rho = 1; zero across the last size.
+    """Covariance of the departures at s and at `other`, broadcast against each other, for
+    rho = 1; zero between the two sides of the last size.
     """
     s, other = np.broadcast_arrays(s, other)
     ends = np.where(s * other > 0, np.minimum(np.abs(s), np.abs(other)), 0.0)[..., None]
     u = ends * (NODES + 1) / 2
     apart = (np.abs(s)[..., None] - u) * (np.abs(other)[..., None] - u)
-    # Beyond the last size it goes on as it is there.
+    # The rate grows towards small sizes only: beyond the last it stays what it is there.
     growing = np.where(s < 0, rate, 0.0)[..., None]
     return np.asarray((apart**order * np.exp(growing * u)) @ WEIGHTS * ends[..., 0] / 2)
 
@@ -105,7 +105,7 @@ class Departing:
     log_alpha, share : (laws,).
     weights, levels, scales : (kinds, laws) posterior weights, which sum to one; c; and the
         variance of the errors of single runs.
-    spread : (kinds,) variance of c, in units of that.
+    spread : (kinds,) variance of c, in units of `scales`.
     """
 
     observed: Observed
@@ -119,12 +119,14 @@ class Departing:
 
     @property
     def freedom(self) -> float:
-        """Of the scatter: sizes and repeats less alpha, phi and c; never below two."""
+        """Degrees of freedom of the scatter: sizes and repeats less alpha, phi and c; at
+        least two.
+        """
         return max(len(self.observed.s) - 3 + self.observed.freedom, 2.0)
 
     def predict(self, s: Floats) -> tuple[Floats, Floats, float]:
-        """At log sizes less that of the last: mean and variance of the log loss of the
-        curve; and the variance of a run about it.
+        """At s = log(size / last size): mean and variance of the log loss of the curve, and
+        the variance of a run about it.
         """
         shapes = law(self.log_alpha, self.share, s)
         mean, square = np.zeros(len(s)), np.zeros(len(s))
@@ -142,8 +144,8 @@ class Departing:
         )
 
     def _departure(self, kind: Kind, i: int, s: Floats) -> tuple[Floats, Floats]:
-        """(laws or 1, sizes) expected departures, and (sizes,) what is left of their
-        variance: all of it beyond the last size, which the losses do not see.
+        """(laws or 1, sizes) expected departures, and (sizes,) their remaining variance:
+        all of it beyond the last size, where there are no losses.
         """
         own = covariance(s, s, kind.order, kind.rate) * kind.strength**2
         if not kind.strength or not (s < 0).any():
@@ -205,18 +207,10 @@ def _weighed(
             (prior - size - free / 2 * np.log(left), level, left / free, 1 / square)
         )
     logs, levels, scales, spread = (np.array(part) for part in zip(*found, strict=True))
-    # Each shape counts alike, whatever the losses say of it: they tell how strong a
-    # departure is, and hardly how it is to go on.
+    # Every shape has the same total weight: the losses tell how strong a departure is, but
+    # hardly how it continues.
     per_shape = logs.reshape(len(kinds) // len(STRENGTHS), -1)
     weights = np.exp(per_shape - per_shape.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True) * len(per_shape)
-    return Departing(
-        observed,
-        kinds,
-        log_alpha,
-        share,
-        weights.reshape(logs.shape),
-        levels,
-        scales,
-        spread,
-    )
+    weights = weights.reshape(logs.shape)
+    return Departing(observed, kinds, log_alpha, share, weights, levels, scales, spread)

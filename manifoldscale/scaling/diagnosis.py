@@ -27,8 +27,8 @@ def diagnose(
     robust: Interval | None,
     forced: bool,
 ) -> list[Remark]:
-    """The caveats of a fit. `robust` is the interval of the wild bootstrap, where there is
-    lack of fit; `forced` tells a floor of zero that was assumed from a floor that is known.
+    """The caveats of a fit. `robust` is the interval of the wild bootstrap where there is
+    lack of fit; `forced` says that a floor of zero was assumed, not known.
     """
     return [
         *_of_the_design(problem, solution, losses),
@@ -68,7 +68,7 @@ def _of_the_noise(losses: Losses) -> list[Remark]:
 
 
 def _of_the_errors(solution: Solution, losses: Losses) -> list[Remark]:
-    """Tails, neighbours that err alike, and a bend beyond what such errors make."""
+    """Tails, correlated errors, and a bend beyond what such errors explain."""
     remarks = []
     if isinstance(solution.errors, Student):
         remarks.append(Caveat.HEAVY_TAILS(f"Student's t, {solution.errors.freedom:g}"))
@@ -90,7 +90,8 @@ def _of_the_exponent(
     solution: Solution, misfit: float, robust: Interval | None
 ) -> list[Remark]:
     if math.isnan(solution.alpha):
-        return [Caveat.NOT_ESTIMATED("the losses do not fall with size")]
+        said = "the losses do not fall with size; of accuracies fit what they lack of one"
+        return [Caveat.NOT_ESTIMATED(said)]
     remarks = []
     if not ALPHA_MIN * 1.02 < solution.alpha < ALPHA_MAX / 1.02:
         remarks.append(Caveat.ALPHA_AT_BOUND(f"{ALPHA_MIN} to {ALPHA_MAX}"))
@@ -126,8 +127,8 @@ def _of_the_floor(
 def _floor_test(free: Problem, freed: Solution, solution: Solution) -> float:
     """p-value of the fixed floor against a higher one.
 
-    The alternative is on one side, so under the null the free fit is better on that side
-    half of the time only: half of the F tail (Self & Liang 1987).
+    The alternative is one-sided: under the null the free fit is better on that side only
+    half of the time, so the p-value is half of the F tail (Self & Liang 1987).
     """
     residuals = free.y - solution.mean
     fixed = float(freed.weights @ residuals**2)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 DRAWS = 4000
 HALF = 0.5  # a share above it is mostly variance
-READING = {
+MEANING = {
     "variance": "networks differ; superposed features whose overlaps differ do too",
-    "bias": "all networks of a width share it: it is no variance",
+    "bias": "all networks of a width share it: it is not variance",
     "undetermined": "more networks, more ensembles, or widths further apart would tell",
 }
 
@@ -36,12 +36,12 @@ class EnsembleTest(Result):
     ----------
     share : variance over the loss that falls with width; NaN where it does not fall. It may
         exceed one: the mean of narrow networks may be better than the limit.
-    verdict : "variance" where the interval lies above a half, "bias" where below, else
-        "undetermined".
-    members : networks of an ensemble, E.
+    verdict : "variance" where the interval lies above one half, "bias" where it lies below,
+        else "undetermined".
+    members : networks per ensemble, E.
     widths : (widths,); losses, ensembles : (widths,) mean losses of single networks, and of
         ensembles of them; variances : (widths,) (losses - ensembles) / (1 - 1/E).
-    networks : how many single networks there are, of all widths.
+    networks : number of single networks, over all widths.
     """
 
     share: float
@@ -54,10 +54,17 @@ class EnsembleTest(Result):
     networks: int
     caveats: tuple[Remark, ...] = ()
 
+    main = "share"
+    columns = ("verdict", "share", "members", "n_widths=widths.size", "n_networks=networks")
+
     @property
-    def value(self) -> float:
-        """The share, under the name that every result has."""
-        return self.share
+    def method(self) -> str:
+        return f"ensembles of {self.members}"
+
+    @property
+    def n_points(self) -> int:
+        """Number of single networks."""
+        return self.networks
 
     @property
     def variances(self) -> Floats:
@@ -67,20 +74,8 @@ class EnsembleTest(Result):
         return (
             f"{self.verdict}: share {number(self.share)} {self.interval.labelled} of the "
             f"loss that falls with width (E = {self.members}, {len(self.widths)} widths, "
-            f"{self.networks} networks); {READING[self.verdict]}"
+            f"{self.networks} networks); {MEANING[self.verdict]}"
         )
-
-    def row(self) -> dict[str, Any]:
-        return {
-            "verdict": self.verdict,
-            "share": self.share,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "members": self.members,
-            "n_widths": len(self.widths),
-            "n_networks": self.networks,
-        }
 
     @drawing
     def plot(self, ax: "Axes") -> None:
@@ -99,33 +94,33 @@ def ensemble_test(
     ensembles: Mapping[float, Any],
     members: int,
     *,
-    limit: float | Reference | None = None,
     level: float = 0.95,
+    limit: float | Reference | None = None,
 ) -> EnsembleTest:
     """Is the loss above its limit in width variance between networks?
 
-    For a squared error, L(w) = bias(w) + V(w), V the variance of the output between
-    networks that differ in their initialisation alone. The mean output of E of them has the
+    For a squared error, L(w) = bias(w) + V(w), with V the variance of the output between
+    networks that differ only in their initialisation. The mean output of E networks has the
     loss bias(w) + V(w) / E, exactly, whatever the networks. So V = (L - L_E) / (1 - 1/E).
-    The share is that of V in what L falls by, sum c V / sum c (L - limit) over widths, with
-    c = 1/w, or 1/w less its mean where no limit is given, which then cancels.
+    The share of V in the fall of L is sum c V / sum c (L - limit) over widths, with
+    c = 1/w; without a limit c is 1/w less its mean, and the limit cancels.
 
     What the share tells. Near zero: all networks of a width have the excess in common, and
     it is not variance. Near one: it is variance, as of a kernel whose features are random
-    (Bahri et al. 2024; Geiger et al. 2020). That the regime is variance-limited implies no
+    (Bahri et al. 2024; Geiger et al. 2020). A variance-limited regime does not imply a
     share of one: fluctuations also move the mean output by an order of 1/w, as the ridge of
-    random features (Jacot et al. 2020) does. Nor does one exclude superposed features
+    random features does (Jacot et al. 2020). Nor does one exclude superposed features
     (Elhage et al. 2022; Liu, Liu & Gore 2025): n unit vectors in w dimensions have a mean
     squared overlap of at least (n - w) / (w (n - 1)), about 1/w (Welch 1974), and where
-    overlaps are independent between networks an ensemble of E is a network E times as wide.
-    What then tells is the exponent where width is what limits the loss: it stays one.
+    overlaps are independent between networks, an ensemble of E is like one network E times
+    as wide. The exponent where width limits the loss tells them apart: it stays one.
 
     Parameters
     ----------
     losses, ensembles : by width, test losses of single networks, and of the mean outputs of
         ensembles of `members` networks each; two or more of either, on the same data.
-    members : networks of an ensemble, E.
-    limit : the loss at infinite width; needed where there is one width.
+    members : networks per ensemble, E.
+    limit : the loss at infinite width; needed if there is only one width.
     level : of the interval, from draws of the means.
 
     Raises
@@ -139,7 +134,7 @@ def ensemble_test(
     removes = 1 - 1 / members
 
     def parts(one: Floats, grouped: Floats, limit: Floats) -> tuple[Floats, Floats]:
-        """Of variance, and of all that falls."""
+        """The variance, and all of the fall."""
         return (one - grouped) @ contrast / removes, (one - limit[..., None]) @ contrast
 
     rng = keyed(0, "ensemble test")
@@ -213,8 +208,8 @@ def _limit(limit: float | Reference | None) -> tuple[float, float]:
 
 
 def _drawn(groups: list[Floats], rng: np.random.Generator) -> Floats:
-    """(draws, widths) means that may be, by Student's t. Networks and ensembles are taken
-    as independent: where ensembles are of the same networks, the interval is too wide.
+    """(draws, widths) of the means, by Student's t. Networks and ensembles are taken as
+    independent: if the ensembles consist of the same networks, the interval is too wide.
     """
     columns = [
         group.mean()
@@ -225,7 +220,7 @@ def _drawn(groups: list[Floats], rng: np.random.Generator) -> Floats:
 
 
 def _interval(variance: Floats, fall: Floats, level: float) -> Interval:
-    """Of the ratio; open where the loss may as well not fall with width at all."""
+    """Of the ratio; open where the loss may not fall with width at all."""
     tails = (1 - level) / 2, (1 + level) / 2
     if np.quantile(fall, tails[0]) <= 0:
         return Interval(-math.inf, math.inf, level)

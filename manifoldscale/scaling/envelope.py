@@ -22,14 +22,14 @@ from ..core.learning_curve import Axis, LearningCurve
 from ..core.random import keyed
 from ..core.result import Result
 from ..core.style import drawing, log_axes
-from .floor import columns_of_law, floor_in_words, rule_of, stated_floor
-from .many import fit_many
+from .floor import LAW_COLUMNS, floor_in_words, rule_of, stated_floor
 from .paths import Path, lowest, paths_of, spread_of
+from .profile_fit import Problem, reweighted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEWEST = 4  # sizes, of which two lie between the ends
+FEWEST = 4  # sizes: the two ends, and two between them
 GRID = 40  # computes at which the envelope is fitted
 DRAWS = 400
 
@@ -40,9 +40,9 @@ def lower_envelope(compute: object, loss: object, network: object = None) -> Int
     >>> lower_envelope([1, 2, 4, 8], [0.9, 0.5, 0.6, 0.4]).tolist()
     [0, 1, 3]
 
-    A row is on it where no row of at most its compute has a lower loss; and, where
-    `network` says which rows are one trajectory, no other trajectory, interpolated in
-    logarithms between its rows, lies lower at the same compute.
+    A row is on the envelope if no row of at most its compute has a lower loss. If `network`
+    says which rows are one trajectory, no other trajectory, interpolated in logarithms, may
+    lie lower at the same compute either.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def lower_envelope(compute: object, loss: object, network: object = None) -> Int
     names = np.asarray(network)
     require(
         names.shape == cost.shape,
-        f"`network` must have one entry a row, {len(cost)}; its shape is {names.shape}.",
+        f"`network` must have one entry per row, {len(cost)}; its shape is {names.shape}.",
     )
     return rows[~_below(np.log(cost), np.log(height), names, rows)]
 
 
 def _below(x: Floats, y: Floats, names: Array, rows: Ints) -> Bools:
-    """Of each of the rows, whether another trajectory lies below it."""
+    """For each of the rows, whether another trajectory lies below it."""
     beaten = np.zeros(len(rows), dtype=bool)
     for name in np.unique(names):
         own = np.flatnonzero(names == name)
@@ -101,10 +101,10 @@ class ComputeEnvelope(Result):
     alpha, interval : the exponent alpha_C, and its interval by a bootstrap over networks,
         widened by `finite_set`.
     floor, floor_interval : irreducible loss; a point where it was given.
-    compute, loss, parameters : (places,) the envelope, and of which networks it is there.
-    finite_set : by how much the exponent is off as there are only so many sizes, from the
-        fit without every other one: what lies above the curve of all sizes grows as the
-        square of their distance.
+    compute, loss, parameters : (places,) the envelope, and the size of the networks on it.
+    finite_set : by how much the exponent is off because the number of sizes is finite, from
+        the fit without every other size: the distance to the envelope of all possible sizes
+        grows as the square of their spacing.
     sizes, n_points : numbers of sizes and of networks.
     draws : (draws, 3) bootstrap values of (alpha, floor, amplitude).
     """
@@ -124,10 +124,9 @@ class ComputeEnvelope(Result):
     draws: Floats
     caveats: tuple[Remark, ...] = ()
 
-    @property
-    def value(self) -> float:
-        """The exponent, under the name that every result has."""
-        return self.alpha
+    axis = Axis.compute
+    main = "alpha"
+    columns = (*LAW_COLUMNS, "finite_set", "n_sizes=sizes")
 
     @property
     def method(self) -> str:
@@ -145,15 +144,6 @@ class ComputeEnvelope(Result):
             f"{self.sizes} sizes, {self.n_points} networks; floor {words})"
         )
 
-    def row(self) -> dict[str, Any]:
-        return columns_of_law(Axis.compute, self) | {
-            "finite_set": self.finite_set,
-            "n_sizes": self.sizes,
-            "n_points": self.n_points,
-            "method": self.method,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
-
     def to_dict(self) -> dict[str, Any]:
         fields = {f.name: getattr(self, f.name) for f in dc.fields(self)}
         del fields["draws"]
@@ -161,7 +151,7 @@ class ComputeEnvelope(Result):
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """The envelope, a colour for each size that it is of, and the fitted law."""
+        """The envelope, with a colour per size, and the fitted law."""
         for size in np.unique(self.parameters):
             own = self.parameters == size
             ax.plot(self.compute[own], self.loss[own], ".", label=f"P = {size:.3g}")
@@ -173,17 +163,17 @@ class ComputeEnvelope(Result):
 
 
 def compute_envelope(
-    curve: LearningCurve, floor: str | float = "free", level: float = 0.95
+    curve: LearningCurve, *, floor: str | float = "free", level: float = 0.95
 ) -> ComputeEnvelope:
     """Fit L*(C) = E + A C^-alpha_C to the lower envelope of trajectories of several sizes.
 
-    A set of networks has a smallest and a largest size: where these are the best, the
-    optimum may lie beyond, and these ends of the envelope are left out. Networks of one
-    size are averaged before the envelope is taken, as the least of noisy losses is too low.
+    Where the smallest or the largest size is the best, the optimum may lie beyond, so these
+    ends of the envelope are left out. Networks of one size are averaged before the envelope
+    is taken, because the least of noisy losses is too low.
 
-    The envelope is that of these trainings. A learning rate that decays over a fixed number
-    of steps leaves the loss on the way above that of a run which ends there, and the
-    exponent is then that of the schedule too (Hoffmann et al. 2022, appendix B).
+    The envelope belongs to these trainings. Under a learning rate that decays over a fixed
+    number of steps, the loss on the way lies above the loss of a run that ends there, and
+    the exponent then also depends on the schedule (Hoffmann et al. 2022, appendix B).
 
     Parameters
     ----------
@@ -211,11 +201,9 @@ def compute_envelope(
     )
     known = stated_floor(floor, float(losses[0].min()))
     losses = losses[np.isfinite(losses).all(1)]  # a draw may leave a gap
-    fits = fit_many(grid, losses, np.ones(len(grid)), known)
+    fits = reweighted(Problem(grid, losses, np.ones(len(grid)), known))
     finite = _finite_set(paths, [means[0] for means in drawn], sizes, grid, known)
-    draws = np.column_stack(
-        [fits.alpha, fits.floor, fits.amplitude * fits.scale**fits.alpha]
-    )
+    draws = fits.draws
     alpha = float(fits.alpha[0])
     replicated = all(path.replicated for path in paths)
     free = sum(p.freedom for p in paths) if replicated else len(paths) - 2
@@ -240,8 +228,8 @@ def compute_envelope(
 
 
 def _drawn(paths: Sequence[Path]) -> list[Floats]:
-    """(1 + draws, places) means of each path. Without replicates the sizes are drawn: a
-    path that is not drawn is not there; the ends always are.
+    """(1 + draws, places) means of each path. Without replicates the sizes are drawn: paths
+    that are not drawn are NaN; the two ends are always kept.
     """
     rng = keyed(0, "compute envelope")
     if all(path.replicated for path in paths):
@@ -280,8 +268,8 @@ def _finite_set(
     grid: Floats,
     floor: float | None,
 ) -> float:
-    """A third of what the exponent changes by without every other size; NaN where too few
-    would be left.
+    """A third of the change of the exponent without every other size; NaN where too few
+    sizes would be left. At twice the spacing the error is four times as large.
     """
     kept = np.unique(sizes)[::-1][::2]
     part = [(p, m) for p, m, s in zip(paths, means, sizes, strict=True) if s in kept]
@@ -293,7 +281,8 @@ def _finite_set(
     if there.sum() < GRID / 2:
         return math.nan
     pair = np.stack([full, thin])[:, there]
-    alpha = fit_many(grid[there], pair, np.ones(int(there.sum())), floor).alpha
+    problem = Problem(grid[there], pair, np.ones(int(there.sum())), floor)
+    alpha = reweighted(problem).alpha
     return float(alpha[0] - alpha[1]) / 3
 
 
@@ -314,7 +303,7 @@ def _floor_interval(floors: Floats, known: float | None, level: float) -> Interv
 def _notes(paths: Sequence[Path], finite: float, interval: Interval) -> list[Remark]:
     notes = []
     if not all(path.replicated for path in paths):
-        said = "the interval is that of leaving sizes out"
+        said = "the interval comes from leaving sizes out"
         notes.append(Caveat.ONE_NETWORK_A_SIZE(said))
     if math.isnan(finite):
         notes.append(Caveat.COARSE_ENVELOPE("how far off is not known: add sizes"))

@@ -10,22 +10,22 @@ from ..core.interval import Interval, number
 from ..core.learning_curve import Axis
 from .losses import Losses
 from .power_law import PowerLaw, fit_losses
-from .profile_fit import Reference
+from .profile_fit import ROUNDING, Problem, Reference, reweighted
 from .slices import FEWEST, Slice
 
 BAND = Interval(0.85, 1.15, 0.90)  # what counts as equal to one
 DOMINANCE = 2.0  # one resource limits where its elasticity is this many times the other's
 SATURATED = 0.5  # share of the smallest loss above which its limit holds it up
-ABOVE = 1.1  # a limit this far above the smallest loss is none: the curve does not fit
-PEAK = 3.0  # standard errors of a rise that is none by chance
+ABOVE = 1.1  # a limit this far above the smallest loss is not one: the curve does not fit
+PEAK = 3.0  # standard errors of a rise that is not chance
 HIGH = 1.2  # a rise by this factor is more than an error that runs of one size share
 
 
 @dc.dataclass(frozen=True)
 class Evidence:
     """One observation: what was looked at, what it speaks for ("variance-limited",
-    "resolution-limited", "crossover", a "bend" in the exponent, or "" for none of them),
-    and the facts.
+    "resolution-limited", "crossover", a "bend" in the exponent, or "" for nothing), and the
+    facts.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Evidence:
         return f"{self.kind}: {self.facts}{says}"
 
     def doubted(self, why: str) -> "Evidence":
-        """The same facts, which speak for nothing."""
+        """The same facts, but they speak for nothing."""
         return dc.replace(self, speaks_for="", facts=f"{self.facts}; {why}")
 
 
@@ -60,10 +60,9 @@ def hierarchy(part: Slice) -> Evidence:
 def intervention(part: Slice) -> Evidence:
     """What changing the other resource does, against what changing the swept one does.
 
-    Elasticities -d log L / d log size, the swept one over the slice, the other one between
-    the values of the other resource at the sizes that they share. A floor that is known is
-    subtracted. One of them limits the loss where its elasticity is twice the other's, at
-    95 % confidence.
+    Elasticities are -d log L / d log size: of the swept resource over the slice, of the
+    other one between its values at shared sizes. A known floor is subtracted. A resource
+    limits the loss if its elasticity is twice the other's, at 95 % confidence.
     """
     if part.other is None or not part.elsewhere:
         return Evidence("intervention", "", "the other resource was not varied")
@@ -87,7 +86,7 @@ def intervention(part: Slice) -> Evidence:
 
 def scatter_of(losses: Losses, axis: Axis) -> tuple[float, int]:
     """Relative standard deviation of single runs, and its degrees of freedom: between runs
-    of one size, else about a power law.
+    of one size if there are several, else about a power law.
     """
     if losses.freedom > 0 and losses.spread > 0:
         return losses.spread, losses.freedom
@@ -96,7 +95,7 @@ def scatter_of(losses: Losses, axis: Axis) -> tuple[float, int]:
 
 @dc.dataclass(frozen=True)
 class Slope:
-    """An elasticity with its standard error, and the degrees of freedom of that."""
+    """An elasticity, its standard error, and the degrees of freedom of the error."""
 
     value: float
     error: float
@@ -104,9 +103,9 @@ class Slope:
 
 
 def _margin(larger: Slope, smaller: Slope) -> float:
-    """What the size of one elasticity less twice that of the other must exceed at 95 %:
-    the variance is that of the first and four times that of the second, its degrees of
-    freedom those of Welch and Satterthwaite. Two-sided, as the sign is not asked for.
+    """What one elasticity less twice the other must exceed at 95 %. The variance is the
+    first one's plus four times the second one's, with the degrees of freedom of Welch and
+    Satterthwaite; two-sided, because the sign is not asked for.
     """
     parts = larger.error**2, (DOMINANCE * smaller.error) ** 2
     variance = sum(parts)
@@ -123,8 +122,8 @@ def _change(part: Slice, floor: float, spread: float) -> tuple[float, float] | N
     """Mean elasticity in the other resource and its standard error; None where no size was
     run at two values.
 
-    What a loss scatters by is a larger share of what is left of it above the floor. All
-    changes at one size start from the same loss, whose error they share.
+    The scatter of a loss is a larger share of its part above the floor. All changes at one
+    size start from the same loss, and share its error.
     """
     assert part.other is not None
     total = weight = 0.0
@@ -175,11 +174,11 @@ def _elasticity(losses: Losses, floor: float) -> Slope:
 
 
 def limit_fit(part: Slice, reference: Reference | None) -> PowerLaw:
-    """The fit of what is above the limit, on x or on x less the other resource.
+    """The fit of the loss above its limit, on x or on x less the other resource.
 
-    The closed form of random features is 1 / (M - m) and not 1 / M beyond the other
-    resource, and before it the power law over 1 - m / M. Far from the other resource they
-    are one; nearer, the form that leaves less is taken.
+    In the closed form of random features the loss goes as 1 / (M - m), not 1 / M, beyond
+    the other resource, and as the power law over 1 - m / M before it. Far from the other
+    resource the forms agree; nearer, the one with the smaller residuals is taken.
     """
 
     def fit(losses: Losses, shift: float = 0.0) -> PowerLaw:
@@ -218,13 +217,13 @@ def equivalence(fit: PowerLaw, measured: bool) -> Evidence:
 
 
 def saturation(part: Slice, fit: PowerLaw) -> Evidence:
-    """Has the loss all but reached a limit above what is irreducible?
+    """Has the loss almost reached a limit above the irreducible loss?
 
     Then something other than the swept resource holds it up, whatever the counts say:
-    training time, say, or parameters that count for less than their number. In the closed
-    form of random features a scarce resource (a third of the other at most) leaves the
-    limit less than half of the loss wherever the excess falls with an exponent near one.
-    Where nobody says what is irreducible (`doubted`), that may be all that the limit is.
+    training time, for instance, or parameters that count for less than their number. In the
+    closed form of random features a scarce resource (at most a third of the other) leaves
+    the limit below half of the loss wherever the excess falls with an exponent near one.
+    If the irreducible loss is not stated, the limit may be just that (`doubted`).
     """
     floor = part.curve.floor or 0.0
     smallest = float(fit.losses.y.min()) - floor
@@ -239,21 +238,44 @@ def saturation(part: Slice, fit: PowerLaw) -> Evidence:
     return Evidence("limit", "variance-limited" if share >= SATURATED else "", facts)
 
 
-def drift(losses: Losses, floor: float) -> Evidence:
-    """Change of the local exponent of L - floor a decade, with its 95 % interval."""
-    keep = losses.y > floor
-    x, y = np.log10(losses.x[keep]), np.log10(losses.y[keep] - floor)
-    if len(x) < 5:
+def drift(losses: Losses, floor: float | None) -> Evidence:
+    """Change of the local exponent of L - floor per decade, with its 95 % interval.
+
+    Where no floor is known it is fitted, and moves with the bend: a curve that levels off
+    to a floor does not bend.
+    """
+    fit = reweighted(Problem.of(losses, floor))
+    least = ROUNDING * losses.y.min()
+    fitted = floor is None and float(fit.floor) > least and float(fit.amplitude) > 0
+    if floor is None and not fitted:
+        fit = reweighted(Problem.of(losses, 0.0))
+    level = float(fit.floor)
+    above = fit.mean - level
+    keep = above > least
+    freedom = int(keep.sum()) - (4 if fitted else 3)
+    if freedom < 2:
         return Evidence("drift", "", "too few sizes")
-    design = np.vander(x - x.mean(), 3)
-    root = np.sqrt(losses.runs[keep])
-    found, residual, *_ = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)
-    scale = math.sqrt(float(residual[0]) / (len(x) - 3)) if len(residual) else 0.0
-    inverse = np.linalg.inv((design * root[:, None]).T @ (design * root[:, None]))
-    half = float(stats.t.ppf(0.975, len(x) - 3)) * scale * math.sqrt(inverse[0, 0])
-    change = -2 * float(found[0])
-    interval = Interval(change - 2 * half, change + 2 * half)
-    facts = f"local exponent changes by {number(change, 2)} {interval} a decade"
+    x, above = np.log10(losses.x[keep]), above[keep]
+    # Errors of a loss may not be on both sides, nor in a logarithm of what is left above a
+    # floor: either looks like a bend. So all but the target itself is of the fitted curve.
+    columns = [np.vander(x - x.mean(), 3), *([1 / above[:, None]] if fitted else [])]
+    moved = (losses.y[keep] - fit.mean[keep]) / above / math.log(10)
+    # Errors are relative to the loss, so they are large relative to what is left of it.
+    root = np.sqrt(losses.runs[keep]) * above / fit.mean[keep]
+    design = np.column_stack(columns) * root[:, None]
+    target = (np.log10(above) + moved) * root
+    inverse = np.linalg.pinv(design)
+    rest = target - design @ (inverse @ target)
+    squares = float(rest @ rest)
+    if losses.freedom > 0:  # what the runs of one size say of the same errors
+        squares += losses.freedom * (losses.spread / math.log(10)) ** 2
+        freedom += losses.freedom
+    scale = max(math.sqrt(squares / freedom), ROUNDING)
+    change, error = -2 * float(inverse[0] @ target), 2 * float(np.linalg.norm(inverse[0]))
+    half = float(stats.t.ppf(0.975, freedom)) * scale * error
+    interval = Interval(change - half, change + half)
+    where = f" above a fitted floor of {number(level)}" if fitted else ""
+    facts = f"local exponent{where} changes by {number(change, 2)} {interval} per decade"
     return Evidence("drift", "" if 0 in interval else "bend", facts)
 
 
@@ -261,19 +283,17 @@ def peak(part: Slice) -> str:
     """Where the loss rises by more than its error, between falls; "" where it does not."""
     y = part.losses.y
     rises = np.flatnonzero(np.diff(y) > 0) + 1
-    tops = [
-        int(top) for top in rises if y[top:].min() <= 0.9 * y[top]
-    ]  # it comes down again
-    top = max(
-        (top for top in tops if _stands_out(part, top)), key=lambda i: y[i], default=None
-    )
+    falling_again = [int(top) for top in rises if y[top:].min() <= 0.9 * y[top]]
+    tops = [top for top in falling_again if _stands_out(part, top)]
+    top = max(tops, key=lambda i: y[i], default=None)
     return "" if top is None else f"near {part.axis.value} = {part.losses.x[top]:g}"
 
 
 def _stands_out(part: Slice, top: int) -> bool:
-    """Whether a rise is none by chance, as improbable as PEAK standard errors of a normal
-    one: against the scatter between runs; and, as runs of one size may share an error,
-    against that of the other sizes too, unless it is high.
+    """Whether a rise is as improbable by chance as PEAK standard errors of a normal one.
+
+    It is tested against the scatter between runs. As runs of one size may share an error,
+    it is tested against the scatter of the other sizes too, unless it is high.
     """
     losses = part.losses
     chance = float(stats.norm.sf(PEAK))
@@ -297,13 +317,11 @@ def _leaves_the_others(part: Slice, top: int, chance: float) -> bool:
     keep = np.arange(len(losses.x)) != top
     if keep.sum() < FEWEST:
         return False
-    apart = dc.replace(
-        losses.at(keep), spread=math.nan, freedom=0
-    )  # of the means about the fit
-    fit = fit_losses(apart, part.axis, "free", BAND.level)
+    others = losses.at(keep).means_alone()
+    fit = fit_losses(others, part.axis, "free", BAND.level)
     scatter, freedom = fit.scatter
     beyond = math.log(losses.y[top] / float(fit.predict(losses.x[top])))
-    # Of a prediction: of the run, and at most as much again of the curve.
+    # Of a prediction: the error of the run, and at most as much again of the curve.
     error = scatter * math.sqrt(2 / losses.runs[top])
     return beyond > float(stats.t.isf(chance, freedom)) * error
 

@@ -1,16 +1,16 @@
-"""What a curve in one resource is to be at another size, with what its law is not worth.
+"""Forecasts of a curve in one resource, with an error that includes the form of its law.
 
-Two forecasts, on which the losses themselves cannot decide, count alike:
+Two forecasts, between which the losses cannot decide, have equal weight:
 
-- the law of the last sizes: power laws with a floor, robust, over the last factors of 5, 7
-  and 10;
+- robust power laws with a floor, fitted to the last factors of 5, 7 and 10 in size;
 - all sizes under a law that the losses may leave (`departure`), which tells by how much.
 
-Their median is the mean of the logarithms; the variance is that within each, that between
-them and the scatter of a run, stretched by what forecasts from the smaller sizes missed the
-larger by. Windows and weights were chosen by ordered extrapolation inside the fitted parts
-of published curves: weights of each curve's own, by the same, do no better, and laws with
-breaks, of two sides, exponential or logarithmic do worse (benchmarks/forecasts.py).
+Their median is the mean of the logarithms. The variance adds that within each, that between
+the two, and the scatter of a run; it is stretched where forecasts from the smaller sizes
+missed the larger ones by more. Windows and weights were chosen by ordered extrapolation
+inside the fitted parts of published curves. Weights chosen for each curve in this way do no
+better; laws with breaks or two sides, exponentials and logarithms do worse
+(benchmarks/forecasts.py).
 """
 
 import dataclasses as dc
@@ -27,14 +27,14 @@ from .losses import Losses
 from .projection import Profile
 from .tails import Student, robust_scale
 
-WINDOWS = (5.0, 7.0, 10.0)  # factors of the last sizes that a law of its own is fitted to
-SHARE = 0.5  # of these laws beyond the last size; none below their windows
-FEWEST = 6  # sizes that each keeps
+WINDOWS = (5.0, 7.0, 10.0)  # last factors in size, each fitted by a law of its own
+SHARE = 0.5  # weight of these laws beyond the last size; zero below their windows
+FEWEST = 6  # sizes in a window
 TAILS = Student(4.0)
 REWEIGHTINGS = 6
 MOST = 150  # sizes; more are averaged with their neighbours
-HELD_BACK = (2.0, 4.0)  # factors of the last size that one's own forecasts are scored on
-SCORED, FEWEST_KEPT = 2.2, 8  # up to this factor, from so many sizes at least
+HELD_BACK = (2.0, 4.0)  # last factors in size that are held back to score own forecasts
+SCORED, FEWEST_KEPT = 2.2, 8  # scored up to this factor, from at least so many sizes
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -60,9 +60,9 @@ class Extrapolation:
     Attributes
     ----------
     last : the largest size.
-    recent, departing : the laws of the last sizes, and that of all.
-    stretch : by which the errors of forecasts from its smaller sizes were larger than they
-        said; one where they were not.
+    recent, departing : the laws of the last sizes, and the law of all sizes.
+    stretch : how much larger than stated the errors of forecasts from the smaller sizes
+        were; at least one.
     """
 
     last: float
@@ -71,7 +71,7 @@ class Extrapolation:
     stretch: float = 1.0
 
     def logs(self, x: object) -> tuple[Floats, Floats]:
-        """Of the loss of a new run at sizes x, in logarithms: median and standard error."""
+        """Median and standard error of the log loss of a new run at sizes x."""
         s = np.log(np.asarray(x, dtype=float).ravel() / self.last)
         means = np.array([law.predict(s) for law in self.recent])
         mean, variance, scatter = self.departing.predict(s)
@@ -84,7 +84,7 @@ class Extrapolation:
         return middle, self.stretch * np.sqrt(spread)
 
     def at(self, x: object, level: float) -> Forecast:
-        """Of the loss of a new run at sizes x."""
+        """The forecast of a new run at sizes x."""
         middle, error = self.logs(x)
         reach = float(stats.t.ppf(0.5 + level / 2, self.departing.freedom)) * error
         shape = np.shape(np.asarray(x))
@@ -92,10 +92,11 @@ class Extrapolation:
 
 
 def extrapolation(losses: Losses, floor: float | None) -> Extrapolation:
-    """The forecasts of a curve; `floor` where it is known. Forecasts from the sizes up to a
-    half and a quarter of the last, scored on twice these, tell how far errors are to be
-    trusted: where their mean square is above one, with one for what is expected beside
-    them, all are stretched by its root.
+    """The forecasts of a curve; `floor` is None where unknown.
+
+    Forecasts from the sizes up to a half and a quarter of the last, scored on twice these,
+    tell how far to trust the stated errors. Where the mean of their squared z-values and of
+    a prior value of one exceeds one, all errors are stretched by its root.
     """
     squares = [1.0]
     for factor in HELD_BACK:
@@ -119,7 +120,7 @@ def _forecasts(losses: Losses, floor: float | None) -> Extrapolation:
 
 
 def observed_of(losses: Losses) -> Observed:
-    """Mean log losses; the scatter between runs counts where sizes do not share theirs."""
+    """Mean log losses, with the scatter between runs unless sizes share their errors."""
     known = losses.freedom > 0 and losses.spread > 0 and not losses.shared
     within = losses.spread**2 * losses.freedom if known else 0.0
     return Observed(
@@ -133,17 +134,15 @@ def observed_of(losses: Losses) -> Observed:
 
 def recent_law(observed: Observed, window: float, floor: float | None) -> Recent:
     """A power law of the last sizes, by iterated least squares with Student's weights. The
-    scale is that of the median residual, so that the first sizes may leave the law.
+    scale comes from the median residual, which lets the first sizes leave the law.
     """
     first = min(-math.log(window) * (1 + 1e-9), observed.s[-min(FEWEST, len(observed.s))])
     keep = observed.s >= first
     s, loss, runs = observed.s[keep], np.exp(observed.logs[keep]), observed.runs[keep]
     mean, pull = loss, np.ones(len(s))
     for _ in range(REWEIGHTINGS):
-        profile = Profile(np.exp(s), loss, pull * runs / mean**2, floor)
-        alpha = profile.minimise()
-        best = profile.at(alpha)
-        level, height = float(best.floor), float(best.amplitude) * profile.scale**alpha
+        best = Profile(np.exp(s), loss, pull * runs / mean**2, floor).fit()
+        alpha, level, height = map(float, best.draws)
         mean = np.maximum(level + height * np.exp(-alpha * s), 1e-3 * loss.min())
         residual = np.sqrt(runs) * np.log(loss / mean)
         free = max(len(s) - (3 if floor is None else 2), 1)
@@ -153,7 +152,7 @@ def recent_law(observed: Observed, window: float, floor: float | None) -> Recent
 
 
 def thinned(observed: Observed) -> Observed:
-    """At most MOST sizes: neighbours are averaged, and their scatter is kept."""
+    """At most MOST sizes: neighbours are averaged, and their scatter counts as `within`."""
     n = len(observed.s)
     if n <= MOST:
         return observed
@@ -165,7 +164,7 @@ def thinned(observed: Observed) -> Observed:
         return np.asarray(np.bincount(where, observed.runs * values) / runs)
 
     s, logs = mean(observed.s), mean(observed.logs)
-    # About a line inside each, which takes what the curve falls by.
+    # Scatter about a line inside each bin: the line takes the fall of the curve.
     slope = np.gradient(logs, s)[where]
     rest = observed.logs - logs[where] - slope * (observed.s - s[where])
     within = observed.within + float(observed.runs @ rest**2)

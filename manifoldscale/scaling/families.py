@@ -8,13 +8,13 @@ then by simplex from its best.
 import dataclasses as dc
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import optimize
 
 from ..core.arrays import Floats
-from .many import geometric_mean
-from .projection import COARSE, project
+from .projection import ALPHA_MAX, ALPHA_MIN, geometric_mean, project
 
 SHARPNESS = 4.0  # of a break: it is over within a factor of about two on either side
 
@@ -30,10 +30,9 @@ class Family:
     basis : (shapes, k) parameters and (sizes,) sizes in units of their geometric mean, to
         (shapes, sizes) values z.
     grid : the shapes that are tried, from the sizes.
-    floor : 0 where E is none of the unknowns, else None.
+    floor : 0 where E is not an unknown, else None.
     is_power_law : whether the loss is a power law above a constant.
-    within : the families that hold this one as a special case, so that they always fit at
-        least as well.
+    within : the families with this one as a special case: they always fit at least as well.
     """
 
     name: str
@@ -44,6 +43,10 @@ class Family:
     floor: float | None
     is_power_law: bool = False
     within: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, without the functions that compute it."""
+        return {name: getattr(self, name) for name in ("name", "formula", "unknowns")}
 
 
 def _column(values: Floats) -> Floats:
@@ -78,14 +81,12 @@ def _logarithm(shape: Floats, x: Floats) -> Floats:
     return np.broadcast_to(-np.log(x), (len(shape), len(x)))
 
 
-ALPHAS = _column(COARSE)
+ALPHAS = _column(np.geomspace(ALPHA_MIN, ALPHA_MAX, 120))
 SLOPES = np.array([0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0])
-BENDS = np.linspace(-0.3, 0.3, 25)
-NONE = np.zeros((1, 1))
 
 
 def _breaks(x: Floats) -> Floats:
-    """At the sizes inside, where two are left on either side."""
+    """Slopes before and after, and breaks at the inner sizes."""
     inside = np.log(x[1:-1])
     return _product(np.append(0, SLOPES), np.append(0, SLOPES), inside)
 
@@ -106,10 +107,10 @@ FAMILIES = (
         "exponential", "E + A exp(-x / b)", 3, _exponential,
         lambda x: _column(np.geomspace(x.min() / 3, 30 * x.max(), 120)), None,
     ),
-    Family("logarithm", "E - A log x", 2, _logarithm, lambda x: NONE, None),
+    Family("logarithm", "E - A log x", 2, _logarithm, lambda x: np.zeros((1, 1)), None),
     Family(
         "curved power law", "A x^-(alpha + b log x)", 3, _curved,
-        lambda x: _product(SLOPES, BENDS), 0.0,
+        lambda x: _product(SLOPES, np.linspace(-0.3, 0.3, 25)), 0.0,
     ),
     Family(
         "broken power law", "A x^-alpha, x^-beta beyond a break", 4, _broken, _breaks, 0.0
@@ -135,7 +136,7 @@ class Member:
 
 
 def fit_family(family: Family, x: Floats, y: Floats, weights: Floats) -> Member:
-    """The best member: of the grid, then by Nelder and Mead's simplex from there."""
+    """The best member of the grid, improved by Nelder and Mead's simplex."""
     scale = geometric_mean(x)
     at = x / scale
 

@@ -1,19 +1,16 @@
 """The irreducible loss as a user states it, and as it is printed."""
 
-from typing import Any, Protocol
-
 from ..core.errors import is_real, require
 from ..core.interval import Interval, number
-from ..core.learning_curve import Axis
 
 
 def stated_floor(
     floor: object, smallest: float, choices: str = "'free', 'zero' or a number"
 ) -> float | None:
-    """The floor that is given, None where it is to be fitted.
+    """The floor as a number, or None where it is to be fitted.
 
-    smallest : the smallest mean loss, below which it must lie; choices : what the caller
-    takes, in words.
+    smallest : the smallest mean loss, an upper limit; choices : what the caller accepts, in
+    words.
     """
     stated = floor in ("free", "zero") if isinstance(floor, str) else is_real(floor)
     require(stated, f"`floor` must be {choices}; not {floor!r}.")
@@ -32,7 +29,7 @@ FITTED, FORCED, GIVEN = "fitted", "forced to zero", "given"
 
 
 def rule_of(floor: object) -> str:
-    """How a stated floor comes about, as it is printed."""
+    """How a floor was obtained, as it is printed."""
     return {"free": FITTED, "zero": FORCED}.get(str(floor), GIVEN)
 
 
@@ -48,34 +45,12 @@ def floor_in_words(floor: float, interval: Interval, rule: str) -> str:
     return f"{number(floor)}{ends}, {rule}"
 
 
-class FlooredLaw(Protocol):
-    """A fitted E + A x^-alpha."""
-
-    @property
-    def alpha(self) -> float: ...
-    @property
-    def interval(self) -> Interval: ...
-    @property
-    def floor(self) -> float: ...
-    @property
-    def floor_interval(self) -> Interval: ...
-    @property
-    def floor_rule(self) -> str: ...
-    @property
-    def amplitude(self) -> float: ...
-
-
-def columns_of_law(axis: Axis, law: FlooredLaw) -> dict[str, Any]:
-    """The first columns of its row in a table."""
-    return {
-        "exponent": axis.exponent,
-        "alpha": law.alpha,
-        "low": law.interval.low,
-        "high": law.interval.high,
-        "level": law.interval.level,
-        "floor": law.floor,
-        "floor_low": law.floor_interval.low,
-        "floor_high": law.floor_interval.high,
-        "floor_rule": law.floor_rule,
-        "amplitude": law.amplitude,
-    }
+# The first columns of a fitted E + A x^-alpha.
+LAW_COLUMNS = (
+    "exponent=axis.exponent",
+    "alpha",
+    "floor",
+    "floor_interval",
+    "floor_rule",
+    "amplitude",
+)

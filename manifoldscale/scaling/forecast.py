@@ -1,4 +1,4 @@
-"""The loss of a run that is not there yet."""
+"""The predicted loss of a future run."""
 
 import dataclasses as dc
 
@@ -13,7 +13,7 @@ SHOWN = 8  # lines
 
 @dc.dataclass(frozen=True, eq=False)
 class Forecast:
-    """The loss of a new run at each of the sizes that were asked for, as predicted.
+    """The predicted loss of a new run at each of the sizes that were asked for.
 
     >>> print(Forecast(np.array([2.0, 1.9]), np.array([1.9, 1.7]), np.array([2.1, 2.2])))
     2.00 [1.90, 2.10]
@@ -21,9 +21,9 @@ class Forecast:
 
     Attributes
     ----------
-    median, low, high : arrays of one shape: the middle of what is expected, and the ends of
-        the interval that holds a new run with probability `level`. It contains what is not
-        known of the law's numbers and of its form, and the scatter of a single run.
+    median, low, high : arrays of one shape: the median, and the ends of the interval that
+        holds a new run with probability `level`. It includes the uncertainty of the law's
+        numbers and of its form, and the scatter of a single run.
     level : of the interval.
     """
 
@@ -42,7 +42,7 @@ class Forecast:
 
     @classmethod
     def around(cls, median: Floats, half: Floats, level: float) -> "Forecast":
-        """With ends that lie `half` away in logarithms."""
+        """With ends at a distance of `half` in logarithms."""
         with np.errstate(over="ignore", invalid="ignore"):
             return cls(median, median * np.exp(-half), median * np.exp(half), level)
 

@@ -3,15 +3,15 @@
 Three approaches (Hoffmann et al. 2022), each with a bias of its own:
 
 - parametric: the minimum of a fitted sum of two power laws, P ~ C^(alpha_D / (alpha_D +
-  alpha_P)). As good as the form; errors of the two exponents go together.
-- isoflop: the minimum of a parabola in log P through the runs of each budget. The losses of
-  a sum of powers at one budget are no parabola where the exponents differ: with alpha_D >
-  alpha_P they rise more steeply to the side of large models, and log P of the minimum reads
-  low by about (alpha_D - alpha_P) / 6 times <x^4> / <x^2>, x the log sizes about it (9/5 of
-  their variance where they are spread evenly). A range that is as wide and as centred at
-  every budget moves the amplitude alone; one that drifts moves the exponent.
-- envelope: the runs that no run of less compute beats. Of a finite set of sizes none is the
-  best at its compute, so that the losses lie above the frontier; and of runs that scatter
+  alpha_P)). It is as good as the form; the errors of the two exponents are correlated.
+- isoflop: the minimum of a parabola in log P through the runs of each budget. Where the
+  exponents differ, the losses of a sum of powers at one budget do not form a parabola: with
+  alpha_D > alpha_P they rise more steeply towards large models, and log P of the minimum is
+  too low by about (alpha_D - alpha_P) / 6 times <x^4> / <x^2>, x the log sizes about it
+  (9/5 of their variance where they are spread evenly). A range of the same width and centre
+  at every budget moves only the amplitude; a range that drifts moves the exponent.
+- envelope: the runs that no run of less compute beats. In a finite set no size is exactly
+  the best at its compute, so the losses lie above the frontier; and among runs that scatter
   the lucky ones are picked.
 """
 
@@ -24,17 +24,18 @@ from scipy import stats
 
 from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, is_real, one_of, require
+from ..core.errors import ManifoldScaleError, one_of, require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.result import Result
+from ..core.settings import Positive, check
 from ..core.style import drawing, log_axes
 from .forecast import Forecast
 from .grid import Grid, grid_of
 from .isoflop import (
     LEAST,
     WIDE,
-    Line,
+    IsoflopLine,
     Minima,
     budgets_of,
     envelope,
@@ -63,9 +64,9 @@ class ComputeFrontier(Result):
     method : "parametric", "isoflop" or "envelope".
     a, interval_a : the best P grows as C^a.
     b, interval_b : the best D as C^b; b = 1 - a.
-    flops_per : operations that an example costs a parameter.
+    flops_per : operations per parameter and example.
     line : log P of the best P against log C.
-    minima : the best sizes that were found, a row a budget.
+    minima : the best sizes that were found, a row per budget.
     law : of the loss: the `SumLaw`, or a power law in C through the minima; None where
         there are fewer than five of them.
     grid : the runs.
@@ -77,34 +78,49 @@ class ComputeFrontier(Result):
     b: float
     interval_b: Interval
     flops_per: float
-    line: Line
+    line: IsoflopLine
     minima: Minima
     law: SumLaw | PowerLaw | None
     grid: Grid
     caveats: tuple[Remark, ...] = ()
 
+    main = "a"
+    columns = (
+        "method",
+        "a",
+        "low_a=interval_a.low",
+        "high_a=interval_a.high",
+        "b",
+        "low_b=interval_b.low",
+        "high_b=interval_b.high",
+        "n_minima=minima.compute.size",
+    )
+
     @property
-    def value(self) -> float:
-        """a, under the name that every result has."""
-        return self.a
+    def interval(self) -> Interval:
+        """Of a, under the name that every result has."""
+        return self.interval_a
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs."""
+        return self.grid.n_runs
 
     def parameters(self, compute: Any) -> Forecast:
         """The best P at this compute, with its interval."""
         log, half = self.line.at(np.asarray(compute, dtype=float))
-        return Forecast.around(np.exp(log), half, self.interval_a.level)
+        return Forecast.around(np.exp(log), half, self.interval.level)
 
     def dataset_size(self, compute: Any) -> Forecast:
         """The best D at this compute, with its interval."""
         c = np.asarray(compute, dtype=float)
         log, half = self.line.at(c)
         best = c / self.flops_per / np.exp(log)
-        return Forecast.around(best, half, self.interval_a.level)
+        return Forecast.around(best, half, self.interval.level)
 
     def loss(self, compute: Any) -> Forecast:
-        """The smallest loss at this compute, in the mean over runs; NaN where it is not
-        known.
-        """
-        c, level = np.asarray(compute, dtype=float), self.interval_a.level
+        """The smallest mean loss at this compute; NaN where it is not known."""
+        c, level = np.asarray(compute, dtype=float), self.interval.level
         if self.law is None:
             return Forecast(*(np.full(c.shape, math.nan),) * 3, level)
         if isinstance(self.law, PowerLaw):
@@ -112,7 +128,7 @@ class ComputeFrontier(Result):
             return Forecast(self.law.predict(c), low, high, level)
         d, p = self.law.compute_optimal(c / self.flops_per)
         unsure = self.law.uncertainty
-        # At the minimum the loss does not move with the sizes, to first order.
+        # To first order an error of the best sizes does not change the loss at the minimum.
         quantile = float(stats.t.ppf(0.5 + level / 2, unsure.freedom))
         half = quantile * unsure.sd_of(self.law.numbers, d, p)
         return Forecast.around(self.law.predict(d, p), half, level)
@@ -124,23 +140,10 @@ class ComputeFrontier(Result):
             + (")" if self.method == "parametric" else f", {len(self.minima)} minima)")
         )
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "method": self.method,
-            "a": self.a,
-            "low_a": self.interval_a.low,
-            "high_a": self.interval_a.high,
-            "b": self.b,
-            "low_b": self.interval_b.low,
-            "high_b": self.interval_b.high,
-            "level": self.interval_a.level,
-            "n_minima": len(self.minima),
-        }
-
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """Losses against P, a colour a budget, with the curves that were fitted; the best
-        sizes and the frontier through them.
+        """Losses against P, with a colour per budget and the fitted curves; the best sizes
+        and the frontier through them.
         """
         compute = self.flops_per * self.grid.data * self.grid.parameters
         budgets = [p for p in budgets_of(compute) if len(p) >= LEAST or len(compute) < 50]
@@ -176,8 +179,9 @@ class ComputeFrontier(Result):
 def compute_frontier(
     on: LearningCurve | SumLaw,
     method: str = "parametric",
-    flops_per: float = 6.0,
+    *,
     level: float = 0.95,
+    flops_per: float = 6.0,
 ) -> ComputeFrontier:
     """The best P and D at a given compute C = flops_per P D.
 
@@ -185,18 +189,17 @@ def compute_frontier(
     ----------
     on : runs that say dataset size, parameters and loss; or a fitted sum of power laws.
     method : "parametric", "isoflop" or "envelope".
-    flops_per : operations a parameter and example; 6 for language models.
-    level : of intervals; that of the law, where a law is given.
+    flops_per : operations per parameter and example; 6 for language models.
+    level : of intervals; a fitted law keeps its own.
 
     Raises
     ------
-    ManifoldScaleError : an unknown method; a law for another method than "parametric"; less
-        than three budgets with a minimum, or three models on the envelope.
+    ManifoldScaleError : an unknown method; a law for another method than "parametric";
+        fewer than three budgets with a minimum, or models on the envelope.
     """
     check_level(level)
     one_of("method", method, METHODS)
-    good = is_real(flops_per) and 0 < flops_per < math.inf
-    require(good, f"`flops_per` must be positive and finite; not {flops_per!r}.")
+    check("flops_per", flops_per, Positive)
     if method == "parametric":
         fitted = on if isinstance(on, SumLaw) else fit_sum(on, level=level)
         return _parametric(fitted, float(flops_per))
@@ -229,7 +232,7 @@ def _require_minima(n: int, what: str) -> None:
 
 
 def _of_parabolas(minima: Minima) -> list[Remark]:
-    """Budgets that are wide, or not centred on their minimum."""
+    """Which budgets are wide, or not centred on their minimum."""
     wide = int((minima.reach > WIDE).any(axis=1).sum())
     ratio = minima.reach.max(axis=1) > 2 * minima.reach.min(axis=1)
     said = []
@@ -258,10 +261,8 @@ def _parametric(law: SumLaw, flops_per: float) -> ComputeFrontier:
     each = slopes @ unsure.covariances @ slopes.T
     covariance = each[np.argmax(each[:, 1, 1])]
     quantile = float(stats.t.ppf(0.5 + level / 2, unsure.freedom))
-    line, interval = (
-        Line(centre, value, law.optimal, covariance, quantile),
-        law.optimal_interval,
-    )
+    line = IsoflopLine(centre, value, law.optimal, covariance, quantile)
+    interval = law.optimal_interval
     return ComputeFrontier(
         "parametric", line.slope, interval, 1 - line.slope, interval.map(lambda a: 1 - a),
         flops_per, line, minima, law, grid, law.caveats,
@@ -269,8 +270,8 @@ def _parametric(law: SumLaw, flops_per: float) -> ComputeFrontier:
 
 
 def _slopes_of_line(law: SumLaw, product: float) -> Floats:
-    """(2, 5) of the best log P at this log P D, and of its growth with it, in the unknowns
-    of `Uncertainty`.
+    """(2, 5) derivatives of the best log P at log(P D) = `product`, and of its growth with
+    log(P D), in the unknowns of `Uncertainty`.
     """
     middle_D, middle_P = law.uncertainty.middle
     start = np.log([law.alpha_D, law.alpha_P, 1.0, 1.0, 1.0])

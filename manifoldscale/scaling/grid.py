@@ -1,8 +1,9 @@
 """Losses over pairs of sizes, which the laws in both resources are fitted to."""
 
+import abc
 import dataclasses as dc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -24,11 +25,12 @@ ALIGNED = 0.95  # correlation of log D with log P
 
 @dc.dataclass(frozen=True, eq=False)
 class Grid:
-    """Mean losses at distinct pairs of sizes: (pairs,) each; `runs` is their number.
+    """Mean losses at distinct pairs of sizes, (pairs,) each.
 
+    runs : number of runs of each pair.
     spread : relative scatter of single runs about their means, NaN without replicates;
     freedom : its degrees of freedom.
-    remarks : what was noticed of the runs.
+    remarks : caveats of the runs.
     """
 
     axis: Axis
@@ -43,6 +45,10 @@ class Grid:
     def __len__(self) -> int:
         return len(self.loss)
 
+    @property
+    def n_runs(self) -> int:
+        return int(self.runs.sum())
+
     def at(self, where: Ints) -> "Grid":
         """The pairs at these places."""
         data, parameters, loss, runs = (
@@ -51,7 +57,7 @@ class Grid:
         return dc.replace(self, data=data, parameters=parameters, loss=loss, runs=runs)
 
     def residuals(self, predicted: Floats) -> Floats:
-        """(pairs,) of the log losses, in units of a single run."""
+        """(pairs,) residuals of the log losses, in units of a single run."""
         return np.asarray(np.sqrt(self.runs) * np.log(self.loss / predicted))
 
     def aligned(self) -> list[Remark]:
@@ -61,7 +67,7 @@ class Grid:
         return [Caveat.ALIGNED_DESIGN(f"correlation {correlation:.2f}")] if together else []
 
     def lack_of_fit(self, cost: float, unknowns: int) -> list[Remark]:
-        """Whether means lie further from a law than the scatter of their runs lets them.
+        """Whether means lie further from a law than the scatter of their runs allows.
 
         cost : sum of squares of the relative residuals, weighted by runs.
         """
@@ -69,7 +75,7 @@ class Grid:
         return [Caveat.LACK_OF_FIT(f"p = {number(p, 2)}")] if p < MISFIT else []
 
     def draw(self, ax: "Axes", predict: Callable[[Floats, float], Floats]) -> None:
-        """Losses against D, and a law's curve for every P."""
+        """Losses against D, and the curve of a law for every P."""
         sizes = np.geomspace(self.data.min(), self.data.max(), 200)
         for p in np.unique(self.parameters):
             here = self.parameters == p
@@ -82,7 +88,7 @@ class Grid:
 
 
 @dc.dataclass(frozen=True, eq=False)
-class GridLaw(Result):
+class GridLaw(Result, abc.ABC):
     """What laws in both resources have in common: two exponents with their intervals. A
     concrete law gives `predict`.
     """
@@ -93,13 +99,29 @@ class GridLaw(Result):
     interval_P: Interval
     grid: Grid
 
+    main = "alpha_D"
+    columns: ClassVar[tuple[str, ...]] = (
+        "alpha_D",
+        "low_D=interval_D.low",
+        "high_D=interval_D.high",
+        "alpha_P",
+        "low_P=interval_P.low",
+        "high_P=interval_P.high",
+    )
+
+    @abc.abstractmethod
     def predict(self, dataset_size: Any, parameters: Any) -> Floats:
-        raise NotImplementedError
+        """The fitted loss, sizes broadcast against each other."""
 
     @property
-    def value(self) -> float:
-        """alpha_D, under the name that every result has."""
-        return self.alpha_D
+    def interval(self) -> Interval:
+        """Of alpha_D, under the name that every result has."""
+        return self.interval_D
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs."""
+        return self.grid.n_runs
 
     @property
     def exponents_in_words(self) -> str:
@@ -109,20 +131,9 @@ class GridLaw(Result):
             f"{self.grid.axis.exponent} {by_P}"
         )
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "alpha_D": self.alpha_D,
-            "low_D": self.interval_D.low,
-            "high_D": self.interval_D.high,
-            "alpha_P": self.alpha_P,
-            "low_P": self.interval_P.low,
-            "high_P": self.interval_P.high,
-            "level": self.interval_D.level,
-        }
-
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """Losses against D, a curve for every P."""
+        """Losses against D, with a curve for every P."""
         self.grid.draw(ax, self.predict)
 
 

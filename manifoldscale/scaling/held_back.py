@@ -3,16 +3,17 @@
 import dataclasses as dc
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from ..core.arrays import Floats
 from ..core.caveat import Remark
-from ..core.errors import is_real, require
-from ..core.interval import check_level, number
+from ..core.errors import require
+from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
-from ..core.result import Result
+from ..core.result import Result, as_cells
+from ..core.settings import FINITE, above, check
 from ..core.style import drawing, log_axes
 from .extrapolation import extrapolation
 from .forecast import Forecast
@@ -29,12 +30,12 @@ FEWEST = 5  # sizes that are fitted
 
 @dc.dataclass(frozen=True, eq=False)
 class HeldBack:
-    """What the sizes up to the last over `factor` said of the larger ones.
+    """What the sizes up to the last over `factor` say about the larger ones.
 
     Attributes
     ----------
-    fitted : number of sizes; x, loss : the sizes that were held back.
-    forecast : of them; law : what the power law itself predicts.
+    fitted : number of sizes that were fitted; x, loss : the sizes that were held back.
+    forecast : of the losses held back; law : what the power law alone predicts for them.
     """
 
     factor: float
@@ -64,7 +65,7 @@ class HeldBack:
 class Rollout(Result):
     """How far forecasts of a curve from its own smaller sizes may be trusted.
 
-    `parts` are one for every factor that leaves enough sizes on either side.
+    `parts` has one entry per factor that leaves enough sizes on either side.
     """
 
     parts: tuple[HeldBack, ...]
@@ -72,10 +73,23 @@ class Rollout(Result):
     losses: Losses
     caveats: tuple[Remark, ...] = ()
 
+    main = "error"
+    method = "forecasts of the sizes that were held back"
+
     @property
-    def value(self) -> float:
-        """The error when the least is held back, under the name that every result has."""
+    def error(self) -> float:
+        """The error of the smallest factor, with the fewest sizes held back."""
         return self.parts[0].error
+
+    @property
+    def interval(self) -> Interval:
+        """Open: one curve does not tell how large the error of another forecast may be."""
+        return Interval(0.0, math.inf, self.level)
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs."""
+        return self.losses.n_runs
 
     @property
     def level(self) -> float:
@@ -88,11 +102,11 @@ class Rollout(Result):
             for part in self.parts
         )
 
-    def row(self) -> dict[str, Any]:
-        return self.rows()[0]
+    def cells(self) -> dict[str, Any]:
+        return self.rows()[0] | as_cells("interval", self.interval)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a factor."""
+        """One row per factor."""
         return [
             {
                 "factor": part.factor,
@@ -107,7 +121,7 @@ class Rollout(Result):
         ]
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a factor."""
+        """One row per factor."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())
@@ -141,8 +155,8 @@ def rollout(
     *,
     axis: Axis | str = Axis.data,
     floor: Floor = "free",
-    factors: Sequence[float] = FACTORS,
     level: float = 0.95,
+    factors: Sequence[float] = FACTORS,
 ) -> Rollout:
     """Hold the larger sizes back, forecast them from the rest, and compare.
 
@@ -152,10 +166,10 @@ def rollout(
 
     Parameters
     ----------
-    curve, loss, axis, floor : as those of `fit_power_law`.
-    factors : the sizes above the largest over each of these are held back, one after the
-        other; a factor that leaves less than five sizes is passed over.
+    curve, loss, axis, floor : as in `fit_power_law`.
     level : of the intervals.
+    factors : for each factor, the sizes above (largest size / factor) are held back; a
+        factor that leaves fewer than five sizes is skipped.
 
     Raises
     ------
@@ -165,10 +179,7 @@ def rollout(
     axis = Axis.of(axis)
     check_level(level)
     for factor in factors:
-        require(
-            is_real(factor) and 1 < factor < math.inf,
-            f"`factors` must be above one, as in (2, 10); not {factor!r}.",
-        )
+        check("factors", factor, Annotated[float, above(1), FINITE])
     losses, remarks = losses_of(curve, loss, axis)
     known = known_floor(floor, losses)
     given = known if isinstance(known, float) else None
@@ -177,7 +188,7 @@ def rollout(
     n, span = len(losses.x), losses.x[-1] / losses.x[0]
     require(
         bool(made),
-        f"A roll-out fits {FEWEST} sizes and holds back one at least; no factor of "
+        f"A roll-out fits {FEWEST} sizes and holds back at least one; no factor of "
         f"{list(factors)} does so with {n} sizes over a factor of {number(float(span))}.",
     )
     return Rollout(made, axis, losses, tuple(remarks))

@@ -13,23 +13,22 @@ from ..core.random import keyed
 from .envelope import lower_envelope
 from .grid import Grid
 
-SAME = 0.05  # log compute within which neighbours are of one budget
-LEAST = 5  # runs of a parabola
-WIDE = np.log(10.0)  # log sizes on either side of a minimum, beyond which it is no parabola
+SAME = 0.05  # distance in log compute up to which neighbours share a budget
+LEAST = 5  # runs per parabola
+WIDE = np.log(10.0)  # reach in log size beyond which losses do not follow a parabola
 RESAMPLES = 400
-PURPOSE = "resample sizes for the envelope of runs"
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Minima:
-    """Best sizes, a row a budget.
+    """Best sizes, a row per budget.
 
     Attributes
     ----------
     compute, parameters, loss : of each minimum.
-    error : standard error of log parameters; NaN where a minimum has none of its own.
-    reach : (budgets, 2) log sizes between the minimum and the smallest and the largest run
-        of its budget; NaN where there are no budgets.
+    error : standard error of log parameters; NaN where it is not known for each minimum.
+    reach : (budgets, 2) distance in log size from the minimum to the smallest and to the
+        largest run of its budget; NaN where there are no budgets.
     left_out : budgets without a minimum among their sizes.
     """
 
@@ -51,7 +50,7 @@ class Minima:
 
 
 @dc.dataclass(frozen=True, eq=False)
-class Line:
+class IsoflopLine:
     """log P = value + slope (log C - centre), with the covariance of the two."""
 
     centre: float
@@ -74,7 +73,7 @@ class Line:
 
 
 def budgets_of(compute: Floats) -> list[Ints]:
-    """The places of the runs of each budget, in the order of the budgets."""
+    """The indices of the runs of each budget, in rising order of compute."""
     order = np.argsort(compute, kind="stable")
     gaps = np.diff(np.log(compute[order])) > SAME
     return [np.asarray(part) for part in np.split(order, np.flatnonzero(gaps) + 1)]
@@ -83,7 +82,7 @@ def budgets_of(compute: Floats) -> list[Ints]:
 def parabolas(grid: Grid, compute: Floats) -> Minima:
     """The minimum of a parabola in log P at each budget of five sizes or more.
 
-    A budget whose parabola opens downwards, or has its minimum outside the sizes, is left
+    Budgets whose parabola opens downwards, or has its minimum outside the sizes, are left
     out.
     """
     rows, reach, left_out = [], [], 0
@@ -110,7 +109,7 @@ def parabolas(grid: Grid, compute: Floats) -> Minima:
 
 
 def envelope(grid: Grid, compute: Floats) -> Minima:
-    """Runs with a smaller loss than every run of no more compute, one a budget."""
+    """Runs with a smaller loss than every run of no more compute, one per budget."""
     places: list[int] = []
     # The best of a budget comes last.
     for place in lower_envelope(compute, grid.loss)[::-1]:
@@ -120,10 +119,10 @@ def envelope(grid: Grid, compute: Floats) -> Minima:
     return Minima.plain(compute[places], grid.parameters[places], grid.loss[places])
 
 
-def line_through(minima: Minima, level: float) -> Line:
-    """Weighted by the errors of the minima, which a common factor may enlarge."""
+def line_through(minima: Minima, level: float) -> IsoflopLine:
+    """A line weighted by the errors of the minima, which a common factor may enlarge."""
     x, y = np.log(minima.compute), np.log(minima.parameters)
-    # Five runs in a lucky row have next to no error: none counts more than the median.
+    # Five runs may lie on a parabola by luck: no budget counts more than the median one.
     error = np.maximum(minima.error, np.median(minima.error))
     weights = 1 / np.maximum(error, 1e-9) ** 2
     centre = float(weights @ x / weights.sum())
@@ -134,11 +133,11 @@ def line_through(minima: Minima, level: float) -> Line:
     freedom = len(x) - 2
     scale = max(float(weights @ rest**2) / freedom, 1.0)
     quantile = float(stats.t.ppf(0.5 + level / 2, freedom))
-    return Line(centre, float(value), float(slope), covariance * scale, quantile)
+    return IsoflopLine(centre, float(value), float(slope), covariance * scale, quantile)
 
 
-def line_of_envelope(grid: Grid, compute: Floats, level: float) -> Line:
-    """Least squares through the envelope; its error is that of resampled model sizes, as
+def line_of_envelope(grid: Grid, compute: Floats, level: float) -> IsoflopLine:
+    """Least squares through the envelope. Its error comes from resampling model sizes, as
     neighbours on the envelope are often one model at two times.
     """
     minima = envelope(grid, compute)
@@ -149,7 +148,7 @@ def line_of_envelope(grid: Grid, compute: Floats, level: float) -> Line:
         return np.asarray(np.polynomial.polynomial.polyfit(x, y, 1))
 
     sizes, where = np.unique(grid.parameters, return_inverse=True)
-    random, found = keyed(0, PURPOSE), []
+    random, found = keyed(0, "resample sizes for the envelope of runs"), []
     for _ in range(RESAMPLES):
         drawn = random.integers(len(sizes), size=len(sizes))
         kept = np.flatnonzero(np.isin(where, drawn))
@@ -158,10 +157,5 @@ def line_of_envelope(grid: Grid, compute: Floats, level: float) -> Line:
             found.append(fitted(some))
     value, slope = fitted(minima)
     covariance = np.cov(np.array(found).T) if len(found) > 2 else np.full((2, 2), np.inf)
-    return Line(
-        centre,
-        float(value),
-        float(slope),
-        covariance,
-        float(stats.norm.ppf(0.5 + level / 2)),
-    )
+    quantile = float(stats.norm.ppf(0.5 + level / 2))
+    return IsoflopLine(centre, float(value), float(slope), covariance, quantile)

@@ -27,13 +27,13 @@ class Losses:
     spread : relative standard deviation between runs of one size, pooled; NaN where no
         size has two runs.
     freedom : degrees of freedom of `spread`.
-    test_noise : the part of `spread` that the finite test sets account for, from the runs'
-        standard errors; NaN where they are not known. A test set that all runs share
-        moves them together, and is no part of their spread.
+    test_noise : the part of `spread` that the finite test sets explain, from the standard
+        errors of the runs; NaN where these are not known. A test set that all runs share
+        moves them together, and adds nothing to their spread.
     train_share : median training loss over test loss at the largest third of the sizes;
-        NaN where no training losses are known, and along other axes than D.
-    shared : runs of different sizes have examples or initialisations in common, so that
-        the errors of the means move together.
+        NaN without training losses, and along other axes than D.
+    shared : runs of different sizes have examples or initialisations in common, which
+        correlates the errors of the means.
     along_a_run : sizes are steps of the same runs.
     """
 
@@ -48,9 +48,17 @@ class Losses:
     along_a_run: bool = False
 
     def at(self, where: Bools | slice) -> "Losses":
-        """Some of the sizes; the scatter between runs is that of all."""
+        """Some of the sizes; the scatter between runs stays that of all sizes."""
         parts = {name: getattr(self, name)[where] for name in ("x", "y", "runs")}
         return dc.replace(self, **parts)
+
+    def means_alone(self) -> "Losses":
+        """The same as if nothing were known of the scatter between runs."""
+        return dc.replace(self, spread=math.nan, freedom=0)
+
+    @property
+    def n_runs(self) -> int:
+        return int(self.runs.sum())
 
     def up_to(self, factor: float) -> Bools:
         """(sizes,) which are no larger than the last over `factor`."""
@@ -73,7 +81,8 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
         runs = [run for run, use in zip(curve.runs, usable, strict=True) if use]
         return dc.replace(
             losses,
-            # A network that lies above the others does so at all of its steps.
+            # A network that lies above the others does so at all of its steps: its errors
+            # are correlated.
             shared=curve.shared_data or curve.is_trajectory,
             along_a_run=curve.is_trajectory,
             test_noise=_test_noise(runs),
@@ -130,11 +139,15 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     if not usable.all():
         remarks.append(Caveat.FAILED_RUNS(f"{(~usable).sum()} of {len(y)} runs"))
     late = sum(run.converged is False for run in curve.runs)
-    if late and axis is Axis.data:
+    if late and axis is Axis.data and not curve.early_stopped:
         remarks.append(Caveat.NOT_CONVERGED(f"{late} of {len(y)} runs"))
     remarks += of_the_table(curve, axis)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
+    if curve.early_stopped:
+        remarks.append(Caveat.EARLY_STOPPED())
+    if curve.loss.startswith("py:"):
+        remarks.append(Caveat.OWN_LOSS(curve.loss))
     return x, y, usable, remarks
 
 
@@ -151,13 +164,12 @@ def _check_one_envelope(curve: LearningCurve, axis: Axis) -> None:
 
 
 def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]:
-    """What a table holds besides: by which the runs of one size differ, or that may be
-    what was meant; which of its rows count, and which go together.
+    """What else a table holds: columns by which the runs of one size differ, or that may
+    have been meant instead; which rows count, and which belong together.
     """
     remarks, columns = [], curve.columns
-    logged = "" if columns is None else columns.logged
     along = None if columns is None or axis is None else columns.column(axis.value)
-    mixed = [name for name in curve.mixed if name not in (logged, along)]
+    mixed = [name for name in curve.unread_settings if name != along]
     if mixed:
         remarks.append(Caveat.MIXED_RUNS(", ".join(map(repr, mixed))))
     if columns is not None:
@@ -176,7 +188,7 @@ def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]
 
 
 def _of_rivals(columns: Columns) -> list[Remark]:
-    """Columns that may be meant instead; and which parameters are counted."""
+    """Columns that may have been meant instead, and which parameters are counted."""
     read = columns.column("parameters") or ""
     partial = [name for name in columns.rivals if is_without_embedding(name)]
     rest = [name for name in columns.rivals if name not in partial]
@@ -197,8 +209,7 @@ def _means(x: Array, y: Array, name: str) -> Losses:
     )
     require(len(x) > 0, "There are no losses to fit.")
     require(
-        bool((x < LARGEST).all()),
-        f"Sizes must be below 1e100; the largest is {x.max()}.",
+        bool((x < LARGEST).all()), f"Sizes must be below 1e100; the largest is {x.max()}."
     )
     require(bool((x > 0).all()), f"Sizes must be positive; the smallest is {x.min()}.")
     x, y = x.astype(float), y.astype(float)

@@ -1,7 +1,7 @@
 """Mean losses along an axis, and their bootstrap over networks.
 
-A trajectory is one run: all of its steps are drawn together, so that what neighbouring
-residuals share is in the spread. Runs at sizes of their own are drawn size by size.
+A trajectory is one run: all of its steps are drawn together, so the spread includes what
+neighbouring residuals share. Separate runs are drawn size by size.
 """
 
 import dataclasses as dc
@@ -23,10 +23,10 @@ class Path:
 
     Attributes
     ----------
-    parameters : of each network, NaN where no run says.
+    parameters : of each network, NaN where not known.
     x : (places,) rising.
     losses : (networks, places), NaN where a network has none.
-    together : whether a row is one network at all places; else each loss is of another.
+    together : whether a row is one network at all places, or each loss is of another one.
     """
 
     parameters: float
@@ -36,7 +36,7 @@ class Path:
 
     @property
     def replicated(self) -> bool:
-        """Whether a bootstrap over networks is one."""
+        """Whether there is more than one network to draw from."""
         return bool((np.isfinite(self.losses).sum(0) > 1).any())
 
     @property
@@ -47,10 +47,10 @@ class Path:
         return int((np.isfinite(self.losses).sum(0) - 1).sum())
 
     def means(self, draws: int, rng: np.random.Generator) -> Floats:
-        """(1 + draws, places): the mean losses, then those of networks drawn anew.
+        """(1 + draws, places): the mean losses, then the means of networks drawn anew.
 
         A mean of n draws from n networks spreads too little, by sqrt(1 - 1 / n); the
-        distances of their logarithms are stretched by as much.
+        distances of the logarithms are stretched accordingly.
         """
         n = len(self.losses)
         mean = _mean(self.losses[None])[0]
@@ -68,10 +68,8 @@ class Path:
         known = np.isfinite(mean)
         if not known.any():
             return np.full(len(x), np.nan)
-        found = np.interp(
-            np.log(x), np.log(self.x[known]), np.log(mean[known]), np.nan, np.nan
-        )
-        return np.exp(found)
+        at, logs = np.log(self.x[known]), np.log(mean[known])
+        return np.exp(np.interp(np.log(x), at, logs, np.nan, np.nan))
 
 
 def _mean(losses: Floats) -> Floats:
@@ -87,8 +85,8 @@ def _redrawn(column: Floats, draws: int, rng: np.random.Generator) -> Floats:
 
 
 def paths_of(curve: LearningCurve, axis: Axis) -> list[Path]:
-    """A path for each kind of network, by its parameters: along steps and compute their
-    trajectories; along a size, the runs at each.
+    """A path for each kind of network, sorted by parameters: along steps and compute its
+    trajectories; along a size, the runs at each size.
 
     Raises
     ------
@@ -127,31 +125,28 @@ def _of_sizes(curve: LearningCurve, axis: Axis) -> Path:
 
 
 def _of_kind(parameters: float, runs: Sequence[Run], axis: Axis) -> Path:
-    """Networks whose steps differ are interpolated at those of all."""
+    """Networks with other steps are interpolated at the steps of all."""
     by_network: dict[int | None, list[tuple[float, float]]] = {}
     for run in runs:
-        by_network.setdefault(run.network, []).append(
-            (float(getattr(run, axis.value)), run.loss)
-        )
+        point = float(getattr(run, axis.value)), run.loss
+        by_network.setdefault(run.network, []).append(point)
     x = np.unique([at for points in by_network.values() for at, _ in points])
     losses = []
     for points in by_network.values():
-        own, loss = np.array(sorted(points)).T
-        losses.append(
-            np.exp(np.interp(np.log(x), np.log(own), np.log(loss), np.nan, np.nan))
-        )
+        own, loss = np.log(sorted(points)).T
+        losses.append(np.exp(np.interp(np.log(x), own, loss, np.nan, np.nan)))
     return Path(parameters, x, np.array(losses), together=True)
 
 
 def spread_of(values: Floats, level: float, freedom: int) -> float:
-    """Half the width of an interval about the first value, of the draws after it."""
+    """Half the width of an interval about the first value, from the draws after it."""
     return half_width(values[1:] - values[0], level, freedom)
 
 
 def lowest(
     paths: Sequence[Path], means: Sequence[Floats], x: Floats
 ) -> tuple[Floats, Ints]:
-    """The least mean loss at `x`, NaN where no path reaches, and which path has it."""
+    """The least mean loss at `x`, NaN beyond all paths, and which path has it."""
     table: Array = np.stack([p.at(m, x) for p, m in zip(paths, means, strict=True)])
     table = np.where(np.isnan(table), np.inf, table)
     least = table.min(0)

@@ -14,29 +14,18 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
-from ..core.reading import Reading
+from ..core.measurement import Measurement
+from ..core.quantiles import smooth_quantile
 from ..core.result import Result
-from ..core.style import drawing, log_axes
+from ..core.style import draw_law, drawing, log_axes
 from .correlated import effective
 from .diagnosis import diagnose
 from .extrapolation import Extrapolation, extrapolation
-from .floor import (
-    FORCED,
-    GIVEN,
-    columns_of_law,
-    floor_in_words,
-    rule_of,
-    stated_floor,
-)
+from .floor import FORCED, GIVEN, LAW_COLUMNS, floor_in_words, rule_of, stated_floor
 from .forecast import Forecast
 from .losses import Losses, losses_of
-from .one_run_a_size import solve_as_measured
-from .profile_fit import (
-    Problem,
-    Reference as Reference,
-    Solution,
-    draws,
-)
+from .one_run_per_size import solve_as_measured
+from .profile_fit import Problem, Reference as Reference, draws
 from .scatter import MISFIT, lack_of_fit
 from .tails import NORMAL, ErrorLaw
 from .wild_bootstrap import wild_interval
@@ -56,20 +45,19 @@ class PowerLaw(Result):
     ----------
     alpha : the exponent, NaN where the losses do not fall; `interval` : its
         profile-likelihood interval, open-ended where the data bound one side only.
-    floor, floor_interval : irreducible loss, and its profile-likelihood interval, which
-        starts at 0 where the data do not exclude a floor of zero; a point where the floor
-        was given.
+    floor, floor_interval : irreducible loss and its profile-likelihood interval, which
+        starts at 0 where the data do not exclude that; a single point if it was given.
     amplitude : A, in units of loss times size^alpha.
     axis : what was scaled.
-    stderr : half the width of the interval over its normal quantile, NaN where open.
+    stderr : half the width of the interval over the normal quantile, NaN where open.
     losses : the mean losses that were fitted.
     freedom : degrees of freedom of the scatter about the fit.
     lack_of_fit : p-value of the fit against the scatter between runs; NaN without
         replicates.
     robust : where there is lack of fit, the interval of the wild cluster bootstrap over
-        sizes, which does not take the scatter about the curve as that of noise.
+        sizes, which does not take all scatter about the curve for noise.
     errors : the law of the errors: normal, or Student's where there are tails.
-    correlation : of the errors of neighbouring sizes, zero where it was not looked for.
+    correlation : of the errors of neighbouring sizes, zero where it was not tested.
     draws : (draws, 3) parametric-bootstrap values of (alpha, floor, amplitude).
     """
 
@@ -89,6 +77,17 @@ class PowerLaw(Result):
     correlation: float = 0.0
     caveats: tuple[Remark, ...] = ()
 
+    main = "alpha"
+    columns = (
+        *LAW_COLUMNS,
+        "n_sizes=losses.x.size",
+        "n_runs=n_points",
+        "lack_of_fit",
+        "local=is_local",
+        "effective_sizes",
+        "errors",
+    )
+
     @property
     def stderr(self) -> float:
         quantile = stats.norm.ppf(0.5 + self.interval.level / 2)
@@ -97,14 +96,9 @@ class PowerLaw(Result):
         )
 
     @property
-    def value(self) -> float:
-        """The exponent, under the name that every result has."""
-        return self.alpha
-
-    @property
     def is_local(self) -> bool:
-        """Whether no power law describes the losses over their range, so that the exponent
-        is a local slope, of that range only.
+        """Whether no power law describes the losses over their range: the exponent is then
+        a local slope, valid for that range only.
         """
         return any(note.caveat in NO_LAW for note in self.caveats)
 
@@ -125,7 +119,7 @@ class PowerLaw(Result):
     @property
     def n_points(self) -> int:
         """Number of runs."""
-        return int(self.losses.runs.sum())
+        return self.losses.n_runs
 
     def predict(self, x: Any) -> Floats:
         """The fitted loss at sizes `x`."""
@@ -140,7 +134,7 @@ class PowerLaw(Result):
         sizes = np.asarray(x, dtype=float)
         alpha, floor, amplitude = (column[:, None] for column in self.draws.T)
         curves = floor + amplitude * sizes**-alpha
-        low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        low, high = (smooth_quantile(curves, (1 + sign * level) / 2) for sign in (-1, 1))
         return low, high
 
     @ft.cached_property
@@ -152,9 +146,9 @@ class PowerLaw(Result):
     def forecast(self, x: Any, level: float | None = None) -> Forecast:
         """The loss of a new run at sizes `x`: `.median`, `.low`, `.high`.
 
-        They hold the scatter of a run, what is not known of the curve's numbers, and what
-        the law's form is worth, by how far the losses leave it and by how well forecasts
-        from the smaller sizes did (`rollout` shows them). A `Reference` is not used.
+        The interval holds the scatter of a run, the uncertainty of the curve's numbers, and
+        that of the law's form: how far the losses leave it, and how well forecasts from the
+        smaller sizes did (`rollout` shows them). A `Reference` is not used.
 
         level : of the interval; by default that of the fit.
 
@@ -174,8 +168,7 @@ class PowerLaw(Result):
     @property
     def scatter(self) -> tuple[float, int]:
         """Relative standard deviation of single runs, and its degrees of freedom: between
-        runs of one size; without repeats, of the residuals of the fit; NaN where there are
-        neither.
+        runs of one size; without repeats, from the residuals of the fit; else NaN.
         """
         losses = self.losses
         if losses.freedom > 0 and losses.spread > 0:
@@ -188,7 +181,7 @@ class PowerLaw(Result):
     def local_exponents(self) -> tuple[Floats, Floats, Floats]:
         """-d log(L - floor) / d log x between neighbouring sizes: (sizes - 1,) places,
         exponents, and standard errors from `scatter`. NaN where a mean loss lies below the
-        floor; errors too where nothing is known of the scatter.
+        floor; the errors also where the scatter is not known.
         """
         x, above = self.losses.x, self.losses.y - self.floor
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -201,11 +194,8 @@ class PowerLaw(Result):
     @drawing
     def plot(self, ax: "Axes") -> None:
         """Mean losses, the fitted curve and its band on logarithmic axes."""
-        x, low, high = self._drawn()
         label = f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled}"
-        (line,) = ax.plot(x, self.predict(x), label=label)
-        ax.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)
-        ax.plot(self.losses.x, self.losses.y, "o", color=line.get_color())
+        draw_law(ax, (self.losses.x, self.losses.y), self._line(), label)
         ax.set(xlabel=self.axis.label, ylabel="test loss")
         log_axes(ax, self.losses.x, self.losses.y)
         ax.legend()
@@ -215,37 +205,23 @@ class PowerLaw(Result):
         said = f"{self.axis.exponent} {number(self.alpha)} {self.interval.labelled}"
         if self.is_local:
             said = f"local slope {said} over {self.axis.symbol} = {x[0]:.3g} to {x[-1]:.3g}"
-        return (
-            f"{said} (floor {self.floor_in_words}; {n} sizes, "
-            f"{self.losses.runs.sum():.0f} runs)"
-        )
-
-    def row(self) -> dict[str, Any]:
-        return columns_of_law(self.axis, self) | {
-            "n_sizes": len(self.losses.x),
-            "n_runs": int(self.losses.runs.sum()),
-            "lack_of_fit": self.lack_of_fit,
-            "local": self.is_local,
-            "effective_sizes": self.effective_sizes,
-            "errors": str(self.errors),
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
+        return f"{said} (floor {self.floor_in_words}; {n} sizes, {self.n_points} runs)"
 
     def to_dict(self) -> dict[str, Any]:
         fields = {f.name: getattr(self, f.name) for f in dc.fields(self)}
         del fields["draws"]
-        x, low, high = self._drawn()
         return {
             "type": "PowerLaw",
             **fields,
-            "reading": Reading.of(self, self.axis.exponent),
-            "line": {"x": x, "y": self.predict(x), "low": low, "high": high},
+            "reading": Measurement.of(self, self.axis.exponent),
+            "line": self._line(),
         }
 
-    def _drawn(self) -> tuple[Floats, Floats, Floats]:
-        """Sizes at which the curve is drawn, and its band there."""
+    def _line(self) -> dict[str, Floats]:
+        """Sizes at which the curve is drawn, its values and its band there."""
         x = np.geomspace(self.losses.x[0], self.losses.x[-1], 60)
-        return x, *self.band(x, self.interval.level)
+        low, high = self.band(x, self.interval.level)
+        return {"x": x, "y": self.predict(x), "low": low, "high": high}
 
 
 def fit_power_law(
@@ -266,11 +242,11 @@ def fit_power_law(
     (0.5, 0.1)
 
     Arithmetic means of the runs at each size are fitted with weights of constant relative
-    error, by variable projection; the interval is that of the profile likelihood with an
-    F threshold, whose unknown scale is estimated from the residuals of the fit, so that
-    lack of fit widens it. Where there is one run a size, errors of neighbouring sizes may
-    go together, as along one training run: the interval then is that of such errors
-    (`scaling.correlated`), and a bend beyond the law is tested against them.
+    error, by variable projection. The interval comes from the profile likelihood with an F
+    threshold; its scale is estimated from the residuals of the fit, so lack of fit widens
+    it. With one run per size, errors of neighbouring sizes may be correlated, as along one
+    training run: the interval then allows for it (`scaling.correlated`), and a bend beyond
+    the law is tested against such errors.
 
     Parameters
     ----------
@@ -279,9 +255,9 @@ def fit_power_law(
     axis : "data", "parameters", "width", "steps" or "compute".
     floor : "free" fits E >= 0; "zero" or a number fixes it (a teacher without noise has
         E = 0, label noise of variance s^2 has E = s^2); `Reference(size, loss, stderr)`
-        anchors it on a measured limit.
+        anchors it to a measured limit.
     level : of the interval.
-    errors : "auto" takes errors with tails, Student's, where 20 sizes or more ask for them;
+    errors : "auto" takes Student's errors, with tails, where 20 sizes or more ask for them;
         "normal", "student", or a law such as `Huber(1e-3)`.
 
     Raises
@@ -303,13 +279,17 @@ def fit_losses(
     remarks: Sequence[Remark] = (),
     errors: str | ErrorLaw = "auto",
 ) -> PowerLaw:
-    """`fit_power_law` of mean losses, with what was noticed of them before."""
+    """`fit_power_law` of mean losses; `remarks` are the caveats known before the fit."""
     known = known_floor(floor, losses)
     forced = floor == "zero"
     problem = Problem.of(losses, known)
     solution = solve_as_measured(problem, losses, level, errors)
     misfit = lack_of_fit(solution.cost, problem.freedom, losses.spread, losses.freedom)
-    robust = _robust(problem, solution, level) if misfit < MISFIT else None
+    robust = None
+    # A measured limit is not a size to resample.
+    if misfit < MISFIT and problem.reference is None and not math.isnan(solution.alpha):
+        robust = wild_interval(problem.x, problem.y, problem.floor, solution, level)
+    anchored = f"anchored at {floor.size:g}" if isinstance(floor, Reference) else ""
     return PowerLaw(
         alpha=solution.alpha,
         interval=solution.interval,
@@ -317,7 +297,7 @@ def fit_losses(
         floor_interval=solution.floor_interval,
         amplitude=solution.amplitude,
         axis=axis,
-        floor_rule=_rule(floor),
+        floor_rule=anchored or rule_of(floor),
         losses=losses,
         freedom=problem.freedom,
         lack_of_fit=misfit,
@@ -327,13 +307,6 @@ def fit_losses(
         correlation=solution.correlation,
         caveats=(*remarks, *diagnose(problem, solution, losses, misfit, robust, forced)),
     )
-
-
-def _robust(problem: Problem, solution: Solution, level: float) -> Interval | None:
-    """The interval of the wild bootstrap; a measured limit is no size to resample."""
-    if problem.reference is not None or math.isnan(solution.alpha):
-        return None
-    return wild_interval(problem.x, problem.y, problem.floor, solution, level)
 
 
 def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
@@ -355,7 +328,3 @@ def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:
     n = len(losses.x) + isinstance(known, Reference)
     require(n >= needed, f"This floor needs {needed} distinct sizes; there are {n}.")
     return known
-
-
-def _rule(floor: Floor) -> str:
-    return f"anchored at {floor.size:g}" if isinstance(floor, Reference) else rule_of(floor)

@@ -11,7 +11,7 @@ from ..core.errors import require
 
 @dc.dataclass(frozen=True)
 class SumOfPowers:
-    """The numbers of the law; a term that is not there has an amplitude of zero.
+    """The numbers of the law; an absent term has an amplitude of zero.
 
     >>> law = SumOfPowers(floor=1.69, A=406.4, alpha_P=0.34, B=410.7, alpha_D=0.28)
     >>> print(law.predict(1.4e12, 7e10).round(3))
@@ -78,7 +78,7 @@ class SumOfPowers:
             np.asarray(dataset_size, dtype=float), np.asarray(parameters, dtype=float)
         )
         of_D, of_P = self.terms(d, p)
-        # At an infinite size a term is zero, and so is what its exponent does to it.
+        # At an infinite size a term is zero, and so is its derivative in the exponent.
         far_D, far_P = (
             np.where(term > 0, place - np.log(size), 0.0)
             for term, place, size in ((of_D, middle[0], d), (of_P, middle[1], p))

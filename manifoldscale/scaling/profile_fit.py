@@ -2,37 +2,32 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.errors import is_real, require
 from ..core.interval import Interval
 from ..core.random import keyed
-from .correlated import (
-    autoregressive,
-    effective,
-    whitened,
-)
+from .correlated import autoregressive, effective, whitened
 from .losses import Losses
-from .many import REWEIGHTINGS, refined
-from .projection import Profile
+from .projection import FittedOne, Profile, crossing
 from .scatter import LARGEST
 from .tails import NORMAL, ErrorLaw, Normal, Student, scale_of
 
 DRAWS = 400
-FLAT = 1e-12  # an amplitude below this share of the losses is none
-ROUNDING = 1e-6  # relative residuals below this are the minimiser's, no evidence
+REWEIGHTINGS = 6
+FLAT = 1e-12  # an amplitude below this share of the losses counts as zero
+ROUNDING = 1e-6  # relative residuals below this come from the minimiser
 
 
 @dc.dataclass(frozen=True)
 class Reference:
     """A measured limit: the loss at a size far beyond the range, finite or infinite.
 
-    It enters the fit as one more datum with its own error, so a finite reference is not
-    taken for the limit: L(x) - L(reference) = A (x^-alpha - reference^-alpha).
+    It enters the fit as one more datum with its own error. A finite reference is therefore
+    not mistaken for the limit: L(x) - L(reference) = A (x^-alpha - reference^-alpha).
     """
 
     size: float
@@ -52,7 +47,8 @@ class Reference:
 
 @dc.dataclass(frozen=True, eq=False)
 class Problem:
-    """The data of a fit, a reference appended where there is one.
+    """The data of a fit, with the reference, if any, as the last datum; or of many fits at
+    the same sizes: x, runs : (n,), y : (..., n).
 
     `floor` is the known floor, None where it is fitted.
     """
@@ -94,9 +90,9 @@ class Solution:
     cost : weighted sum of squares at the minimum.
     mean : fitted losses at the problem's sizes.
     errors : the law of the errors.
-    correlation : of the errors of neighbouring sizes; zero where it was not looked for.
-    serial, bend : p-values of its being none, and of no bend beyond the law; NaN where
-        they were not looked for.
+    correlation : of the errors of neighbouring sizes; zero where it was not tested.
+    serial, bend : p-values of zero correlation, and of no bend beyond the law; NaN where
+        they were not tested.
     """
 
     alpha: float
@@ -116,67 +112,55 @@ class Solution:
 def solve(
     problem: Problem, losses: Losses, level: float, law: ErrorLaw = NORMAL
 ) -> Solution:
-    """Fit with weights of constant relative error, and of its law.
+    """Fit with weights of constant relative error, under the law of the errors.
 
-    The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), m the degrees
-    of freedom: the likelihood-ratio region of a normal error whose scale is unknown. Where
-    errors at different sizes move together they leave less of a residual than they move
-    the curve; the scale is then that of the scatter between runs, if this is larger.
+    The region of alpha is where S(alpha) <= S_min (1 + F(level; 1, m) / m), with m degrees
+    of freedom: the likelihood-ratio region of a normal error of unknown scale. Errors that
+    are shared by all sizes move the curve by more than the residuals show; the scale is
+    then the scatter between runs, if that is larger.
     """
-    weights = weights_under(problem, losses, law)
-    profile = problem.profile(weights)
-    alpha = profile.minimise()
-    best = profile.at(alpha)
-    cost, floor, amplitude = float(best.cost), float(best.floor), float(best.amplitude)
+    best = fitted_under(problem, losses, law)
+    profile = problem.profile(best.weights)
+    alpha, cost, floor = float(best.alpha), float(best.cost), float(best.floor)
     limit = cost + widened(law) * _threshold(cost, problem.freedom, losses, level)
-    mean = floor + amplitude * profile.powers(np.asarray(alpha))
-    falls = amplitude > FLAT * problem.y.min()
+    falls = float(best.amplitude) > FLAT * problem.y.min()
     low, high = profile.region(alpha, limit) if falls else (0.0, math.inf)
     return Solution(
         alpha=alpha if falls else math.nan,
         interval=Interval(low, high, level),
         floor=floor,
         floor_interval=_floor_interval(problem, profile, floor, limit, level),
-        amplitude=amplitude * profile.scale**alpha if falls else 0.0,
-        weights=weights,
+        amplitude=float(best.draws[-1]) if falls else 0.0,
+        weights=best.weights,
         cost=cost,
-        mean=mean,
+        mean=best.mean,
         errors=law,
     )
 
 
-def weights_under(problem: Problem, losses: Losses, law: ErrorLaw) -> Floats:
-    """The weights of iterated least squares under this law."""
-    weights = _reweighted(problem, losses, np.ones(len(problem.y)))
+def fitted_under(problem: Problem, losses: Losses, law: ErrorLaw) -> FittedOne:
+    """The fit by iterated least squares under this law of errors."""
+    found = reweighted(problem, losses.spread)
     if isinstance(law, Normal):
-        return weights
-    units, unknowns = weights, len(problem.y) - problem.freedom
+        return found
+    units, unknowns = found.weights, len(problem.y) - problem.freedom
     for _ in range(REWEIGHTINGS):
-        unit = residuals(problem, units, weights)
+        unit = np.sqrt(units) * (problem.y - found.mean)
         pull = law.weight(unit / scale_of(law, unit, unknowns))
-        weights = _reweighted(problem, losses, pull)
-        units = weights / pull
-    return weights
-
-
-def residuals(problem: Problem, units: Floats, weights: Floats) -> Floats:
-    """About the fit with these weights, in the units of 1 / sqrt(units)."""
-    profile = problem.profile(weights)
-    alpha = profile.minimise()
-    best = profile.at(alpha)
-    mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
-    return np.asarray(np.sqrt(units) * (problem.y - mean))
+        found = reweighted(problem, losses.spread, pull)
+        units = found.weights / pull
+    return found
 
 
 def widened(law: ErrorLaw) -> float:
-    """What the curvature of the weighted squares lacks to the variance of the estimate:
-    under a Student t their ratio is (f + 3) / (f + 1).
+    """The factor between the variance of the estimate and what the curvature of the
+    weighted squares implies: under a Student t it is (f + 3) / (f + 1).
     """
     return (law.freedom + 3) / (law.freedom + 1) if isinstance(law, Student) else 1.0
 
 
 def _threshold(cost: float, freedom: int, losses: Losses, level: float) -> float:
-    """By how much the cost may exceed its minimum within the region."""
+    """How far the cost may exceed its minimum within the region."""
     rise = cost / freedom * float(stats.f.ppf(level, 1, freedom))
     if losses.shared and losses.spread > 0:
         between = losses.spread**2 * float(stats.f.ppf(level, 1, losses.freedom))
@@ -184,21 +168,24 @@ def _threshold(cost: float, freedom: int, losses: Losses, level: float) -> float
     return rise
 
 
-def _reweighted(problem: Problem, losses: Losses, pull: Floats) -> Floats:
-    """Weights 1 / variance up to a factor, about the fitted curve, times `pull`."""
-    mean, noise = problem.y, losses.spread
+def reweighted(
+    problem: Problem, spread: float = math.nan, pull: Floats | float = 1.0
+) -> FittedOne:
+    """The fit of one or of many sets of losses, with weights 1 / variance about the fitted
+    curve, up to a factor, times `pull`. `spread` is the relative scatter between runs of
+    one size, against which the error of a reference is weighed.
+    """
+    mean, noise = problem.y, spread
     for _ in range(REWEIGHTINGS):
         weights = pull * problem.runs / mean**2
         if problem.reference is not None and noise > 0:
             weights[-1] = (noise / problem.reference.stderr) ** 2
-        profile = problem.profile(weights)
-        alpha = profile.minimise()
-        best = profile.at(alpha)
-        mean = best.floor + best.amplitude * profile.powers(np.asarray(alpha))
-        mean = np.maximum(mean, FLAT * problem.y)  # a floor of zero, at an infinite size
-        if not losses.spread > 0:  # no replicates, or identical ones
-            noise = math.sqrt(float(best.cost) / problem.freedom)
-    return weights
+        found = problem.profile(weights).fit()
+        # With a floor of zero, the mean at an infinite size would be zero.
+        mean = np.maximum(found.mean, FLAT * problem.y)
+        if problem.reference is not None and not spread > 0:  # no replicates, or copies
+            noise = math.sqrt(float(found.cost) / problem.freedom)
+    return found
 
 
 def _floor_interval(
@@ -207,7 +194,7 @@ def _floor_interval(
     """Profile interval of the floor; the floor itself where it is known.
 
     A fit with floor e is a fit of y - e with floor zero. The highest floor considered is
-    the mean loss, at which nothing is left to fall.
+    the mean loss, where nothing is left to fall.
     """
     if problem.floor is not None:
         return Interval(floor, floor, level)
@@ -219,18 +206,10 @@ def _floor_interval(
     top = float(np.average(problem.y, weights=profile.weights))
     low, high = 0.0, top
     if floor > 0 and excess(0.0) > 0:
-        low = _root(excess, 0.0, floor)
+        low = crossing(excess, 0.0, floor)
     if excess(top) > 0:
-        high = _root(excess, top, floor)
+        high = crossing(excess, top, floor)
     return Interval(min(low, floor), max(high, floor), level)
-
-
-def _root(excess: Callable[[float], float], outside: float, inside: float) -> float:
-    if excess(inside) >= 0:
-        return inside
-    return float(
-        optimize.brentq(excess, outside, inside, xtol=1e-9 * abs(outside - inside))
-    )
 
 
 def draws(problem: Problem, found: Solution) -> Floats:
@@ -240,10 +219,7 @@ def draws(problem: Problem, found: Solution) -> Floats:
     mean = found.mean
     noise = _noise(problem, found, keyed(0, "power law draws"))
     drawn = np.clip(mean + noise / np.sqrt(found.weights), 0.05 * mean, None)
-    many = refined(problem.x, drawn, found.weights, problem.floor)
-    return np.column_stack(
-        [many.alpha, many.floor, many.amplitude * many.scale**many.alpha]
-    )
+    return Profile(problem.x, drawn, found.weights, problem.floor).fit().draws
 
 
 def _noise(problem: Problem, found: Solution, rng: np.random.Generator) -> Floats:
@@ -252,8 +228,8 @@ def _noise(problem: Problem, found: Solution, rng: np.random.Generator) -> Float
     if not r:
         sigma = math.sqrt(found.cost / problem.freedom)
         return np.asarray(sigma * rng.standard_t(problem.freedom, shape))
-    # The fit has taken most of what such errors share: their size is that of their steps.
-    # One scale a draw, as it is hardly known, and not one a size.
+    # The fit has absorbed most of what correlated errors share, so their size is estimated
+    # from their steps. It is hardly known: one scale per draw, not one per size.
     rest = whitened(np.sqrt(found.weights) * (problem.y - found.mean), r)
     variance = float(rest @ rest) / problem.freedom / (1 - r * r)
     freedom = effective(problem.freedom, r)

@@ -1,12 +1,13 @@
 """Variable projection: for a given exponent a power law is a linear fit.
 
 L(x) = E + A x^-alpha is linear in (E, A). For any alpha the best E >= 0 and A >= 0 follow
-in closed form, so the whole profile S(alpha) of the weighted sum of squares is one array
-operation: no starting point, no local minimum missed, and hundreds of bootstrap fits at
-once.
+in closed form. The whole profile S(alpha) of the weighted sum of squares is one array
+operation: it needs no starting point, misses no local minimum, and does hundreds of
+bootstrap fits at once.
 """
 
 import dataclasses as dc
+import functools as ft
 import math
 from collections.abc import Callable
 
@@ -17,7 +18,9 @@ from ..core.arrays import Floats
 
 ALPHA_MIN, ALPHA_MAX = 0.01, 8.0
 GRID = np.geomspace(ALPHA_MIN, ALPHA_MAX, 600)
-COARSE = np.geomspace(ALPHA_MIN, ALPHA_MAX, 120)  # where many fits are made
+COARSE = np.geomspace(ALPHA_MIN, ALPHA_MAX, 60)  # the first grid of a minimisation
+NEAR = np.arange(-5, 6) / 6  # later grids about the best, in units of a shrinking step
+LAST_STEP = 1e-9  # of log alpha
 
 
 @dc.dataclass(frozen=True)
@@ -33,7 +36,7 @@ def project(z: Floats, y: Floats, weights: Floats, floor: float | None) -> Fitte
     """Weighted least squares of y = E + A z with E, A >= 0.
 
     z, y, weights : (..., n), broadcast against each other; floor : E where it is known,
-    None to fit it. The plane's solution is taken where it is admissible, else the
+    None to fit it. The unconstrained solution is taken where it is admissible, else the
     edge of the admissible region (the problem is convex).
     """
     level = np.asarray(floor) if floor is not None else _free_floor(z, y, weights)
@@ -45,14 +48,14 @@ def project(z: Floats, y: Floats, weights: Floats, floor: float | None) -> Fitte
 
 
 def _free_floor(z: Floats, y: Floats, weights: Floats) -> Floats:
-    """The best E >= 0: that of the straight line, where it is positive.
+    """The best E >= 0, from the straight line y = E + A z.
 
-    The line has slope A = C_zy / C_zz in centred sums and E = mean(y) - A mean(z). Where
-    A would be negative, A = 0 and E is the mean.
+    The line has slope A = C_zy / C_zz in centred sums, and E = mean(y) - A mean(z). Where A
+    would be negative, A = 0 and E is the mean.
     """
     share = weights / weights.sum(-1, keepdims=True)
     mean_z, mean_y = _sum(z, share), _sum(y, share)
-    centred = z - mean_z[..., None]  # first: for small alpha z is nearly constant
+    centred = z - mean_z[..., None]  # before squaring: for small alpha z is almost constant
     variance = _sum(centred**2, share)
     covariance = _sum(centred * (y - mean_y[..., None]), share)
     slope = np.maximum(covariance / np.maximum(variance, np.finfo(float).tiny), 0)
@@ -63,12 +66,35 @@ def _sum(values: Floats, weights: Floats) -> Floats:
     return np.asarray(np.einsum("...n,...n->...", values, weights))
 
 
+def geometric_mean(x: Floats) -> float:
+    """The geometric mean of the finite sizes."""
+    return math.exp(float(np.log(x[np.isfinite(x)]).mean()))
+
+
+@dc.dataclass(frozen=True, eq=False)
+class FittedOne(Fitted):
+    """The best power laws, (...,) each, with the fitted losses `mean`, (..., n), and the
+    weights as given. The amplitude belongs to x in units of `scale`.
+    """
+
+    alpha: Floats
+    mean: Floats
+    weights: Floats
+    scale: float
+
+    @property
+    def draws(self) -> Floats:
+        """(..., 3) alpha, floor and amplitude, in units of loss times size^alpha."""
+        amplitude = self.amplitude * self.scale**self.alpha
+        return np.stack([self.alpha, self.floor, amplitude], axis=-1)
+
+
 @dc.dataclass(frozen=True, eq=False)
 class Profile:
-    """The weighted sum of squares as a function of the exponent.
+    """The weighted sum of squares as a function of the exponent, for one or many sets of
+    losses.
 
-    x : sizes, an infinite one has power zero; scale : their geometric mean, which keeps
-    A and E of one magnitude.
+    x : (n,) sizes; an infinite one has power zero. y, weights : (..., n).
     """
 
     x: Floats
@@ -76,51 +102,65 @@ class Profile:
     weights: Floats
     floor: float | None
 
-    @property
+    @ft.cached_property
     def scale(self) -> float:
-        finite = np.isfinite(self.x)
-        return math.exp(np.log(self.x[finite]).mean())
+        """The middle size: in units of it A and E are of the same magnitude."""
+        return geometric_mean(self.x)
 
-    def powers(self, alpha: Floats) -> Floats:
+    def powers(self, alpha: Floats | float) -> Floats:
         """(x / scale)^-alpha, (..., n)."""
         with np.errstate(over="ignore"):
             return np.asarray((self.x / self.scale) ** -np.asarray(alpha)[..., None])
 
     def at(self, alpha: Floats | float) -> Fitted:
-        """The linear fits at these exponents."""
-        return project(self.powers(np.asarray(alpha)), self.y, self.weights, self.floor)
+        """The linear fits at these exponents, (..., sets)."""
+        return project(self.powers(alpha), self.y, self.weights, self.floor)
 
     def cost(self, log_alpha: float) -> float:
         return float(self.at(math.exp(log_alpha)).cost)
 
-    def minimise(self) -> float:
-        """The best exponent: of the grid, then between its neighbours."""
-        best = int(self.at(GRID).cost.argmin())
-        ends = GRID[[max(best - 1, 0), min(best + 1, len(GRID) - 1)]]
-        found = optimize.minimize_scalar(
-            self.cost,
-            bounds=tuple(np.log(ends)),
-            method="bounded",
-            options={"xatol": 1e-10},
+    def minimise(self) -> Floats:
+        """(sets,) best exponents, on a grid, then on ever finer ones around the best."""
+        column = (-1,) + (1,) * (self.y.ndim - 1)
+        ends = math.log(ALPHA_MIN), math.log(ALPHA_MAX)
+        logs = np.log(COARSE)
+        best = logs[self.at(COARSE.reshape(column)).cost.argmin(0)]
+        step = float(logs[1] - logs[0])
+        while step > LAST_STEP:
+            near = np.clip(best + step * NEAR.reshape(column), *ends)
+            place = self.at(np.exp(near)).cost.argmin(0)
+            best = np.take_along_axis(near, place[None], 0)[0]
+            step *= NEAR[-1] - NEAR[-2]
+        return np.asarray(np.exp(best))
+
+    def fit(self) -> FittedOne:
+        """The best law of each set."""
+        alpha = self.minimise()
+        powers = self.powers(alpha)
+        found = project(powers, self.y, self.weights, self.floor)
+        mean = found.floor[..., None] + found.amplitude[..., None] * powers
+        return FittedOne(
+            **vars(found), alpha=alpha, mean=mean, weights=self.weights, scale=self.scale
         )
-        return math.exp(found.x)
 
     def region(self, alpha: float, limit: float) -> tuple[float, float]:
         """Where the profile around its minimum `alpha` stays below `limit`; 0 or infinity
-        where it does so up to the end of the grid.
+        where it does so up to the end of the grid. For one set of losses.
         """
         outside = GRID[self.at(GRID).cost > limit]
         below, above = outside[outside < alpha], outside[outside > alpha]
-        low = self._crossing(below[-1], alpha, limit) if len(below) else 0.0
-        high = self._crossing(above[0], alpha, limit) if len(above) else math.inf
-        return low, high
 
-    def _crossing(self, outside: float, inside: float, limit: float) -> float:
-        return crossing(lambda t: self.cost(t) - limit, math.log(outside), math.log(inside))
+        def end(beyond: float) -> float:
+            ends = math.log(beyond), math.log(alpha)
+            return math.exp(crossing(lambda t: self.cost(t) - limit, *ends))
+
+        low = end(below[-1]) if len(below) else 0.0
+        return low, end(above[0]) if len(above) else math.inf
 
 
 def crossing(excess: Callable[[float], float], outside: float, inside: float) -> float:
-    """exp(t) where the excess over the limit vanishes."""
+    """Where the excess over a limit vanishes between `outside` and `inside`."""
     if excess(inside) >= 0:
-        return math.exp(inside)
-    return math.exp(optimize.brentq(excess, outside, inside, xtol=1e-12))
+        return inside
+    tolerance = 1e-9 * abs(outside - inside)
+    return float(optimize.brentq(excess, outside, inside, xtol=tolerance))

@@ -1,16 +1,16 @@
-"""From which size on is it a power law? An exponent whose interval carries that choice.
+"""From which size on is it a power law? An exponent whose interval includes that choice.
 
-Leaving out the k smallest sizes is giving each a parameter of its own. The fits to all
+Leaving out the k smallest sizes amounts to giving each its own parameter. The fits to all
 ranges then compete on the same N runs by AIC_k = N log(S_within + S_k) + 2 k, with S_k the
 relative sum of squares of the means about the curve and S_within that of the runs about
-their means. The interval is averaged over the
-ranges with the Akaike weights w_k, by its tails (Turek & Fletcher 2012): its ends solve
+their means. The interval is averaged over the ranges with the Akaike weights w_k, by its
+tails (Turek & Fletcher 2012): its ends solve
 
     sum_k w_k P(T_k > |t_k(alpha)|) = (1 - level) / 2,
 
-T_k of Student's t, and t_k the signed root of the profile of fit k,
-sqrt((S_k(alpha) - S_k) / s_k^2). The scatter s_k about the curve is pooled with that
-between runs: on five sizes the former alone is small by chance often enough.
+with T_k of Student's t, and t_k the signed root of the profile of fit k,
+sqrt((S_k(alpha) - S_k) / s_k^2). The scatter s_k about the curve is pooled with the scatter
+between runs: on five sizes the former alone is often small by chance.
 """
 
 import dataclasses as dc
@@ -26,7 +26,7 @@ from ..core.errors import require
 from ..core.interval import Interval, check_level, number
 from ..core.learning_curve import Axis
 from ..core.result import Result
-from ..core.style import drawing, plain_log_axis
+from ..core.style import BLUE, drawing, plain_log_axis
 from .losses import Losses, losses_of
 from .power_law import Floor, known_floor
 from .profile_fit import Problem, Solution, solve
@@ -41,7 +41,7 @@ FEWEST, DECADES = 5, 1.0  # what a range keeps at least
 
 @dc.dataclass(frozen=True, eq=False)
 class Cut:
-    """The fit from one smallest size on; `weight` is its share of the Akaike weights."""
+    """The fit from a smallest size on; `weight` is its share of the Akaike weights."""
 
     smallest: float
     alpha: float
@@ -56,21 +56,25 @@ class RangeSelection(Result):
 
     Attributes
     ----------
-    alpha, interval : weighted mean of log alpha over the cuts; the interval is that of
-        the averaged tails.
-    cuts : a fit for every smallest size, from the full range on.
+    alpha, interval : from the weighted mean of log alpha over the cuts, and from the
+        averaged tails.
+    cuts : a fit for every smallest size, the full range first.
+    n_points : number of runs.
     """
 
     alpha: float
     interval: Interval
     cuts: tuple[Cut, ...]
     axis: Axis
+    n_points: int
     caveats: tuple[Remark, ...] = ()
 
+    main = "alpha"
+    columns = ("alpha", "smallest=best.smallest", "weight=best.weight")
+
     @property
-    def value(self) -> float:
-        """The exponent, under the name that every result has."""
-        return self.alpha
+    def method(self) -> str:
+        return f"average over {len(self.cuts)} ranges"
 
     @property
     def best(self) -> Cut:
@@ -84,18 +88,12 @@ class RangeSelection(Result):
             f"(weight {number(self.best.weight, 2)})"
         )
 
-    def row(self) -> dict[str, Any]:
-        return {
-            self.axis.exponent: self.alpha,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "smallest": self.best.smallest,
-            "weight": self.best.weight,
-        }
+    def cells(self) -> dict[str, Any]:
+        names = {"alpha": self.axis.exponent}
+        return {names.get(name, name): cell for name, cell in super().cells().items()}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a cut."""
+        """One row per cut."""
         return [
             {
                 "smallest": cut.smallest,
@@ -111,11 +109,11 @@ class RangeSelection(Result):
     @drawing
     def plot(self, ax: "Axes") -> None:
         """The exponent against the smallest size, and the averaged interval as a band."""
-        ax.axhspan(*self.interval, alpha=0.2, lw=0)
+        ax.axhspan(*self.interval, color=BLUE, alpha=0.2, lw=0)
         for cut in self.cuts:
             if math.isfinite(cut.alpha) and not cut.interval.is_open:
-                ax.plot([cut.smallest] * 2, list(cut.interval), "k-", lw=0.8)
-                ax.plot(cut.smallest, cut.alpha, "ko", ms=3 + 5 * cut.weight)
+                ax.plot([cut.smallest] * 2, list(cut.interval), color=BLUE, lw=0.8)
+                ax.plot(cut.smallest, cut.alpha, "o", color=BLUE, ms=3 + 5 * cut.weight)
         smallest = f"smallest {self.axis.label} kept"
         ax.set(xscale="log", xlabel=smallest, ylabel=self.axis.exponent)
         plain_log_axis(ax.xaxis, [cut.smallest for cut in self.cuts])
@@ -124,18 +122,19 @@ class RangeSelection(Result):
 def select_range(
     curve: Any,
     loss: Any = None,
+    *,
     axis: Axis | str = Axis.data,
     floor: Floor = "free",
     level: float = 0.95,
 ) -> RangeSelection:
     """Fit a power law from every smallest size on, and average over that choice.
 
-    Parameters as those of `fit_power_law`. Every range keeps five sizes and one decade.
+    Parameters are those of `fit_power_law`. Every range keeps five sizes and one decade.
 
     Raises
     ------
-    ManifoldScaleError : no replicates, from which the scatter is known apart from the
-        curve; less than five sizes and one decade; what `fit_power_law` refuses.
+    ManifoldScaleError : no replicates, without which the scatter is not known apart from
+        the curve; fewer than five sizes or one decade; what `fit_power_law` refuses.
     """
     axis = Axis.of(axis)
     check_level(level)
@@ -143,8 +142,8 @@ def select_range(
     known = known_floor(floor, losses)
     require(
         losses.freedom > 0 and losses.spread > 0,
-        "`select_range` needs several runs a size: without them a bend cannot be told from "
-        "scatter. Use `fit_power_law` on the sizes you trust.",
+        "`select_range` needs several runs per size: without them a bend cannot be told "
+        "from scatter. Use `fit_power_law` on the sizes you trust.",
     )
     ranges = _ranges(losses)
     require(
@@ -153,70 +152,56 @@ def select_range(
         f"over {math.log10(losses.x[-1] / losses.x[0]):.2f} decades.",
     )
     problems = [Problem.of(kept, known) for kept in ranges]
-    solutions = [
-        solve(problem, kept, level) for problem, kept in zip(problems, ranges, strict=True)
+    each = [
+        _Tail(problem, solve(problem, kept, level), kept)
+        for problem, kept in zip(problems, ranges, strict=True)
     ]
-    costs = np.array([solution.cost for solution in solutions])
+    costs = np.array([tail.solution.cost for tail in each])
     within = losses.spread**2 * losses.freedom
     scores = losses.runs.sum() * np.log1p(costs / within) + 2 * np.arange(len(ranges))
-    scores += np.where([math.isnan(s.alpha) for s in solutions], np.inf, 0.0)
+    scores += np.where([math.isnan(tail.solution.alpha) for tail in each], np.inf, 0.0)
     require(bool(np.isfinite(scores).any()), "The losses do not fall on any range.")
     weights = np.exp(-(scores - scores.min()) / 2)
     weights /= weights.sum()
-    each = [
-        _Tail.of(problem, solution, kept)
-        for problem, solution, kept in zip(problems, solutions, ranges, strict=True)
-    ]
-    cuts = tuple(
-        Cut(
-            float(kept.x[0]),
-            solution.alpha,
-            _interval([tail], np.ones(1), solution.alpha, level),
-            lack_of_fit(solution.cost, problem.freedom, kept.spread, kept.freedom),
-            float(weight),
-        )
-        for kept, problem, solution, tail, weight in zip(
-            ranges, problems, solutions, each, weights, strict=True
-        )
-    )
+    cuts = tuple(tail.cut(float(w), level) for tail, w in zip(each, weights, strict=True))
     alpha = math.exp(sum(c.weight * math.log(c.alpha) for c in cuts if c.weight))
-    notes = [*remarks, *_notes(cuts)]
-    interval = _interval(each, weights, alpha, level)
-    return RangeSelection(alpha, interval, cuts, axis, tuple(notes))
+    interval, notes = _interval(each, weights, alpha, level), (*remarks, *_notes(cuts))
+    return RangeSelection(alpha, interval, cuts, axis, losses.n_runs, notes)
 
 
 def _ranges(losses: Losses) -> list[Losses]:
     """The losses without the k smallest sizes, k = 0, 1, ..."""
-    found = []
-    for k in range(len(losses.x) - FEWEST + 1):
-        if losses.x[-1] / losses.x[k] >= 10**DECADES * (1 - 1e-9):
-            found.append(losses.at(slice(k, None)))
-    return found
+    least = 10**DECADES * (1 - 1e-9)
+    cuts = range(len(losses.x) - FEWEST + 1)
+    return [losses.at(slice(k, None)) for k in cuts if losses.x[-1] / losses.x[k] >= least]
 
 
 @dc.dataclass(frozen=True, eq=False)
 class _Tail:
-    """The chance of an exponent above a given one, by the profile of one fit."""
+    """The probability of an exponent above a given one, by the profile of one fit."""
 
     problem: Problem
     solution: Solution
-    variance: float
-    freedom: int
-
-    @classmethod
-    def of(cls, problem: Problem, solution: Solution, losses: Losses) -> "_Tail":
-        """With the scatter about the curve and that between runs pooled."""
-        freedom = problem.freedom + losses.freedom
-        within = losses.spread**2 * losses.freedom
-        return cls(problem, solution, (solution.cost + within) / freedom, freedom)
+    losses: Losses
 
     def above(self, alpha: float) -> float:
         if math.isnan(self.solution.alpha):
             return 0.5
+        # The scatter about the curve and the scatter between runs, pooled.
+        freedom = self.problem.freedom + self.losses.freedom
+        within = self.losses.spread**2 * self.losses.freedom
+        variance = (self.solution.cost + within) / freedom
         cost = float(self.problem.profile(self.solution.weights).at(alpha).cost)
-        excess = math.sqrt(max(cost - self.solution.cost, 0.0) / self.variance)
+        excess = math.sqrt(max(cost - self.solution.cost, 0.0) / variance)
         root = math.copysign(excess, alpha - self.solution.alpha)
-        return float(stats.t.sf(root, self.freedom))
+        return float(stats.t.sf(root, freedom))
+
+    def cut(self, weight: float, level: float) -> Cut:
+        losses, alpha = self.losses, self.solution.alpha
+        freedom = self.problem.freedom
+        p = lack_of_fit(self.solution.cost, freedom, losses.spread, losses.freedom)
+        interval = _interval([self], np.ones(1), alpha, level)
+        return Cut(float(losses.x[0]), alpha, interval, p, weight)
 
 
 def _interval(tails: list[_Tail], weights: Floats, alpha: float, level: float) -> Interval:

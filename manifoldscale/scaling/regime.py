@@ -1,4 +1,4 @@
-"""In which of the four regimes is a learning curve? By evidence, not by its exponent."""
+"""In which of the four regimes is a learning curve? Judged by evidence, not by exponent."""
 
 import dataclasses as dc
 import math
@@ -23,9 +23,9 @@ from .evidence import (
     peak,
     saturation,
 )
+from .other_regime import is_alone, other_regime
 from .power_law import PowerLaw, fit_losses
 from .profile_fit import Reference
-from .rivals import is_alone, other_regime
 from .scatter import MISFIT
 from .slices import CROSSOVER, Slice, slice_of, slices_of
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST, DECADES = 5, 1.0  # sizes, and their range, without which nothing is said
-SIDES = ("variance-limited", "resolution-limited")
+
 UNSTATED = "it may be the irreducible loss"
 STATE = ("the irreducible loss as `floor` of the curve, 0 where there is none",)
 SUPERPOSED = (
@@ -42,7 +42,7 @@ SUPERPOSED = (
 )
 TELL = (
     "variance or bias: ensembles of networks of one width, to `ensemble_test`; what they "
-    "remove is variance, of which overlaps that differ from network to network are a part",
+    "remove is variance, which includes overlaps that differ from network to network",
     "variance or overlaps: smaller widths, where width is what limits the loss: superposed "
     "features keep the exponent one there",
 )
@@ -56,12 +56,13 @@ class RegimeVerdict(Result):
     Attributes
     ----------
     verdict : "variance-limited", "resolution-limited", "crossover" or "undetermined".
-    fit : the power law of that regime: above the limit where the verdict is
-        variance-limited or undetermined, with an interval of 90 %, that of the test;
-        of the loss itself else, with one of 95 %.
+    fit : the power law of that regime. If variance-limited or undetermined, it is the fit
+        of the loss above its limit, with the 90 % interval of the test; otherwise of the
+        loss itself, with a 95 % interval.
     evidence : what was looked at, and what each speaks for.
-    settle : where the verdict is undetermined, the runs that would settle it; along width,
-        where the exponent is one, those that would tell variance from superposed features.
+    settle : where the verdict is undetermined, the runs that would settle it.
+    tell : along width, where the exponent is one, the runs that would tell variance from
+        superposed features, whatever the verdict.
     """
 
     verdict: str
@@ -69,12 +70,30 @@ class RegimeVerdict(Result):
     fit: PowerLaw | None
     evidence: tuple[Evidence, ...]
     settle: tuple[str, ...] = ()
+    tell: tuple[str, ...] = ()
     caveats: tuple[Remark, ...] = ()
 
+    main = "verdict"
+    columns = (
+        "axis=axis.name",
+        "verdict",
+        "alpha=fit.alpha",
+        "interval",
+        "evidence",
+        "settle",
+        "tell",
+    )
+    method = "regime by evidence"
+
     @property
-    def value(self) -> str:
-        """The verdict, under the name that every result has."""
-        return self.verdict
+    def interval(self) -> Interval:
+        """Of the exponent; NaN where there is no fit."""
+        return Interval(math.nan, math.nan) if self.fit is None else self.fit.interval
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs of the fit."""
+        return 0 if self.fit is None else self.fit.n_points
 
     def headline(self) -> str:
         if self.fit is None or self.verdict == "crossover":
@@ -88,29 +107,19 @@ class RegimeVerdict(Result):
         lines = [self.headline()]
         lines += [f"  - {item}" for item in self.evidence]
         lines += [f"  > would settle it: {runs}" for runs in self.settle]
+        lines += [f"  > would tell more: {runs}" for runs in self.tell]
         return "\n".join([*lines, *(f"  ! {note}" for note in self.caveats)])
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """The fit of the regime, where there is one, under the verdict."""
+        """The fit of the regime, if any, under the verdict."""
         if self.fit is not None:
             self.fit.plot(ax)
         ax.set(title=f"{self.axis.value}: {self.verdict}")
 
-    def row(self) -> dict[str, Any]:
-        alpha, interval = math.nan, Interval(math.nan, math.nan)
-        if self.fit is not None:
-            alpha, interval = self.fit.alpha, self.fit.interval
-        return {
-            "axis": self.axis.name,
-            "verdict": self.verdict,
-            "alpha": alpha,
-            "low": interval.low,
-            "high": interval.high,
-            "level": interval.level,
-            "evidence": "; ".join(map(str, self.evidence)),
-            "settle": "; ".join(self.settle),
-        }
+    def cells(self) -> dict[str, Any]:
+        joined = {name: getattr(self, name) for name in ("evidence", "settle", "tell")}
+        return super().cells() | {k: "; ".join(map(str, v)) for k, v in joined.items()}
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -118,6 +127,7 @@ class RegimeVerdict(Result):
             **self.row(),
             "evidence": [dc.asdict(item) for item in self.evidence],
             "settle": list(self.settle),
+            "tell": list(self.tell),
             "fit": None if self.fit is None else self.fit.row(),
             "caveats": [str(note) for note in self.caveats],
         }
@@ -128,33 +138,33 @@ def classify_regime(
 ) -> RegimeVerdict:
     """Classify a learning curve among the regimes of Bahri et al. (2024).
 
-    The swept resource is in excess where the loss is variance-limited: L less its limit
-    falls with exponent one. It is scarce where the loss is resolution-limited: L itself
-    falls, with an exponent of the data. An exponent alone tells neither: at d = 4 the law
-    4/d gives one, at d = 2 two. So a verdict needs
+    If the loss is variance-limited, the swept resource is in excess: L less its limit falls
+    with exponent one. If it is resolution-limited, the resource is scarce: L itself falls,
+    with an exponent of the data. An exponent alone tells neither: the law 4/d gives one at
+    d = 4, and two at d = 2. So a verdict needs
 
     - which resource is in excess: by count (D and P a factor of three apart at every size),
       or by an intervention (`curve` holds runs at two values of the other resource). Where
-      the limit is most of the loss, the swept resource is not what it lacks, whatever the
-      counts say: so it is after a fixed time of training. It may be the irreducible loss,
-      if the curve does not say that (`curve.floor`);
+      the limit is most of the loss, the swept resource is not what is lacking, whatever the
+      counts say; this happens after a fixed time of training. Unless the curve says its
+      irreducible loss (`curve.floor`), the limit may be just that;
     - variance-limited: the exponent above the limit, measured (`reference`) or fitted, is
-      equal to one within 0.15, by two one-sided tests; the curve fits; and the limit is
-      above what is irreducible;
+      equal to one within 0.15, by two one-sided tests; the curve fits; and the limit lies
+      above the irreducible loss;
     - resolution-limited: an exponent that is bounded on both sides;
     - five sizes over one decade, of runs that are repeats of one another. On less nothing
-      is said, nor on runs that are mixed (`curve.mixed`);
-    - on fewer than two runs a size, that the law of the other regime is excluded, also
+      is said, nor on runs that are mixed (`curve.unread_settings`);
+    - with fewer than two runs per size: the law of the other regime is excluded, even
       without any one of the sizes.
 
-    "crossover" is both resources at once: sizes on both sides of D = P, evidence that
+    "crossover" means both resources at once: sizes on both sides of D = P, evidence that
     disagrees, or a peak of double descent. Sizes within a factor of three of D = P are left
     out where the rest lies on one side. Parameters of deep networks count for less than
     their number: an intervention says more than a count.
 
-    The band of 0.15, the factor of three and the decade are held by simulation on the
-    closed form of random features (see the tests): at least 95 % right verdicts away from
-    D = P, and no wrong one on less than a decade.
+    The band of 0.15, the factor of three and the decade are validated on the closed form of
+    random features (see the tests): at least 95 % of the verdicts are right away from
+    D = P, and none is wrong on less than a decade.
 
     Parameters
     ----------
@@ -179,34 +189,41 @@ def classify_regime(
     whole = slice_of(curve, axis)
     part = whole.away()
     n = len(part.losses.x)
-    require(n >= 4, f"A regime needs four sizes along {axis.value}; there are {n}.")
+    at = f" at one value of {part.other.value}" if part.other is not None else ""
+    most = "at most " if at else ""
+    require(
+        n >= 4,
+        f"A regime needs four sizes along {axis.value}{at}; there are {most}{n}.",
+    )
     top = peak(whole)
     fit = limit_fit(part, reference)
     found = _evidence(part, fit, reference is not None)
     short = part.decades < DECADES * (1 - 1e-9) or n < FEWEST
     if short:
         verdict, settle = "undetermined", _wider(part)
-    elif curve.mixed:
+    elif curve.unread_settings:
         verdict, settle = "undetermined", _apart(curve)
     elif top and part is whole:
         verdict, settle = "crossover", ()
     else:
         verdict, settle = _by_sides(part, fit, found, reference)
-    if verdict in SIDES and is_alone(part.losses):
+    if verdict.endswith("-limited") and is_alone(part.losses):
         found["rival"] = _alone(part, fit, verdict, reference)
         if not found["rival"].speaks_for:
-            verdict, settle = "undetermined", _repeat(part)
+            runs = f"three seeds at each of the {n} sizes, none a copy of another"
+            verdict, settle = "undetermined", (runs,)
     if verdict == "resolution-limited":
         fit = _fall(part)
+    tell: tuple[str, ...] = ()
     if axis is Axis.width and found["equal"].speaks_for:
         found["superposed"] = Evidence("superposition", "", SUPERPOSED)
-        settle = (*settle, *TELL)
+        tell = TELL
     notes = (*fit.caveats, *_notes(curve, whole, part, top))
-    return RegimeVerdict(verdict, axis, fit, tuple(found.values()), settle, notes)
+    return RegimeVerdict(verdict, axis, fit, tuple(found.values()), settle, tell, notes)
 
 
 def _evidence(part: Slice, fit: PowerLaw, measured: bool) -> dict[str, Evidence]:
-    """What is looked at in every curve."""
+    """The evidence that is looked for in every curve."""
     reached = saturation(part, fit)
     if reached.speaks_for and part.curve.floor is None:
         reached = reached.doubted(UNSTATED)
@@ -215,14 +232,14 @@ def _evidence(part: Slice, fit: PowerLaw, measured: bool) -> dict[str, Evidence]
         "changed": intervention(part),
         "reached": reached,
         "equal": equivalence(fit, measured),
-        "drift": drift(part.losses, part.curve.floor or 0.0),
+        "drift": drift(part.losses, part.curve.floor),
     }
 
 
 def _by_sides(
     part: Slice, fit: PowerLaw, found: dict[str, Evidence], reference: Reference | None
 ) -> tuple[str, tuple[str, ...]]:
-    """The verdict by what the counts, the intervention and the limit speak for."""
+    """The verdict from the counts, the intervention and the limit."""
     counted, reached = found["counted"], found["reached"]
     scarce = counted.speaks_for == "resolution-limited"
     decides = reached if scarce and reached.speaks_for else counted
@@ -244,16 +261,17 @@ def _by_sides(
 def _alone(
     part: Slice, fit: PowerLaw, verdict: str, reference: Reference | None
 ) -> Evidence:
-    """Of few runs a size; a measured limit excludes by itself that there is none."""
+    """With few runs per size. A measured limit already shows that there is one."""
     if reference is not None and verdict == "variance-limited":
-        return Evidence("other regime", verdict, "few runs a size; the limit was measured")
+        said = "few runs per size; the limit was measured"
+        return Evidence("other regime", verdict, said)
     return other_regime(fit.losses, verdict, part.curve.floor or 0.0)
 
 
 def _variance_limited(
     part: Slice, fit: PowerLaw, equal: Evidence, reference: Reference | None
 ) -> tuple[str, tuple[str, ...]]:
-    """In excess is the swept resource; does the loss approach a limit, as one over it?"""
+    """The swept resource is in excess; does the loss approach a limit as one over it?"""
     above_irreducible = fit.floor_interval.low > (part.curve.floor or 0.0)
     if equal.speaks_for and above_irreducible and not fit.lack_of_fit < MISFIT:
         return "variance-limited", ()
@@ -261,13 +279,13 @@ def _variance_limited(
 
 
 def _fall(part: Slice) -> PowerLaw:
-    """The fit of the loss itself, above the irreducible part where that is known."""
+    """The fit of the loss itself, above its irreducible part where that is known."""
     floor = part.curve.floor
     return fit_losses(part.losses, part.axis, "free" if floor is None else floor)
 
 
 def _notes(curve: LearningCurve, whole: Slice, part: Slice, top: str) -> list[Remark]:
-    """A peak, and what was left out."""
+    """Caveats of a peak, and of what was left out."""
     notes = [Caveat.DESCENT_PEAK(top)] if top else []
     left_out = slices_of(curve, part.axis).left_out
     if left_out:
@@ -279,12 +297,6 @@ def _notes(curve: LearningCurve, whole: Slice, part: Slice, top: str) -> list[Re
     return notes
 
 
-def _repeat(part: Slice) -> tuple[str, ...]:
-    """Runs of one size measure the scatter, whatever the law is."""
-    sizes = len(part.losses.x)
-    return (f"three seeds at each of the {sizes} sizes, none a copy of another",)
-
-
 def _wider(part: Slice) -> tuple[str, ...]:
     low, high = part.losses.x[0], part.losses.x[-1]
     high = max(high, 10 ** (DECADES + 0.5) * low)
@@ -293,8 +305,8 @@ def _wider(part: Slice) -> tuple[str, ...]:
 
 
 def _apart(curve: LearningCurve) -> tuple[str, ...]:
-    """Losses of several curves together rise, bend and level off as none of them does."""
-    columns = ", ".join(map(repr, curve.mixed))
+    """Losses of several curves together rise, bend and level off as no single one does."""
+    columns = ", ".join(map(repr, curve.unread_settings))
     return (f"one curve at a time: the runs of each value of {columns} alone",)
 
 
@@ -318,7 +330,7 @@ def _intervene(part: Slice) -> tuple[str, ...]:
 
 
 def _measure(part: Slice, fit: PowerLaw, reference: Reference | None) -> tuple[str, ...]:
-    """A limit, if there is none; else seeds, from how the interval narrows with them."""
+    """What to measure: the limit, if not measured; seeds, by how the interval narrows."""
     advice = []
     seeds = int(part.losses.runs.max())
     if reference is None:
@@ -331,11 +343,11 @@ def _measure(part: Slice, fit: PowerLaw, reference: Reference | None) -> tuple[s
     if math.isfinite(half) and half > room:
         more = math.ceil(seeds * min((half / room) ** 2, 1e4))
         advice.append(
-            f"about {more} seeds a size, in place of {seeds}, at the same scatter"
+            f"about {more} seeds per size, in place of {seeds}, at the same scatter"
         )
     elif not advice:
         advice.append(
-            f"sizes further beyond {CROSSOVER:g} times the other resource: the exponent is "
-            "not one here"
+            f"sizes further beyond {CROSSOVER:g} times the other resource: here the "
+            "exponent is not one"
         )
     return tuple(advice)

@@ -1,4 +1,4 @@
-"""A table of dimensions and exponents, one row a data set, for the relation test."""
+"""A table of dimensions and exponents, one row per data set, for the relation test."""
 
 import dataclasses as dc
 import math
@@ -27,8 +27,8 @@ QUANTITIES = ("dimension", "alpha")
 
 @dc.dataclass(frozen=True)
 class Pairs:
-    """The columns of a relation: entries as `test_relation` takes them, labels, and what
-    was read.
+    """The columns of a relation: entries as `relation` takes them, labels, and what was
+    read.
     """
 
     dimension: list[Any]
@@ -41,10 +41,10 @@ class Pairs:
 def read_pairs(table: Any) -> Pairs:
     """Dimensions and exponents with their errors, or the ends of their intervals.
 
-    table : as `core.tables.read_rows` takes it, with columns `dimension` and `alpha`;
-    errors stand in `dimension_stderr` (or d_err, sigma_d, ...) or in `dimension_low` and
-    `dimension_high`, as this package writes them. A `low` and `high` without a name are
-    those of the quantity that they enclose.
+    table : as `core.tables.read_rows` takes it, with columns `dimension` and `alpha`.
+    Errors are in `dimension_stderr` (or d_err, sigma_d, ...) or in `dimension_low` and
+    `dimension_high`, as this package writes them. A bare `low` and `high` belong to the
+    quantity that they enclose.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def read_pairs(table: Any) -> Pairs:
 
 
 def _meaning(name: str) -> str | None:
-    """The field of a column, "low" or "high" where it does not say of what."""
+    """The field of a column; "low" or "high" where it does not name its quantity."""
     words = words_of(name)
     if "_".join(words) in OTHERS:
         return OTHERS["_".join(words)]
@@ -99,7 +99,7 @@ def _meaning(name: str) -> str | None:
 
 
 def _quantity(said: set[str]) -> str | None:
-    """Whose number it is; "" where the name does not say."""
+    """Which quantity the words name; "" where they name none."""
     if said & ALPHA and said <= ABOUT_ALPHA:
         return "alpha"
     if said & DIMENSION and said <= DIMENSION:
@@ -110,8 +110,9 @@ def _quantity(said: set[str]) -> str | None:
 def _of_bare_ends(
     rows: Sequence[Row], meanings: dict[str, str | None]
 ) -> dict[str, str | None]:
-    """Whose `low` and `high` they are: of the quantity that they enclose in every row, and
-    that has no error of its own. Joined tables have several pairs, `low_x` and `low_y`.
+    """The quantity of each bare `low` and `high`: the one that they enclose in every row
+    and that has no other error. Joined tables have several pairs, such as `low_x` and
+    `low_y`.
     """
     if "stderr" in meanings.values():
         name = next(name for name, what in meanings.items() if what == "stderr")
@@ -122,7 +123,8 @@ def _of_bare_ends(
     pairs: dict[str, dict[str, str]] = {}
     for name, what in meanings.items():
         if what in ("low", "high"):
-            pairs.setdefault(_without_end(name), {})[what] = name
+            rest = " ".join(word for word in words_of(name) if word not in LOW | HIGH)
+            pairs.setdefault(rest, {})[what] = name
     found: dict[str, str | None] = {}
     for pair in pairs.values():
         if len(pair) < 2:  # an end without the other
@@ -131,10 +133,6 @@ def _of_bare_ends(
         quantity = _enclosed(rows, pair, meanings | found)
         found |= {name: f"{quantity}_{end}" for end, name in pair.items()}
     return found
-
-
-def _without_end(name: str) -> str:
-    return " ".join(word for word in words_of(name) if word not in LOW | HIGH)
 
 
 def _enclosed(
@@ -165,12 +163,12 @@ def _encloses(row: Row, name: str, ends: dict[str, str]) -> bool:
     value = as_number(row[name])
     low, high = (as_number(row[ends[end]]) for end in ("low", "high"))
     if value is None or low is None or high is None:
-        return True  # nothing against it
+        return True  # nothing speaks against it
     return low <= value <= high
 
 
 def _without_half_intervals(columns: Columns) -> Columns:
-    """An end without the other says nothing, nor does an interval beside an error."""
+    """Drops an end without the other, and an interval beside a standard error."""
     read = {field: column for column, field in columns.read}
     drop = set()
     for quantity in QUANTITIES:

@@ -1,17 +1,17 @@
-"""What examples are worth that are seen again, and parameters beyond those that they feed.
+"""What repeated examples are worth, and parameters in excess of the examples.
 
-Muennighoff et al. (2023, arXiv 2305.16264): of U distinct examples seen D = U (1 + R) times
-over, the ones that come again count less and less,
+Muennighoff et al. (2023, arXiv 2305.16264): if D = U (1 + R) examples are seen, of which U
+are distinct, repeated ones count less and less,
 
-    D' = U + U R_D (1 - exp(-R / R_D)),
+    D' = U + U R_D (1 - exp(-R / R_D)).
 
-so that R_D passes are worth 1 - 1/e of fresh ones, and no number of them more than R_D.
-Likewise parameters beyond P_U, the best number for U fresh examples under the base law
-(`SumOfPowers.best_parameters`): with P = P_U (1 + R),
+R_D repeated passes are worth 1 - 1/e of fresh ones, and no number of passes is worth more
+than R_D. The same holds for parameters beyond P_U, the best number for U fresh examples
+under the base law (`SumOfPowers.best_parameters`): with P = P_U (1 + R),
 
     P' = P_U + P_U R_P (1 - exp(-R / R_P)),        L = E + A P'^-alpha_P + B D'^-alpha_D.
 
-R_P is their R_N*. E, A, B and the exponents are those of fresh examples, and are given.
+R_P is their R_N*. E, A, B and the exponents belong to fresh examples, and are given.
 """
 
 import dataclasses as dc
@@ -36,12 +36,11 @@ from .tails import ErrorLaw, Huber, errors_of, scale_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEAST, MOST = 1e-2, 1e5  # passes; whoever ends there knows one end only
+LEAST, MOST = 1e-2, 1e5  # passes; an interval that reaches an end is open there
 GRID = np.geomspace(LEAST, MOST, 71)  # ten to a decade
 STEP = math.sqrt(GRID[1] / GRID[0])  # from a place on the grid to the end of its cell
 AS_PUBLISHED = Huber(1e-3)  # errors
 RESAMPLES = 400
-PURPOSE = "resample runs for what repetition is worth"
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -51,13 +50,13 @@ class RepetitionLaw(Result):
     Attributes
     ----------
     R_D, interval_D : passes over the same examples until they are worth 1 - 1/e of fresh
-        ones; the interval is open where examples lose nothing as far as the runs tell.
-    R_P, interval_P : the same of parameters in excess.
+        ones; the interval is open where the runs do not show that examples lose value.
+    R_P, interval_P : the same for excess parameters.
     base : the law of fresh examples.
     errors, objective : the law of the errors, and the sum of their costs.
     minima : (R_D, R_P, objective) of every minimum of the objective, the lowest first.
-    n : number of runs; repeated : of those that saw an example twice.
-    misfit : median size of the residuals of the log losses.
+    n : number of runs; repeated : number of runs that saw an example twice.
+    misfit : median absolute residual of the log losses.
     """
 
     R_D: float
@@ -73,16 +72,35 @@ class RepetitionLaw(Result):
     misfit: float
     caveats: tuple[Remark, ...] = ()
 
+    main = "R_D"
+    columns = (
+        "R_D",
+        "low_D=interval_D.low",
+        "high_D=interval_D.high",
+        "R_P",
+        "low_P=interval_P.low",
+        "high_P=interval_P.high",
+        "objective",
+        "errors",
+        "n",
+    )
+    method = "repetition law"
+
     @property
-    def value(self) -> float:
-        """R_D, under the name that every result has."""
-        return self.R_D
+    def interval(self) -> Interval:
+        """Of R_D, under the name that every result has."""
+        return self.interval_D
+
+    @property
+    def n_points(self) -> int:
+        """Number of runs."""
+        return self.n
 
     def effective(
         self, dataset_size: Any, parameters: Any, unique_examples: Any
     ) -> tuple[Floats, Floats]:
-        """D' and P': the fresh examples, and the parameters that they feed, which are worth
-        as much; sizes broadcast against each other.
+        """D' and P': fresh examples and parameters of the same worth; sizes broadcast
+        against each other.
         """
         sizes = (dataset_size, parameters, unique_examples)
         d, p, u = (np.asarray(size, dtype=float) for size in sizes)
@@ -90,7 +108,7 @@ class RepetitionLaw(Result):
         return _saturating(d, u, self.R_D), _saturating(p, best, self.R_P)
 
     def predict(self, dataset_size: Any, parameters: Any, unique_examples: Any) -> Floats:
-        """The loss after `dataset_size` examples, of which so many are distinct."""
+        """The loss after `dataset_size` examples with so many distinct ones."""
         return self.base.predict(*self.effective(dataset_size, parameters, unique_examples))
 
     def headline(self) -> str:
@@ -100,27 +118,14 @@ class RepetitionLaw(Result):
             f"residuals {100 * self.misfit:.1f} %, errors {self.errors})"
         )
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "R_D": self.R_D,
-            "low_D": self.interval_D.low,
-            "high_D": self.interval_D.high,
-            "R_P": self.R_P,
-            "low_P": self.interval_P.low,
-            "high_P": self.interval_P.high,
-            "level": self.interval_D.level,
-            "objective": self.objective,
-            "errors": str(self.errors),
-            "n": self.n,
-        }
-
     @drawing
     def plot(self, ax: "Axes") -> None:
         """What passes over the same examples are worth, in passes over fresh ones."""
         passes = np.geomspace(1, 1000, 200)
         low, high = (_saturating(passes, 1.0, min(end, MOST)) for end in self.interval_D)
-        ax.fill_between(passes, low, high, alpha=0.2, lw=0, label="interval")
-        ax.plot(passes, _saturating(passes, 1.0, self.R_D), label="as fitted")
+        (line,) = ax.plot(passes, _saturating(passes, 1.0, self.R_D), label="as fitted")
+        shade = line.get_color()
+        ax.fill_between(passes, low, high, color=shade, alpha=0.2, lw=0, label="interval")
         ax.plot(passes, passes, "k--", lw=1, label="fresh examples")
         ax.set(xscale="log", yscale="log", ylim=(0.9, 300))
         ax.set(xlabel="passes over the same examples", ylabel="worth, in fresh passes")
@@ -130,8 +135,9 @@ class RepetitionLaw(Result):
 def fit_repetition(
     curve: LearningCurve,
     base: SumOfPowers | SumLaw,
-    errors: str | ErrorLaw = AS_PUBLISHED,
+    *,
     level: float = 0.95,
+    errors: str | ErrorLaw = AS_PUBLISHED,
 ) -> RepetitionLaw:
     """Fit R_D and R_P to runs that saw their examples more than once.
 
@@ -139,13 +145,13 @@ def fit_repetition(
     ----------
     curve : runs that say their dataset size, parameters and `unique_examples`; without the
         last, all examples count as distinct.
-    base : the law of fresh examples, taken as exact: fitted to other runs, or to those of
+    base : the law of fresh examples, taken as exact: fitted to other runs, or to runs of
         one pass.
+    level : of the intervals, between percentiles of 400 resamples of the runs.
     errors : of the log losses, as in `fit_sum`; the objective of Muennighoff et al. by
         default.
-    level : of the intervals, between percentiles of 400 resamples of the runs.
 
-    The objective has several minima, of which the lowest is taken and the others are told.
+    The objective has several minima: the lowest is taken, and the others are reported.
 
     Raises
     ------
@@ -159,7 +165,7 @@ def fit_repetition(
         f"`base` must be a SumOfPowers or a fitted SumLaw; not {type(base).__name__}.",
     )
     runs = _runs_of(curve, law)
-    # Which errors there are is read off the best of the absolute ones.
+    # A law of errors is chosen by the residuals of the published objective.
     first = AS_PUBLISHED if isinstance(errors, str) else errors
     minima = runs.minima(first, 1.0)
     errors = errors_of(errors, runs.residuals(*minima[0][:2]))
@@ -188,7 +194,9 @@ def _saturating(size: Any, fresh: Any, R: float) -> Floats:
 
 @dc.dataclass(frozen=True, eq=False)
 class _Runs:
-    """(runs,) each; best : the best number of parameters for the distinct examples."""
+    """The runs, (runs,) each. best : the best number of parameters for their distinct
+    examples.
+    """
 
     base: SumOfPowers
     data: Floats
@@ -213,7 +221,7 @@ class _Runs:
     def minima(
         self, errors: ErrorLaw, scale: float
     ) -> tuple[tuple[float, float, float], ...]:
-        """Of the objective, polished from those of the grid; the lowest first."""
+        """The minima of the objective, polished from those of the grid, lowest first."""
         total = self.costs(errors, scale).sum(axis=-1)
         edge = np.pad(total, 1, constant_values=np.inf)
         n = len(GRID)
@@ -241,7 +249,8 @@ class _Runs:
     ) -> tuple[Interval, Interval]:
         """Between percentiles of resampled runs, on the grid; they hold the value."""
         costs = self.costs(errors, scale).reshape(-1, len(self.loss))
-        n, random = len(self.loss), keyed(0, PURPOSE)
+        n = len(self.loss)
+        random = keyed(0, "resample runs for what repetition is worth")
         counts = random.multinomial(n, np.ones(n) / n, RESAMPLES)
         places = np.argmin(costs @ counts.T, axis=0)
         of_D, of_P = np.unravel_index(places, (len(GRID), len(GRID)))
@@ -269,7 +278,7 @@ def _runs_of(curve: LearningCurve, law: SumOfPowers) -> _Runs:
     d, p, u, loss = d[good], p[good], unique[good], loss[good]
     require(
         int((d > u).sum()) >= 3,
-        "What repetition is worth needs three runs that saw examples more than once: with "
+        "The worth of repetition needs three runs that saw examples more than once, with "
         "`unique_examples` below their dataset_size.",
     )
     best = np.minimum(law.best_parameters(u), p)

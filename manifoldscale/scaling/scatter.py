@@ -8,9 +8,11 @@ from scipy import stats
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import ManifoldScaleError
-from ..core.interval import number
+from ..core.interval import Interval, number
 
-ROUNDING = 1e-12  # a relative scatter below this is none
+COPIES = 1e-12  # a relative scatter below this counts as zero
+ROUNDING = 1e-4  # relative errors of a fit below this are not evidence
+EXCLUDED = 6.0  # difference of AICc from which the worse form counts as excluded
 MISFIT = 0.01  # p-value below which a curve does not describe the losses
 LARGEST = 1e100  # of sizes and losses, whose squares are still numbers
 
@@ -20,8 +22,8 @@ def means_of(
 ) -> tuple[Floats, float, int]:
     """Mean losses of groups of runs, and how the runs lie about them.
 
-    A run without a single error has a loss of zero, and counts as it is: to leave it out
-    would raise the mean of its group.
+    A run without a single error has a loss of zero and counts: leaving it out would raise
+    the mean of its group.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def means_of(
 
     Raises
     ------
-    ManifoldScaleError : a negative loss, or a group of which all losses are zero.
+    ManifoldScaleError : a negative loss, or a group whose losses are all zero.
 
     Returns
     -------
@@ -62,21 +64,41 @@ def means_of(
         )
     squares = float(((loss / means[where] - 1) ** 2).sum())
     spread = math.sqrt(squares / freedom) if freedom else math.nan
-    return means, 0.0 if spread < ROUNDING else spread, freedom  # copies have none
+    return means, 0.0 if spread < COPIES else spread, freedom  # copies have none
 
 
 def half_width(distances: Floats, level: float, freedom: int) -> float:
-    """Half the width of an interval: the quantile of how far draws lie from the estimate,
-    times that of Student's t over the normal one, as their scatter is an estimate too.
+    """Half the width of an interval: the quantile of the distances of draws from the
+    estimate, times Student's quantile over the normal one, as their scatter is itself an
+    estimate.
     """
     share = 0.5 + level / 2
     few = float(stats.t.ppf(share, max(freedom, 1)) / stats.norm.ppf(share))
     return few * float(np.quantile(np.abs(distances), level))
 
 
+def about(value: float, half: float, level: float) -> Interval:
+    """From half the width of an interval of the logarithm."""
+    # A factor beyond e^20 means that nothing is known, and may overflow.
+    if not half <= 20:
+        return Interval(0.0, math.inf, level)
+    return Interval(value * math.exp(-half), value * math.exp(half), level)
+
+
+def aicc(squares: float, n: float, unknowns: int) -> float:
+    """n log(S / n) + 2 k + 2 k (k + 1) / (n - k - 1), S the sum of n squared relative
+    errors that are normal and of unknown size; k counts that size too.
+    """
+    k = unknowns + 1
+    if n <= k + 1:
+        return math.inf
+    variance = max(squares / n, ROUNDING**2)
+    return n * math.log(variance) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+
 def lack_of_fit(cost: float, free: int, spread: float, freedom: int) -> float:
-    """p-value of the distance of the means to a curve, against the scatter of the runs
-    about their means; NaN without replicates, or where the curve meets every mean.
+    """p-value of the distance of the means from a curve, against the scatter of the runs
+    about their means; NaN without replicates or degrees of freedom.
 
     Parameters
     ----------

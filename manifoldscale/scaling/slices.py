@@ -21,7 +21,7 @@ class Slice:
     Attributes
     ----------
     axis : what is swept; other : the other resource, None where no run says one.
-    held : the value of the other resource, NaN where it is not said.
+    held : the value of the other resource, NaN where it is not known.
     curve : the runs of the slice; losses : their means.
     ratios : (sizes,) the swept resource over the other one, in examples and parameters;
         NaN where these are not known.
@@ -52,7 +52,7 @@ class Slice:
 
     @property
     def across(self) -> bool:
-        """Sizes on both sides of the other resource, or none away from it."""
+        """Sizes on both sides of the other resource, or no size away from it."""
         low, high = self.ratios.min(), self.ratios.max()
         outside = (self.ratios <= 1 / CROSSOVER) | (self.ratios >= CROSSOVER)
         return bool(low < 1 < high and not self.is_one_sided) or not (
@@ -71,11 +71,9 @@ class Slice:
         return math.log10(self.losses.x[-1] / self.losses.x[0])
 
     def away(self) -> "Slice":
-        """Without the sizes near the other resource, where the rest lies on one side."""
+        """Without the sizes near the other resource, if the rest lies on one side."""
         near = (self.ratios > 1 / CROSSOVER) & (self.ratios < CROSSOVER)
-        if not near.any() or not self.is_one_sided:
-            return self
-        if (~near).sum() < FEWEST:
+        if not near.any() or not self.is_one_sided or (~near).sum() < FEWEST:
             return self
         keep = set(self.losses.x[~near])
         sizes = self.curve.column(self.axis)
@@ -96,20 +94,19 @@ class Slices:
 
 
 def slice_of(curve: LearningCurve, axis: Axis) -> Slice:
-    """The slice with the most sizes away from the other resource; of several such, that at
-    the largest other resource.
+    """The slice with the most sizes away from the other resource; of several such, the one
+    with the most of the other resource.
     """
     slices = slices_of(curve, axis).made
     return max(slices, key=lambda part: (len(part.away().losses.x), part.held))
 
 
 def slices_of(curve: LearningCurve, axis: Axis) -> Slices:
-    """A slice for every value of the other resource; what is wrong with the losses of one
-    costs that one alone.
+    """A slice for every value of the other resource; one with unusable losses is left out.
 
     Raises
     ------
-    ManifoldScaleError : not one slice could be made.
+    ManifoldScaleError : no slice could be made.
     """
     require(
         isinstance(curve, LearningCurve),
@@ -142,15 +139,12 @@ def label_of(other: Axis | None, held: float) -> str:
     """Which slice it is, "" where there is no other resource."""
     if other is None:
         return ""
-    symbol = other.symbol
-    return f"{symbol} = {held:g}" if held < 1e6 else f"{symbol} = {held:.4g}"
+    return f"{other.symbol} = {held:g}" if held < 1e6 else f"{other.symbol} = {held:.4g}"
 
 
 def _other(curve: LearningCurve, axis: Axis) -> Axis | None:
-    for candidate in others(axis):
-        if not np.isnan(curve.column(candidate)).all():
-            return candidate
-    return None
+    said = (one for one in others(axis) if not np.isnan(curve.column(one)).all())
+    return next(said, None)
 
 
 def _slice(
@@ -160,7 +154,7 @@ def _slice(
     data, parameters = curve.column(Axis.data), curve.column(Axis.parameters)
     ratio = data / parameters if axis is Axis.data else parameters / data
     if axis in (Axis.steps, Axis.compute):
-        ratio = np.full(len(ratio), math.nan)  # of no resource that a count compares
+        ratio = np.full(len(ratio), math.nan)  # neither is a resource to count
     sizes = curve.column(axis)
     ratios = np.array([ratio[sizes == size].mean() for size in losses.x])
     return Slice(axis, other, held, curve, losses, ratios, rest)

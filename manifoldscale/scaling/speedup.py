@@ -1,17 +1,17 @@
 """How much faster one recipe of training is than another, at the same loss.
 
-Recipe b is s times as fast as a where it needs a part 1 / s of the steps, the compute or
-the data for the same loss:
+Recipe b is s times as fast as a if it needs 1 / s of the steps, the compute or the data for
+the same loss:
 
     L_b(x) = L_a(s x),    s(L) = x_a(L) / x_b(L).
 
-One factor holds at all losses where the curves are one, shifted along log x.
+One factor holds at all losses if the curves are the same up to a shift along log x.
 """
 
 import dataclasses as dc
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 AXES = (Axis.steps, Axis.compute, Axis.data)
 LEVELS = 25  # losses at which the recipes are compared
-GRID = 200  # places of a curve, from which it is inverted
+GRID = 200  # points of a curve, from which it is inverted
 DRAWS = 400
-ROUNDING = 0.01  # of log s, that the interpolation of curves may make
+ROUNDING = 0.01  # error of log s that the interpolation of curves may cause
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -42,13 +42,13 @@ class SpeedUp(Result):
     Attributes
     ----------
     factor, interval : s, above one where b needs less; its interval by a bootstrap over the
-        networks of both, NaN where there is one network of a recipe.
+        networks of both, NaN where a recipe has only one network.
     at_high, at_low : the factor at the highest and the lowest loss that both reach, from a
         line through log s over log loss; with their intervals, (value, interval).
-    change, change_interval : that line's whole change in log s, from the highest to the
+    change, change_interval : the change of this line in log s, from the highest to the
         lowest loss.
     loss, factors : (levels,) losses, falling, and the factor at each.
-    axis : of what b needs less.
+    axis : what is saved: steps, compute or data.
     n_points : number of networks of both.
     """
 
@@ -64,10 +64,16 @@ class SpeedUp(Result):
     n_points: int
     caveats: tuple[Remark, ...] = ()
 
-    @property
-    def value(self) -> float:
-        """The factor, under the name that every result has."""
-        return self.factor
+    main = "factor"
+    columns = (
+        "axis=axis.name",
+        "factor",
+        "at_high=at_high.0",
+        "at_low=at_low.0",
+        "loss_high=loss.0",
+        "loss_low=loss.-1",
+        "change",
+    )
 
     @property
     def method(self) -> str:
@@ -79,26 +85,9 @@ class SpeedUp(Result):
             f"{number(self.loss[0])} to {number(self.loss[-1])}, {self.n_points} networks)"
         )
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "axis": self.axis.name,
-            "factor": self.factor,
-            "low": self.interval.low,
-            "high": self.interval.high,
-            "level": self.interval.level,
-            "at_high": self.at_high[0],
-            "at_low": self.at_low[0],
-            "loss_high": float(self.loss[0]),
-            "loss_low": float(self.loss[-1]),
-            "change": self.change,
-            "n_points": self.n_points,
-            "method": self.method,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
-
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """The factor at each loss, and the one with its interval."""
+        """The factor at each loss, and the common one with its interval."""
         ax.plot(self.loss, self.factors, "o", color=BLUE)
         ax.axhline(self.factor, color=BLUE)
         if math.isfinite(self.interval.width):
@@ -111,25 +100,26 @@ def speed_up(
     curve_a: LearningCurve,
     curve_b: LearningCurve,
     axis: Axis | str = Axis.steps,
+    *,
     level: float = 0.95,
 ) -> SpeedUp:
     """The factor s by which recipe b is faster than a, L_b(x) = L_a(s x).
 
-    Both curves are inverted at losses that both reach. The one factor is the mean of log s
-    over losses, weighted by the square of the curves' local exponents: where they are flat,
-    a small error of a loss is a large one of s.
+    Both curves are inverted at losses that both reach. The common factor is the mean of
+    log s over losses, weighted by the square of the local exponents: where curves are flat,
+    a small error of a loss becomes a large error of s.
 
     Parameters
     ----------
-    curve_a, curve_b : along "steps" and "compute" trajectories, along compute of networks
-        of several sizes too, whose lower envelopes are compared; along "data" runs.
+    curve_a, curve_b : trajectories along "steps" and "compute", runs along "data". Along
+        compute networks may be of several sizes; then their lower envelopes are compared.
     axis : "steps", "compute" or "data".
     level : of the intervals.
 
     Raises
     ------
-    ManifoldScaleError : another axis, curves of no common losses, trajectories along the
-        steps of several kinds of networks.
+    ManifoldScaleError : another axis, curves without common losses, trajectories of several
+        kinds of networks along the steps.
     """
     axis = Axis.of(axis)
     check_level(level)
@@ -185,13 +175,13 @@ def _paths(name: str, curve: LearningCurve, axis: Axis) -> list[Path]:
 def _curves(
     paths: Sequence[Path], draws: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Logarithms of places, (places,), and of the least losses up to there, (1 + draws,
-    places): falling, so that they can be inverted.
+    """log x, (places,), and the logarithms of the least losses up to each x, (1 + draws,
+    places). They fall, so they can be inverted.
     """
     means = [path.means(draws, rng) for path in paths]
     ends = [float(end) for path in paths for end in path.x[[0, -1]]]
     x = np.geomspace(min(ends), max(ends), GRID)
-    x = np.clip(x, min(ends), max(ends))  # rounding leaves no end out
+    x = np.clip(x, min(ends), max(ends))  # rounding must not leave an end out
     losses = [lowest(paths, [m[i] for m in means], x)[0] for i in range(1 + draws)]
     return np.log(x), np.minimum.accumulate(np.log(losses), axis=1)
 
@@ -209,7 +199,7 @@ def _levels(curves: Sequence[tuple[Floats, Floats]]) -> Floats:
         f"The recipes have no losses in common: `curve_a` goes from {ranges[0]}, "
         f"`curve_b` from {ranges[1]}.",
     )
-    inside = 0.5 / LEVELS * (high - low)  # the ends themselves are in no draw's middle
+    inside = 0.5 / LEVELS * (high - low)  # not every draw reaches the ends themselves
     return np.exp(np.linspace(high - inside, low + inside, LEVELS))
 
 
@@ -228,16 +218,13 @@ def _log_factors(
 
 
 def _inverted(x: Floats, y: Floats, levels: Floats) -> Floats:
-    """Where a falling curve first goes below each level; NaN where it never does, or from
-    the beginning.
-    """
+    """Where a falling curve crosses each level; NaN where it starts below or never does."""
     fall = np.r_[True, np.diff(y) < 0]
-    found = np.interp(-levels, -y[fall], x[fall], np.nan, np.nan)
-    return np.asarray(found)
+    return np.asarray(np.interp(-levels, -y[fall], x[fall], np.nan, np.nan))
 
 
 def _ends(logs: Floats, weights: Floats, levels: Floats) -> tuple[Floats, Floats]:
-    """(1 + draws,) of a weighted line through log s over log loss, its two ends."""
+    """(1 + draws,) each: the two ends of a weighted line through log s over log loss."""
     total = weights.sum(1)
     middle = (weights * levels).sum(1) / total
     mean = (weights * logs).sum(1) / total
@@ -247,7 +234,7 @@ def _ends(logs: Floats, weights: Floats, levels: Floats) -> tuple[Floats, Floats
 
 
 def _spread(values: Floats, level: float, freedom: int) -> Interval:
-    """About the first value; NaN without draws."""
+    """An interval about the first value; NaN without draws."""
     if len(values) == 1:
         return Interval(math.nan, math.nan, level)
     half = spread_of(values, level, freedom)

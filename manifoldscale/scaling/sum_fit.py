@@ -1,9 +1,7 @@
-"""How the sum of two power laws is fitted: by least squares, or with errors of any law.
+"""Fits of the sum of two power laws, by least squares or with errors of any law.
 
-The exponents are searched for over a grid, at each of which E and the amplitudes follow;
-the best few are polished in all unknowns at once, to the bottom of the objective. A search
-that stops early is worse than a coarse law: Besiroglu et al. (2024) trace the intervals of
-Hoffmann et al. (2022) to one.
+In the second case the best few starts are polished in all unknowns at once, to the bottom
+of the objective.
 """
 
 import dataclasses as dc
@@ -15,35 +13,30 @@ import numpy as np
 from scipy import optimize
 
 from ..core.arrays import Floats
-from ..core.nonnegative import nonnegative
-from .grid import Grid
 from .powers import SumOfPowers
+from .separable import Separable
 from .tails import ErrorLaw, scale_of
 
 STARTS = np.array([0.1, 0.2, 0.35, 0.6, 1.0, 1.6])  # of either exponent
 LOWEST, HIGHEST = math.log(0.01), math.log(8.0)
 POLISHED = 4  # of the starts
-SETTLED = 1e-9  # relative gain of a round of polishing below which it is at the bottom
+SETTLED = 1e-9  # relative gain of a round of polishing below which it has converged
 ROUNDS = 12
-LEAST_SCALE = 1e-6  # of log losses: exact ones would have none, and no likelihood
+LEAST_SCALE = 1e-6  # of log losses: exact ones would have a scale of zero, no likelihood
 
 
 @dc.dataclass(frozen=True, eq=False)
-class SumProblem:
-    """The losses, and which of the unknowns are to be found.
+class SumProblem(Separable):
+    """The losses, and which unknowns are fitted; x are the logarithms of the exponents.
 
     Attributes
     ----------
-    grid : the losses.
-    floor : E where it is given.
     kept : whether there is a term of D, and one of P.
     tied : alpha_D = alpha_P.
-    roots : square roots of the weights of the losses in least squares.
     """
 
-    grid: Grid
-    floor: float | None
-    roots: Floats
+    ends = LOWEST, HIGHEST
+
     kept: tuple[bool, bool] = (True, True)
     tied: bool = False
 
@@ -67,37 +60,25 @@ class SumProblem:
 
     @ft.cached_property
     def centred(self) -> Floats:
-        """The same about the middle size, where powers are O(1)."""
+        """Log sizes about the middle one, where powers are O(1)."""
         return np.asarray(self.logs - self.middle[:, None])
 
     def both(self, x: Floats) -> Floats:
-        """(2,) log alpha_D and log alpha_P of the exponents that are searched for."""
+        """(2,) log alpha_D and log alpha_P, from one exponent or two."""
         return np.repeat(x, 2) if len(x) == 1 else x
 
     def columns(self, x: Floats) -> Floats:
-        """(pairs, 3) one where E is fitted, D^-alpha_D, P^-alpha_P; zero where they are
-        not.
-        """
+        """(pairs, 3) ones, D^-alpha_D and P^-alpha_P; zero where a term is not fitted."""
         powers = np.exp(-np.exp(self.both(x))[:, None] * self.centred)
         used = [self.floor is None, *self.kept]
         return np.column_stack([np.ones(len(self.grid)), *powers]) * used
 
-    def coefficients(self, x: Floats, roots: Floats) -> Floats:
-        """(3,) of the columns."""
-        columns, level = self.columns(x), self.floor or 0.0
-        used = columns.any(axis=0)
-        found = np.zeros(3)
-        found[used] = nonnegative(
-            columns[:, used] * roots[:, None], (self.grid.loss - level) * roots
-        )[0]
-        return found
-
     def law(self, x: Floats, coefficients: Floats | None = None) -> SumOfPowers:
-        """The law in the units of the sizes; by least squares where only exponents are
-        given.
+        """The law in the units of the sizes; coefficients that are not given come from
+        least squares.
         """
         if coefficients is None:
-            coefficients = self.coefficients(x, self.roots)
+            coefficients = self.coefficients(x)
         E, b, a = map(float, coefficients)
         alphas = np.exp(self.both(x))
         B, A = np.array([b, a]) * np.exp(alphas * self.middle)
@@ -109,16 +90,6 @@ class SumProblem:
             E if self.floor is None else self.floor, float(A), alpha_P, float(B), alpha_D
         )
 
-    def fitted(self, x: Floats) -> Floats:
-        coefficients = self.coefficients(x, self.roots)
-        return np.asarray((self.floor or 0.0) + self.columns(x) @ coefficients)
-
-    def residuals(self, x: Floats) -> Floats:
-        return np.asarray((self.grid.loss - self.fitted(x)) * self.roots)
-
-    def cost(self, x: Floats) -> float:
-        return float((self.residuals(x) ** 2).sum())
-
     def starts(self) -> list[Floats]:
         """A coarse grid of exponents."""
         if self.one_exponent:
@@ -126,39 +97,27 @@ class SumProblem:
         of_D, of_P = (STARTS if kept else STARTS[:1] for kept in self.kept)
         return [np.log([b, a]) for b in of_D for a in of_P]
 
-    def minimise(self) -> Floats:
-        """Of least squares: polished from the three best of a coarse grid."""
-        starts = sorted(self.starts(), key=self.cost)
-        best = min(map(self.polish, starts[:3]), key=lambda found: float(found.cost))
-        return np.asarray(best.x)
-
-    def polish(self, start: Floats) -> Any:
-        ends = (LOWEST, HIGHEST)
-        return optimize.least_squares(
-            self.residuals, np.clip(start, *ends), bounds=ends, x_scale=1.0, max_nfev=60
-        )
-
     def slopes(self, law: SumOfPowers) -> Floats:
-        """(pairs, 5) of the log losses in the unknowns, times the root of the runs; zero
-        for what is given.
+        """(pairs, 5) derivatives of the log losses in the unknowns, times the root of the
+        runs; zero for a given floor.
         """
         found = law.slopes(self.grid.data, self.grid.parameters, self.middle)
         found[:, 2] *= self.floor is None
         return np.asarray(found * np.sqrt(self.grid.runs)[:, None])
 
     def residuals_of(self, law: SumOfPowers) -> Floats:
-        """(pairs,) of the log losses, in units of a single run."""
+        """(pairs,) residuals of the log losses, in units of a single run."""
         return self.grid.residuals(law.predict(self.grid.data, self.grid.parameters))
 
     def merged(self, slopes: Floats) -> Floats:
-        """(pairs, unknowns or more) with one column for a common exponent."""
+        """(pairs, 5), or (pairs, 4) with one column for a common exponent."""
         if not self.one_exponent:
             return slopes
         return np.column_stack([slopes[:, 0] + slopes[:, 1], slopes[:, 2:]])
 
 
 @dc.dataclass(frozen=True)
-class Fitted:
+class SumFit:
     """A fit: its law, the law of its errors and their scale, in units of a single run."""
 
     law: SumOfPowers
@@ -167,40 +126,25 @@ class Fitted:
     objective: float
 
 
-def least_squares(problem: SumProblem) -> tuple[SumProblem, Floats]:
-    """By errors relative to the fit, not to the data; the problem with these weights."""
-    return reweighted(problem, problem.minimise())
-
-
-def reweighted(problem: SumProblem, x: Floats) -> tuple[SumProblem, Floats]:
-    """From a first fit to errors relative to the fit."""
-    for _ in range(2):
-        problem = dc.replace(problem, roots=np.sqrt(problem.grid.runs) / problem.fitted(x))
-        x = problem.polish(x).x
-    return problem, x
-
-
-def fit_errors(problem: SumProblem, errors: ErrorLaw, near: Floats | None = None) -> Fitted:
-    """The likeliest law where log losses have these errors, from all starts and from the
-    exponents `near`.
+def fit_errors(problem: SumProblem, errors: ErrorLaw) -> SumFit:
+    """The likeliest law if log losses have these errors.
 
     The objective is the sum over pairs of cost(u), u = sqrt(runs) (log predicted - log
-    observed) / s; plus log s a pair, where the errors have a scale.
+    observed) / s, plus log s per pair if the errors have a scale.
     """
     problem = dc.replace(problem, roots=np.sqrt(problem.grid.runs) / problem.grid.loss)
     starts = [_start(problem, errors, x) for x in problem.starts()]
     starts.sort(key=lambda start: start[0])
     chosen = [z for _, z in starts[:POLISHED]]
-    if near is not None:
-        chosen.append(_start(problem, errors, near)[1])
     objective = Objective(problem, errors)
     z = min((objective.descend(z) for z in chosen), key=lambda found: found.fun).x
     value, z = objective.polish(z)
-    return objective.fitted(z, value)
+    x, coefficients, scale = objective.parts(z)
+    return SumFit(problem.law(x, coefficients), errors, scale, value)
 
 
 def _start(problem: SumProblem, errors: ErrorLaw, x: Floats) -> tuple[float, Floats]:
-    """The objective, and all unknowns, at these exponents, by iterated least squares."""
+    """The objective and all unknowns at these exponents, by iterated least squares."""
     roots, loss = problem.roots, problem.grid.loss
     scale = 1.0
     for _ in range(4):
@@ -220,8 +164,8 @@ def _start(problem: SumProblem, errors: ErrorLaw, x: Floats) -> tuple[float, Flo
 
 @dc.dataclass(frozen=True, eq=False)
 class Objective:
-    """Of all unknowns z: the exponents' logarithms, sqrt(E), the logarithms of the
-    amplitudes at the middle size, and that of the scale, each where it is fitted.
+    """As a function of all unknowns z: log exponents, sqrt(E), the log amplitudes at the
+    middle size, and the log scale, each if it is fitted.
     """
 
     problem: SumProblem
@@ -249,7 +193,7 @@ class Objective:
         return value, gradient
 
     def linearised(self, z: Floats) -> tuple[Floats, Floats, float]:
-        """Residuals u, (pairs, unknowns) their slopes times the scale, and the scale."""
+        """Residuals u; (pairs, unknowns) their derivatives times the scale; the scale."""
         problem = self.problem
         x, coefficients, scale = self.parts(z)
         columns = problem.columns(x) * coefficients
@@ -262,14 +206,12 @@ class Objective:
         if problem.one_exponent:
             by_exponent = by_exponent.sum(axis=0, keepdims=True)
         by_E = [2 * math.sqrt(coefficients[0]) * np.ones(len(u))]
-        kept = [
-            column for column, k in zip(columns[:, 1:].T, problem.kept, strict=True) if k
-        ]
+        kept = columns[:, 1:].T[list(problem.kept)]
         parts = [*by_exponent, *(by_E if problem.floor is None else []), *kept]
         return u, np.stack(parts, axis=1) * (root / predicted)[:, None], scale
 
     def polish(self, z: Floats) -> tuple[float, Floats]:
-        """By BFGS in coordinates in which the objective is round, until a round of it
+        """By rounds of BFGS, in coordinates in which the objective is round, until one
         gains nothing.
         """
         value = self(z)[0]
@@ -288,7 +230,7 @@ class Objective:
         values, vectors = np.linalg.eigh(rows.T @ rows)
         steps = vectors / np.sqrt(np.maximum(values, 1e-10 * values.max() + 1e-300))
         if self.errors.scaled:
-            edge = np.zeros((len(steps), 1))  # the scale has a coordinate of its own
+            edge = np.zeros((len(steps), 1))  # the scale is a coordinate of its own
             own = np.array([[1 / math.sqrt(2 * len(u))]])
             steps = np.block([[steps, edge], [edge.T, own]])
         unit = 1.0 if self.errors.scaled else max(self(z)[0], 1e-300) / len(u)
@@ -306,7 +248,3 @@ class Objective:
         )  # fmt: skip
         found.fun, found.x = found.fun * unit, z + steps @ found.x
         return found
-
-    def fitted(self, z: Floats, value: float) -> Fitted:
-        x, coefficients, scale = self.parts(z)
-        return Fitted(self.problem.law(x, coefficients), self.errors, scale, value)

@@ -1,8 +1,8 @@
 """The sum of two power laws, L(D, P) = E + A P^-alpha_P + B D^-alpha_D.
 
-Hoffmann et al. (2022) fit it to language models. It approaches its plateau along one
-resource with that resource's own exponent, where the joint law does so as 1 / M: losses
-that follow the one give wrong exponents with the other.
+Hoffmann et al. (2022) fit it to language models. Along one resource it approaches its
+plateau with the exponent of that resource, while the joint law does so as 1 / M. Losses
+that follow one of these laws give wrong exponents with the other.
 """
 
 import dataclasses as dc
@@ -21,11 +21,12 @@ from ..core.learning_curve import Axis, LearningCurve
 from .floor import FITTED, GIVEN, stated_floor
 from .forecast import Forecast
 from .grid import Grid, GridLaw, grid_of, require_enough
-from .outlook import FormError, forecast, form_error, untested_form
+from .outlook import CUTS, LEAST, FormError, form_error, reach
 from .powers import SumOfPowers
-from .sum_fit import Fitted, SumProblem, fit_errors, least_squares
-from .tails import ENOUGH, ErrorLaw, Normal, Student, errors_of
-from .uncertainty import ROUNDING, Uncertainty, uncertainty_of
+from .scatter import ROUNDING, about
+from .sum_fit import SumFit, SumProblem, fit_errors
+from .tails import ENOUGH, ErrorLaw, Normal, Student, errors_of, scale_of
+from .uncertainty import Uncertainty, uncertainty_of
 
 IDLE = 0.05  # p-value of a term above which the losses do not depend on its resource
 
@@ -36,20 +37,21 @@ class SumLaw(GridLaw):
 
     Attributes
     ----------
-    alpha_D, alpha_P : exponents with `interval_D`, `interval_P`, independent of each other.
-        Where the losses do not depend on a resource its term is left out: the amplitude is
-        0, the exponent NaN, its interval from 0 to infinity, and a caveat says so.
+    alpha_D, alpha_P : independent exponents with `interval_D`, `interval_P`. If the losses
+        do not depend on a resource, its term is left out: the amplitude is 0, the exponent
+        NaN, its interval from 0 to infinity, and a caveat says so.
     floor, floor_interval : E; the interval is a point where E was given.
     floor_rule : "fitted" or "given".
     A, B : amplitudes of the parameters and of the data.
     optimal, optimal_interval : exponent with which the best P grows with the compute P D,
-        alpha_D / (alpha_D + alpha_P); that of D is the rest to one.
+        alpha_D / (alpha_D + alpha_P); the exponent of D is one minus it.
     misfit : relative root mean square of the residuals.
-    cost, unknowns : weighted sum of squares of the relative residuals, and what was fitted.
+    cost, unknowns : weighted sum of squares of the relative residuals, and the number of
+        fitted unknowns.
     tied : alpha_D = alpha_P was given.
     errors, scale : the law of the errors of log losses, and their scale; one for `Huber`.
-    objective : that was minimised: the sum of the costs of the residuals, with log scale a
-        pair where the scale is fitted.
+    objective : what was minimised: the sum of the costs of the residuals, plus log scale
+        per pair if the scale is fitted.
     uncertainty : covariances of the unknowns.
     """
 
@@ -67,6 +69,22 @@ class SumLaw(GridLaw):
     objective: float
     uncertainty: Uncertainty
     caveats: tuple[Remark, ...] = ()
+
+    columns = (
+        *GridLaw.columns,
+        "floor",
+        "floor_interval",
+        "A",
+        "B",
+        "optimal",
+        "optimal_interval",
+        "misfit",
+        "errors",
+    )
+
+    @property
+    def method(self) -> str:
+        return f"sum of two power laws, floor {self.floor_rule}"
 
     @property
     def numbers(self) -> SumOfPowers:
@@ -103,8 +121,7 @@ class SumLaw(GridLaw):
         """
         idle = " or ".join(axis.value for axis in self.idle)
         require(
-            not idle,
-            f"There is no best pair of sizes: the losses do not depend on {idle}.",
+            not idle, f"There is no best pair of sizes: the losses do not depend on {idle}."
         )
         return self.numbers.compute_optimal(product)
 
@@ -113,22 +130,43 @@ class SumLaw(GridLaw):
         """How fast the form of the law goes wrong beyond its sizes, from inside them."""
         floor = self.floor if self.floor_rule == GIVEN else None
 
-        def fit(grid: Grid) -> SumLaw:
-            level = self.interval_D.level
-            return sum_of_powers(grid, floor, level, self.errors, self.tied)
+        def miss(small: Grid, large: Grid) -> tuple[Floats, Floats]:
+            level, sizes = self.interval_D.level, (large.data, large.parameters)
+            law = sum_of_powers(small, floor, level, self.errors, self.tied)
+            sd = law.uncertainty.sd_of(law.numbers, *sizes)
+            expected = sd**2 + law.run_errors[1] ** 2 / large.runs
+            return np.log(large.loss / law.predict(*sizes)), expected
 
-        return form_error(self.grid, self.unknowns, fit)
+        return form_error(self.grid, self.unknowns, miss)
+
+    @property
+    def run_errors(self) -> tuple[ErrorLaw, float]:
+        """How single runs scatter about the law, and by what scale."""
+        residuals = self.grid.residuals(self.predict(self.grid.data, self.grid.parameters))
+        errors = self.errors if self.errors.scaled else errors_of("auto", residuals)
+        return errors, scale_of(errors, residuals, self.unknowns)
 
     def forecast(self, dataset_size: Any, parameters: Any) -> Forecast:
         """The loss of a new run at these sizes, broadcast against each other: `.median`,
-        and `.low` to `.high`, which hold it at the law's level.
+        and `.low` to `.high`, which hold it at the level of the law.
 
-        They contain what is not known of the law's numbers, the scatter of a run, and what
-        the law's form is worth beyond its sizes, as it shows inside the table
-        (`law.form`). What changes with scale, such as another mixture of data, no table
-        can know.
+        The interval includes the uncertainty of the law's numbers, the scatter of a run,
+        and the error of the law's form beyond its sizes, as measured inside the table
+        (`law.form`). A change with scale, such as another mixture of data, is in no table.
         """
-        return forecast(self, dataset_size, parameters)
+        d, p = np.broadcast_arrays(
+            np.asarray(dataset_size, dtype=float), np.asarray(parameters, dtype=float)
+        )
+        level, unsure = self.interval_D.level, self.uncertainty
+        quantile = stats.t(unsure.freedom).ppf(0.5 + level / 2)
+        errors, scale = self.run_errors
+        freedom = errors.freedom if isinstance(errors, Student) else unsure.freedom
+        own = scale * stats.t(min(freedom, unsure.freedom)).ppf(0.5 + level / 2)
+        half = np.hypot(own, quantile * unsure.sd_of(self.numbers, d, p))
+        if self.form.growth > 0:  # Student's t of a growth from so few numbers about zero
+            of_form = stats.t(self.form.cuts).ppf(0.5 + level / 2) * self.form.growth
+            half = np.hypot(half, of_form * reach(self.grid, d, p))
+        return Forecast.around(self.predict(d, p), half, level)
 
     def facts(self) -> str:
         fitted = (
@@ -141,23 +179,10 @@ class SumLaw(GridLaw):
         errors = "" if isinstance(self.errors, Normal) else f", errors {self.errors}"
         return f"{self.facts()} ({size}{errors})"
 
-    def row(self) -> dict[str, Any]:
-        return super().row() | {
-            "floor": self.floor,
-            "floor_low": self.floor_interval.low,
-            "floor_high": self.floor_interval.high,
-            "A": self.A,
-            "B": self.B,
-            "optimal": self.optimal,
-            "optimal_low": self.optimal_interval.low,
-            "optimal_high": self.optimal_interval.high,
-            "misfit": self.misfit,
-            "errors": str(self.errors),
-        }
-
 
 def fit_sum(
     curve: LearningCurve,
+    *,
     axis: Axis | str = Axis.parameters,
     floor: str | float = "free",
     level: float = 0.95,
@@ -171,20 +196,20 @@ def fit_sum(
     curve : runs that say their dataset size and the other resource.
     axis : the other resource, "parameters" or "width".
     floor : "free", "zero" or a number.
-    level : of the intervals, those of the linearised fit in the logarithms of the
+    level : of the intervals, which come from the linearised fit in the logarithms of the
         exponents, with Student's t.
     errors : of the log losses: "auto" chooses between normal ones and a Student t by
-        likelihood, where there are 20 pairs or more; "normal"; "student"; or a law of
+        likelihood, with 20 pairs or more; "normal"; "student"; or a law of
         `manifoldscale.scaling`, as `Huber(1e-3)`, the objective of Hoffmann et al.
-    tied : one exponent for both resources, as Gadre et al. (2024) have it.
+    tied : one exponent for both resources, as in Gadre et al. (2024).
 
     Losses are means over seeds, with a constant relative error. Exponents, amplitudes and
-    the floor are positive. A term without which the losses are described as well (an F test
-    at 5 %) is left out, as nothing is known of its exponent.
+    the floor are not negative. A term that does not improve the fit (an F test at 5 %) is
+    left out, as nothing is known of its exponent.
 
     Raises
     ------
-    ManifoldScaleError : less than three values of either resource, too few pairs for the
+    ManifoldScaleError : fewer than three values of either resource, too few pairs for the
         unknowns, settings that make no sense.
     """
     check_level(level)
@@ -197,8 +222,10 @@ def fit_sum(
     tails = []
     if errors == "auto" and isinstance(law.errors, Student):
         tails = [Caveat.HEAVY_TAILS(f"{law.errors.freedom:g} degrees of freedom")]
-    notes = (*grid.remarks, *idle, *tails, *misfit, *grid.aligned(), *untested_form(law))
-    return dc.replace(law, caveats=notes)
+    notes = [*grid.remarks, *idle, *tails, *misfit, *grid.aligned()]
+    if round(CUTS[-1] * len(grid)) < law.unknowns + LEAST:  # too few to extrapolate inside
+        notes.append(Caveat.FORM_UNTESTED(f"{len(grid)} pairs"))
+    return dc.replace(law, caveats=tuple(notes))
 
 
 def sum_of_powers(
@@ -215,21 +242,21 @@ def sum_of_powers(
     quantile = float(stats.t.ppf(0.5 + level / 2, unsure.freedom))
 
     def half(*weights: float) -> float:
-        """Of the sum of log alpha_D, log alpha_P and E with these weights."""
+        """Half-width for the sum of log alpha_D, log alpha_P and E with these weights."""
         idle = any(w and not k for w, k in zip(weights, problem.kept, strict=False))
         return math.inf if idle else quantile * unsure.sd(*weights)
 
-    odds = _about(law.alpha_D / law.alpha_P, half(1, -1), level)
+    odds = about(law.alpha_D / law.alpha_P, half(1, -1), level)
     wide = half(0, 0, 1) if floor is None else 0.0
     highest = max(law.floor, float(grid.loss.min()))
     ends = max(law.floor - wide, 0.0), min(law.floor + wide, highest)
     relative = grid.loss / law.predict(grid.data, grid.parameters) - 1
     return SumLaw(
         **dc.asdict(law),
-        interval_D=_about(law.alpha_D, half(1), level),
-        interval_P=_about(law.alpha_P, half(0, 1), level),
+        interval_D=about(law.alpha_D, half(1), level),
+        interval_P=about(law.alpha_P, half(0, 1), level),
         floor_interval=Interval(*ends, level),
-        optimal_interval=odds.map(_share),
+        optimal_interval=odds.map(lambda o: 1.0 if math.isinf(o) else o / (1 + o)),
         cost=float(grid.runs @ relative**2),
         unknowns=problem.unknowns,
         floor_rule=FITTED if floor is None else GIVEN,
@@ -242,8 +269,8 @@ def sum_of_powers(
     )
 
 
-def _with_errors(problem: SumProblem, errors: str | ErrorLaw) -> tuple[ErrorLaw, Fitted]:
-    """The law of the errors, chosen where it is to be chosen, and the fit with it."""
+def _with_errors(problem: SumProblem, errors: str | ErrorLaw) -> tuple[ErrorLaw, SumFit]:
+    """The law of the errors, chosen by the residuals if asked for, and the fit with it."""
     normal = _solve(problem, Normal())
     robust = None
     if errors == "student" or (errors == "auto" and len(problem.grid) >= ENOUGH):
@@ -252,22 +279,22 @@ def _with_errors(problem: SumProblem, errors: str | ErrorLaw) -> tuple[ErrorLaw,
     return law, normal if isinstance(law, Normal) else fit_errors(problem, law)
 
 
-def _solve(problem: SumProblem, errors: ErrorLaw) -> Fitted:
+def _solve(problem: SumProblem, errors: ErrorLaw) -> SumFit:
     if not isinstance(errors, Normal):
         return fit_errors(problem, errors)
-    weighted, x = least_squares(problem)
-    n, cost = len(problem.grid), weighted.cost(x)
-    scale = max(math.sqrt(cost / n), 1e-300)
-    return Fitted(weighted.law(x), errors, scale, n / 2 + n * math.log(scale))
+    weighted, best = problem.relative()
+    n = len(problem.grid)
+    scale = max(math.sqrt(2 * float(best.cost) / n), 1e-300)
+    return SumFit(weighted.law(best.x), errors, scale, n / 2 + n * math.log(scale))
 
 
 def _without_idle_terms(
-    problem: SumProblem, errors: ErrorLaw, fit: Fitted
-) -> tuple[SumProblem, Fitted]:
+    problem: SumProblem, errors: ErrorLaw, fit: SumFit
+) -> tuple[SumProblem, SumFit]:
     """The fit without the terms that the losses do not need, the least needed first.
 
-    At an amplitude of nothing an exponent may have any value, and the linearised fit tells
-    nothing of it.
+    At an amplitude of zero an exponent may have any value, which the linearised fit cannot
+    show.
     """
     while any(problem.kept) and (problem.floor is None or all(problem.kept)):
         fewer = []
@@ -283,8 +310,8 @@ def _without_idle_terms(
     return problem, fit
 
 
-def _p_value(problem: SumProblem, fit: Fitted, less: SumProblem, found: Fitted) -> float:
-    """Of the unknowns that the lesser problem does without, by an F test: in units of the
+def _p_value(problem: SumProblem, fit: SumFit, less: SumProblem, found: SumFit) -> float:
+    """Of the unknowns that the smaller problem lacks, by an F test. The unit is the
     variance of the pull of a pair over the steepness of its cost.
     """
     n, freedom = len(problem.grid), max(len(problem.grid) - problem.unknowns, 1)
@@ -298,14 +325,3 @@ def _p_value(problem: SumProblem, fit: Fitted, less: SumProblem, found: Fitted) 
         unit = float(pull @ pull) / freedom / float(fit.errors.slope(u).mean())
         gain = 2 * (found.objective - fit.objective) / max(unit, 1e-300)
     return float(stats.f.sf(max(gain, 0.0) / dropped, dropped, freedom))
-
-
-def _share(odds: float) -> float:
-    return 1.0 if math.isinf(odds) else odds / (1 + odds)
-
-
-def _about(value: float, half: float, level: float) -> Interval:
-    # Beyond a factor of e^20 there is no knowledge, and no number either.
-    if not half <= 20:
-        return Interval(0.0, math.inf, level)
-    return Interval(value * math.exp(-half), value * math.exp(half), level)

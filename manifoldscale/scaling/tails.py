@@ -1,9 +1,8 @@
 """How the errors of log losses are distributed: normal, or with heavier tails.
 
-Some runs of a table of losses lie far off for reasons of their own: a learning rate that
-did not suit, a crash. Least squares follows them, and its intervals exclude the truth. A
-Student t of few degrees of freedom, chosen by likelihood, follows the bulk (Lange, Little
-& Taylor 1989).
+Some runs in a table of losses lie far off for reasons of their own: a bad learning rate, a
+crash. Least squares follows them, and its intervals exclude the truth. A Student t of few
+degrees of freedom, chosen by likelihood, follows the bulk (Lange, Little & Taylor 1989).
 """
 
 import abc
@@ -14,13 +13,13 @@ import numpy as np
 from scipy import special
 
 from ..core.arrays import Floats
-from ..core.errors import ManifoldScaleError, require
-from ..core.settings import check_fields
+from ..core.errors import ManifoldScaleError
+from ..core.settings import Positive, Settings
 
 FREEDOMS = (2.0, 3.0, 5.0, 10.0)  # of the Student t; beyond it is as good as normal
-ENOUGH = 20  # residuals, below which nothing tells tails from chance
-# Twice the log likelihood that a tail must gain: AIC's price of one unknown. Of normal
-# residuals 3 to 5 % pay it, at any number from 20 to 1,000 and after any fit.
+ENOUGH = 20  # residuals; with fewer, nothing tells tails from chance
+# Twice the log likelihood that a tail must gain: the price of one unknown in AIC. 3 to 5 %
+# of normal samples pay it, at any number from 20 to 1,000 and after any fit.
 GAIN = 2.0
 MAD = 1.4826  # times the median absolute value is the standard deviation, if normal
 NAMES = ("auto", "normal", "student")
@@ -64,17 +63,10 @@ NORMAL = Normal()
 
 
 @dc.dataclass(frozen=True)
-class Student(ErrorLaw):
+class Student(Settings, ErrorLaw):
     """Student's t: cost (f + 1) / 2 log(1 + u^2 / f), f the degrees of freedom."""
 
-    freedom: float = 3.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            0 < self.freedom < math.inf,
-            f"`freedom` must be positive and finite; not {self.freedom!r}.",
-        )
+    freedom: Positive = 3.0
 
     def cost(self, u: Floats) -> Floats:
         return np.asarray((self.freedom + 1) / 2 * np.log1p(u**2 / self.freedom))
@@ -88,23 +80,16 @@ class Student(ErrorLaw):
 
 
 @dc.dataclass(frozen=True)
-class Huber(ErrorLaw):
+class Huber(Settings, ErrorLaw):
     """Huber's cost: u^2 / 2 up to delta, a straight line beyond.
 
-    Its residuals are those of the log losses as they are, without a scale: `Huber(1e-3)`
-    is the objective of Hoffmann et al. (2022), in effect that of absolute errors.
+    It takes the residuals of the log losses as they are, without a scale: `Huber(1e-3)` is
+    the objective of Hoffmann et al. (2022), in effect absolute errors.
     """
 
-    delta: float = 1e-3
+    delta: Positive = 1e-3
 
     scaled = False
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            0 < self.delta < math.inf,
-            f"`delta` must be positive and finite; not {self.delta!r}.",
-        )
 
     def cost(self, u: Floats) -> Floats:
         size = np.abs(u)
@@ -115,7 +100,9 @@ class Huber(ErrorLaw):
         return np.asarray(self.delta / np.maximum(np.abs(u), self.delta))
 
     def slope(self, u: Floats) -> Floats:
-        """Over the inner half of the residuals at least: within delta there may be none."""
+        """Averaged over at least the inner half of the residuals, as none may lie within
+        delta.
+        """
         reach = max(self.delta, float(np.median(np.abs(u))))
         return np.asarray((np.abs(u) <= reach) * (self.delta / reach))
 
@@ -131,14 +118,14 @@ def errors_of(
     Parameters
     ----------
     errors : "auto", the likelier of normal and Student t; "normal"; "student", of the
-        likeliest freedom; or a law, which is taken.
-    residuals : of least squares, about zero, of equal scale as far as that is known.
-    robust : those of a fit with tails, by which these are judged: least squares bend to a
-        run far off, and hide it. By default they are the same.
+        likeliest freedom; or a law, which is returned unchanged.
+    residuals : of least squares, about zero, of equal scale as far as known.
+    robust : residuals of a fit with tails, by which tails are judged: least squares bends
+        to a run far off, and hides it. By default the same as `residuals`.
 
     Raises
     ------
-    ManifoldScaleError : `errors` is none of these.
+    ManifoldScaleError : `errors` is something else.
     """
     if isinstance(errors, ErrorLaw):
         return errors
@@ -170,8 +157,8 @@ def log_likelihood(law: Normal | Student, residuals: Floats) -> float:
 
 
 def scale_of(law: ErrorLaw, residuals: Floats, unknowns: int = 0) -> float:
-    """The likeliest scale of residuals of a fit with so many unknowns: the fixed point of
-    s^2 = sum weight(r / s) r^2 / (n - unknowns). One for a law without a scale.
+    """The likeliest scale of the residuals of a fit with so many unknowns: the fixed point
+    of s^2 = sum weight(r / s) r^2 / (n - unknowns). One for a law without a scale.
     """
     if not law.scaled:
         return 1.0
@@ -188,5 +175,5 @@ def scale_of(law: ErrorLaw, residuals: Floats, unknowns: int = 0) -> float:
 
 
 def robust_scale(residuals: Floats) -> float:
-    """The standard deviation, if normal, of which one residual in two may be anything."""
+    """The standard deviation, if normal; up to half of the residuals may be anything."""
     return MAD * float(np.median(np.abs(residuals)))

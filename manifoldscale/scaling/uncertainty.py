@@ -1,4 +1,4 @@
-"""What is not known of a fitted sum of two power laws."""
+"""The uncertainty of a fitted sum of two power laws."""
 
 import dataclasses as dc
 import math
@@ -7,9 +7,8 @@ import numpy as np
 
 from ..core.arrays import Floats
 from .powers import SumOfPowers
-from .sum_fit import Fitted, SumProblem
-
-ROUNDING = 1e-4  # relative errors below this are no evidence
+from .scatter import ROUNDING
+from .sum_fit import SumFit, SumProblem
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -19,10 +18,10 @@ class Uncertainty:
     Attributes
     ----------
     covariances : (3, 5, 5) of log alpha_D, log alpha_P, E, log b and log a, the terms at
-        the middle sizes: where errors are alike everywhere, and two where they are not
-        (sandwich). The largest counts.
+        the middle sizes. The first assumes errors that are alike everywhere, the two others
+        do not (sandwich). The largest variance counts.
     middle : (2,) log D and log P of the middle sizes.
-    freedom : degrees of freedom that are left.
+    freedom : remaining degrees of freedom.
     """
 
     covariances: Floats
@@ -30,29 +29,29 @@ class Uncertainty:
     freedom: int
 
     def sd(self, *weights: float) -> float:
-        """Of the sum of the first unknowns with these weights."""
+        """Standard deviation of the sum of the first unknowns with these weights."""
         w = np.zeros(5)
         w[: len(weights)] = weights
         return math.sqrt(max(float((w @ self.covariances @ w).max()), 0.0))
 
     def sd_of(self, law: SumOfPowers, dataset_size: Floats, parameters: Floats) -> Floats:
-        """Of the log loss of the law at these sizes."""
+        """Standard deviation of the log loss of the law at these sizes."""
         slopes = law.slopes(dataset_size, parameters, self.middle)
         squares = np.einsum("...i,kij,...j->k...", slopes, self.covariances, slopes)
         return np.asarray(np.sqrt(np.maximum(squares.max(axis=0), 0.0)))
 
 
-def uncertainty_of(problem: SumProblem, fit: Fitted) -> Uncertainty:
+def uncertainty_of(problem: SumProblem, fit: SumFit) -> Uncertainty:
     """By the influence of each pair on an M-estimate (Huber & Ronchetti 2009, ch. 7).
 
-    With J the slopes of the log losses, u the residuals in units of the scale s and
-    psi = cost', the covariance is s^2 K^2 mean(psi^2) / mean(psi')^2 (J'J)^-1 where errors
-    are alike everywhere. Where they are not it is M^-1 (J' psi^2 J) M^-1 with M = J' psi' J
-    (sandwich), psi^2 over 1 - h, h the leverage of a pair (HC2). K, the mean of psi^2 over
-    n - p, and Student's t are small-sample corrections.
+    With J the derivatives of the log losses, u the residuals in units of the scale s and
+    psi = cost', the covariance is s^2 K^2 mean(psi^2) / mean(psi')^2 (J'J)^-1 if errors are
+    alike everywhere. If not, it is M^-1 (J' psi^2 J) M^-1 with M = J' psi' J (sandwich),
+    where psi^2 is divided by 1 - h, h the leverage of a pair (HC2). K, the mean of psi^2
+    over n - p, and Student's t are small-sample corrections.
     """
-    # E is free to move even where it ended at zero: held there, it would lend the
-    # exponents a certainty that they do not have.
+    # E may move even where it ended at zero: held there, the exponents would look more
+    # certain than they are.
     slopes = problem.merged(problem.slopes(fit.law))
     n, freedom = len(slopes), max(len(slopes) - problem.unknowns, 1)
     u = problem.residuals_of(fit.law) / fit.scale
@@ -73,7 +72,7 @@ def uncertainty_of(problem: SumProblem, fit: Fitted) -> Uncertainty:
 
 
 def _inverse(slopes: Floats, weights: Floats) -> Floats:
-    """Of J' weights J, or zero where that is not positive, as far from a minimum."""
+    """Inverse of J' weights J; zero where that is not positive, as far from a minimum."""
     sizes = np.sqrt((slopes**2).sum(axis=0))
     sizes = np.where(sizes > 0, sizes, 1.0)
     scaled = slopes / sizes

@@ -6,14 +6,7 @@ from ..core.lazy import attach
 
 if TYPE_CHECKING:
     from .estimators import DimensionEstimator as DimensionEstimator
-    from .kernels import NNGPKernel as NNGPKernel, NTKKernel as NTKKernel
+    from .wide_kernels import NNGPKernel as NNGPKernel, NTKKernel as NTKKernel
 
 # Each on first use: the kernels bring torch, which the estimators do without.
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "DimensionEstimator": ".estimators",
-        "NNGPKernel": ".kernels",
-        "NTKKernel": ".kernels",
-    },
-)
+__getattr__, __dir__ = attach(__name__)

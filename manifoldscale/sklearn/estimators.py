@@ -25,14 +25,14 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
     Parameters
     ----------
     method : a method value, such as `ms.dimension.MLE(k=20)`; `Auto()` where None.
-    random_state : int, draws the anchors where the method has some.
+    random_state : int, seeds the draw of anchors, if the method has any.
 
     Attributes
     ----------
-    dimension_ : the estimate; for `Local`, that of all points together.
+    dimension_ : the estimate; for `Local`, of all points together.
     interval_ : its (low, high).
     result_ : the whole result, with its caveats.
-    dimension_pw_ : (n_samples,) for `Local` only, the estimate at each row; NaN at a row
+    dimension_pw_ : (n_samples,) only for `Local`, the estimate at each row; NaN at a row
         that equals an earlier one.
     n_features_in_ : features seen in `fit`.
     """

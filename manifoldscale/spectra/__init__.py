@@ -1,4 +1,4 @@
-"""Spectra of representations: how variance falls with rank, and what that allows."""
+"""Spectra of representations: how variance falls with rank, and what follows."""
 
 from ..core.lazy import listed
 from .covariance import Covariance as Covariance

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Array, Floats
 from ..core.caveat import Caveat, Remark
-from ..core.error_bars import log_interval, normal_interval
+from ..core.covariance_moments import participation, signal_participation
+from ..core.error_bars import jackknife_error, log_interval, normal_interval
 from ..core.errors import ManifoldScaleError, is_real, is_whole, require
 from ..core.interval import Interval
 from ..core.method import Method
-from ..core.participation import participation
 from ..core.random import keyed
 from ..core.result import Quantity
-from ..core.settings import check_fields
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
+from ..geometry.within_noise import noise_in_variance, of_trials
 from .spectrum import CovarianceSpectrum, SpectrumQuantity
 
 PARTS = 10  # of the jackknife
@@ -25,37 +25,40 @@ FIRST, LAST = 11, 500  # ranks of Stringer et al.
 FEWEST = 40  # points
 FEWEST_RANKS = 5
 BENT = 3.0  # standard errors between the slopes of the halves of the range
-LARGE = 0.1  # share of alpha that a correction may have without a word
+LARGE = 0.1  # a correction by a larger share of alpha gives a caveat
 
 Views = tuple[Floats, ...]  # the points; or two repeats of each, row by row
 
 
 @dc.dataclass(frozen=True)
 class Covariance(Method[CovarianceSpectrum]):
-    """Eigenvalues of the covariance, their exponent over a range of ranks, and whether that
+    """Eigenvalues of the covariance, their exponent over a range of ranks, and whether it
     is above 1 + 2 / d, as it must be for a differentiable code of a d-dimensional manifold
     (Stringer et al. 2019, Nature 571:361).
 
     The exponent is minus the slope of log eigenvalue on log rank, each rank weighted by its
-    inverse, as there. Eigenvalues of n points are off by a share that falls as 1 / n at a
-    fixed rank: the slope of the points minus that of their halves is added once more
-    (Richardson), and half of it is the systematic error. The standard error is a jackknife
-    over ten parts of the points. Where the slopes of the two halves of the range differ,
-    there is no one exponent, and the interval reaches to the far one.
+    inverse, as in that paper. The relative error of eigenvalues of n points falls as 1 / n
+    at a fixed rank: so the slope of the points minus the slope of their halves is added
+    once more (Richardson), and half of it is the systematic error. The standard error is a
+    jackknife over ten parts of the points. If the slopes of the two halves of the range
+    differ, there is no single exponent, and the interval reaches to the slope of the second
+    half.
 
     With repeats of each stimulus the eigenvalues are cross-validated (cvPCA): directions
-    from one repeat, the covariance of both repeats along them. Noise that is independent
-    between repeats has no part in them; without, it makes the exponent too small. At ranks
-    where noise exceeds the signal the directions are noise too, and eigenvalues read low.
+    from the mean of one half of the repeats, the covariance of both halves along them.
+    Noise that is independent between repeats does not affect them, nor the participation
+    ratio; without repeats it makes the exponent too small and the ratio too large. At ranks
+    where noise exceeds the signal the directions are noise too, and eigenvalues are too
+    small.
 
     Parameters
     ----------
     dim : of the manifold, as a `Quantity` or a number, for the bound.
-    ranks : (first, last) to fit, counted from 1. By default 11 to 500, or to a tenth of the
-        points or half of the rank, and from lower where that leaves less than a factor
-        of 5.
-    repeats : the cloud's `groups` name stimuli, with at least two rows each; the first two
-        are used.
+    ranks : (first, last) to fit, counted from 1. By default 11 to 500, or up to a tenth of
+        the points or half of the rank; the first is lower if less than a factor of 5 would
+        remain.
+    repeats : use them: those of `ms.population` with an axis of trials; or the cloud's
+        `groups` name stimuli, with at least two rows each.
     seed : of the halves and the parts.
 
     Raises
@@ -70,7 +73,7 @@ class Covariance(Method[CovarianceSpectrum]):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         given = self.ranks
         require(
             given is None or _is_range(given),
@@ -97,6 +100,7 @@ class Covariance(Method[CovarianceSpectrum]):
         views = tuple(view[order] for view in views)
         found, raw, scatter = _jackknife(lambda v: _statistics(v, ranks), views)
         alpha = self._alpha(found, raw, scatter, n)
+        noisy = of_trials(near) if self.repeats else noise_in_variance(near)
         rank = math.exp(found[3])
         return CovarianceSpectrum(
             eigenvalues=values * unit(raw_points(self, near)) ** 2,
@@ -110,22 +114,26 @@ class Covariance(Method[CovarianceSpectrum]):
             excess=self._excess(alpha, n),
             method=self,
             n_points=n,
-            caveats=self._caveats(found, raw, scatter, n),
+            caveats=(*noisy, *self._caveats(found, raw, scatter, n)),
         )
 
     def _views(self, points: Floats, near: Neighbors) -> Views:
         if not self.repeats:
             return (points,)
-        groups = None if near.cloud is None else near.cloud.groups
+        assert near.cloud is not None  # `points` are its own
+        if near.cloud.noise is not None:
+            size = unit(raw_points(self, near))
+            return near.cloud.noise.take(near.rows).scaled(1 / size).halves
+        groups = near.cloud.groups
         if groups is None:
             raise ManifoldScaleError(
-                "repeats=True needs a stimulus for each row: `ms.Cloud(X, groups=stimuli)`."
+                "repeats=True needs a stimulus for each row: `ms.Cloud(X, groups=stimuli)`;"
+                " or `ms.population` with an axis of trials."
             )
-        first, second = _pairs(groups)
-        return points[first], points[second]
+        return _halves(points, groups)
 
     def _ranks(self, values: Floats, n: int) -> tuple[int, int]:
-        """The range to fit, within the eigenvalues that are there and positive."""
+        """The range to fit, within the positive eigenvalues."""
         bad = np.flatnonzero(values <= 1e-12 * values[0])
         there = int(bad[0]) if len(bad) else len(values)
         if self.ranks is not None:
@@ -147,7 +155,7 @@ class Covariance(Method[CovarianceSpectrum]):
         self, found: Floats, raw: Floats, scatter: Floats, n: int
     ) -> SpectrumQuantity:
         systematic = abs(found[0] - raw[0]) / 2
-        # Where parts of the data have no exponent, that of all of them has no error.
+        # If parts of the data have no exponent, the exponent of the whole has no error.
         value = found[0] if math.isfinite(scatter[0]) else math.nan
         alpha = self._quantity("alpha", value, scatter[0], systematic, n)
         if not _bent(found, scatter):
@@ -172,10 +180,11 @@ class Covariance(Method[CovarianceSpectrum]):
         )
 
     def _participation(self, views: Views, n: int) -> SpectrumQuantity:
-        """Without bias; of repeats, whose cross-covariance has no such estimate, that of
-        their mean.
-        """
-        found = participation(np.mean(views, axis=0) - np.mean(views, axis=(0, 1)))
+        """Without bias; with repeats, of the signal that they share."""
+        if len(views) == 2:
+            found = signal_participation(*views)
+        else:
+            found = participation(views[0] - views[0].mean(0))
         return self._quantity("participation", found.value, found.stderr, 0.0, n)
 
     def _bound(self, n: int) -> SpectrumQuantity | None:
@@ -192,7 +201,7 @@ class Covariance(Method[CovarianceSpectrum]):
         )
 
     def _excess(self, alpha: SpectrumQuantity, n: int) -> SpectrumQuantity | None:
-        """alpha - bound, the distances to the ends of the intervals added in squares."""
+        """alpha - bound; the distances to the ends of the intervals add in squares."""
         bound = self._bound(n)
         if bound is None:
             return None
@@ -229,8 +238,8 @@ def _is_range(given: object) -> bool:
 
 
 def eigenvalues(views: Views) -> Floats:
-    """Of the covariance, falling; of two repeats, the covariance between them along the
-    directions of either, averaged: not sorted, and negative where there is noise only.
+    """Eigenvalues of the covariance, falling. With two repeats, the covariance between them
+    along the directions of either, averaged: not sorted, and negative for pure noise.
     """
     centred = [view - view.mean(axis=0) for view in views]
     n, features = centred[0].shape
@@ -248,8 +257,8 @@ def eigenvalues(views: Views) -> Floats:
 
 
 def slope(values: Floats, ranks: tuple[int, int]) -> float:
-    """Minus the slope of log value on log rank, weighted by 1 / rank; NaN where a value is
-    not positive, as cross-validated ones may be.
+    """Minus the slope of log value on log rank, weighted by 1 / rank; NaN if a value is not
+    positive, which happens with cross-validation.
     """
     rank = np.arange(ranks[0], ranks[1] + 1)
     if (values[rank - 1] <= 0).any():
@@ -262,7 +271,7 @@ def slope(values: Floats, ranks: tuple[int, int]) -> float:
 
 def _statistics(views: Views, ranks: tuple[int, int]) -> Floats:
     """alpha over the range, its nearer and its farther half, and log effective rank: (4,)
-    of these points, plus what they differ from those of their halves; and (4,) without.
+    corrected by the difference to the halves of the points, and (4,) uncorrected.
     """
     n = len(views[0])
     whole = _plain(eigenvalues(views), ranks)
@@ -283,8 +292,8 @@ def _plain(values: Floats, ranks: tuple[int, int]) -> Floats:
 def _jackknife(
     statistics: Callable[[Views], Floats], views: Views
 ) -> tuple[Floats, Floats, Floats]:
-    """The corrected statistics, the plain ones, and the standard errors of the former (and,
-    fifth, that of the difference of the two halves of the range).
+    """The corrected statistics, the plain ones, and the standard errors of the corrected
+    ones (and, fifth, of the difference between the two halves of the range).
     """
     found, raw = statistics(views)
     each = []
@@ -292,8 +301,7 @@ def _jackknife(
         kept = np.arange(len(views[0])) % PARTS != part
         one = statistics(tuple(view[kept] for view in views))[0]
         each.append(np.append(one, one[2] - one[1]))
-    scatter = np.sqrt((PARTS - 1) * np.var(each, axis=0))
-    return found, raw, np.asarray(scatter)
+    return found, raw, jackknife_error(np.array(each))
 
 
 def _bent(found: Floats, scatter: Floats) -> bool:
@@ -302,14 +310,21 @@ def _bent(found: Floats, scatter: Floats) -> bool:
     return bool(apart > BENT * scatter[4] and apart > LARGE * abs(found[0]))
 
 
-def _pairs(groups: Array) -> tuple[Ints, Ints]:
-    """Row numbers of the first and the second repeat of each stimulus."""
+def _halves(points: Floats, groups: Array) -> Views:
+    """Means over the first, third, ... row of each stimulus, and over the others."""
     _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
     require(
         bool((counts >= 2).all()),
-        f"{int((counts < 2).sum())} of {len(counts)} stimuli have one row only: "
-        "repeats=True needs two of each. Leave those out.",
+        f"{int((counts < 2).sum())} of {len(counts)} stimuli have only one row: "
+        "repeats=True needs two of each. Leave these stimuli out.",
     )
     order = np.argsort(codes, kind="stable")
-    starts = np.cumsum(counts) - counts
-    return order[starts], order[starts + 1]
+    place = np.empty(len(codes), dtype=int)
+    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    means = []
+    for half in (0, 1):
+        rows = place % 2 == half
+        sums = np.zeros((len(counts), points.shape[1]))
+        np.add.at(sums, codes[rows], points[rows])
+        means.append(sums / np.bincount(codes[rows], minlength=len(counts))[:, None])
+    return tuple(means)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.arrays import Floats, frozen
+from ..core.arrays import Floats
 from ..core.caveat import Remark
 from ..core.interval import number
 from ..core.result import Quantity, Result
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dc.dataclass(frozen=True)
 class SpectrumQuantity(Quantity):
-    """A number of a spectrum with its errors apart: `stderr` is statistical, `systematic`
-    half of what was corrected for the finite sample.
+    """A number of a spectrum with separate errors: `stderr` is statistical, `systematic`
+    half of the correction for the finite sample.
     """
 
     stderr: float = float("nan")
@@ -29,17 +29,17 @@ class SpectrumQuantity(Quantity):
 
 @dc.dataclass(frozen=True, eq=False)
 class CovarianceSpectrum(Result):
-    """Eigenvalues of a covariance, and what they say.
+    """Eigenvalues of a covariance, and what follows from them.
 
     Attributes
     ----------
-    eigenvalues : in falling order (by rank of the training half, where there are repeats),
-        in squared units of the cloud, as the sample has them.
+    eigenvalues : of the sample, in falling order (by rank of the training half, if there
+        are repeats), in squared units of the cloud.
     alpha : exponent of eigenvalue ~ rank^-alpha over `ranks`.
     ranks : (first, last) that were fitted, counted from 1.
     participation : (tr C)^2 / tr(C^2).
     effective_rank : exp of the entropy of the eigenvalues as shares (Roy & Vetterli 2007).
-    bound : 1 + 2 / d, where a dimension was given: below, a code of a d-dimensional
+    bound : 1 + 2 / d, if a dimension was given: below it, a code of a d-dimensional
         manifold is not differentiable (Stringer et al. 2019, Nature 571:361).
     excess : alpha - bound.
     """
@@ -55,8 +55,17 @@ class CovarianceSpectrum(Result):
     n_points: int
     caveats: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "eigenvalues", frozen(self.eigenvalues))
+    main = "alpha"
+    columns = (
+        "alpha",
+        "alpha_interval=alpha.interval",
+        "participation",
+        "effective_rank",
+        "bound=bound.value",
+        "verdict",
+        "first_rank=ranks.0",
+        "last_rank=ranks.1",
+    )
 
     @property
     def verdict(self) -> str:
@@ -78,22 +87,6 @@ class CovarianceSpectrum(Result):
             f"{parts[0]} over ranks {first}-{last}{verdict}, {', '.join(parts[1:])} "
             f"({self.method}, n = {self.n_points:,})"
         )
-
-    def row(self) -> dict[str, Any]:
-        row: dict[str, Any] = {}
-        for one in (self.alpha, self.participation, self.effective_rank):
-            row[one.name] = one.value
-            row[f"{one.name}_low"], row[f"{one.name}_high"] = one.interval
-        return {
-            **row,
-            "bound": float("nan") if self.bound is None else self.bound.value,
-            "verdict": self.verdict,
-            "first_rank": self.ranks[0],
-            "last_rank": self.ranks[1],
-            "method": str(self.method),
-            "n_points": self.n_points,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
 
     @drawing
     def plot(self, ax: "Axes") -> None:

@@ -2,6 +2,7 @@
 
 from ..core.lazy import listed
 from .data_sets import DataSet as DataSet
+from .own_data import OwnData as OwnData
 from .plan import Plan as Plan
 from .run import run as run, train_one as train_one
 from .shuffled import ShuffledLabels as ShuffledLabels

@@ -1,22 +1,22 @@
-"""Real data as a task: classes merged, images pooled, noise added."""
+"""Real data as a task: classes merged or real targets, images pooled, noise added."""
 
 import dataclasses as dc
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.errors import require
 from ..core.random import keyed
-from ..core.settings import check_fields
+from ..core.settings import Count, NotNegative, Settings, at_least
 from ..data import Dataset, card, load
-from .tasks import Split, Task
+from .tasks import Split, Task, split_of
 
-# The data sets as they were when runs began to be kept. Keys of runs name the facts of a
-# data set only where they are others, so that runs from before are found.
+# The data sets as first published. The key of a run names the facts of a data set only if
+# they differ from these, so older runs are still found.
 FIRST_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "digits": {
         "sha256": "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826",
@@ -40,43 +40,41 @@ FIRST_PUBLISHED: Mapping[str, Mapping[str, Any]] = {
 
 
 @dc.dataclass(frozen=True)
-class DataSet(Task):
-    """Classify a real data set of `datasets/`.
+class DataSet(Settings, Task):
+    """Learn a real data set of `datasets/`.
 
     Every run draws its own split into test and training examples from all of the data.
-    Targets are one-hot. Inputs are centred and scaled by one number, so that a pixel has
-    unit mean square.
+    Classes are one-hot targets. Real targets are standardised: the best constant has a
+    squared error of 1. Inputs are centred and scaled by one number, to a mean square of 1.
 
     Parameters
     ----------
+    dataset : its name, one of `manifoldscale datasets`.
     superclasses : the classes are merged into this many groups, class c into group
-        c mod superclasses, as Bahri et al. merge those of CIFAR-100: the inputs stay as
-        they are, and with them their dimension.
-    pool : square images are averaged over blocks of pool x pool pixels.
+        c mod superclasses, as Bahri et al. do with CIFAR-100. The inputs and their
+        dimension stay the same.
+    pool : images are averaged over blocks of pool x pool pixels.
     input_noise : standard deviation of Gaussian noise on the prepared inputs, in units of
-        the root mean square of a pixel; an image has one noise, in training and test.
+        the root mean square of a pixel; an image has the same noise in training and test.
     """
 
     dataset: str = "mnist5k"
-    superclasses: int | None = None
-    pool: int = 1
-    input_noise: float = 0.0
+    superclasses: Annotated[int, at_least(2)] | None = None
+    pool: Count = 1
+    input_noise: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
+        about = card(self.dataset)
+        sides = about.shape[:2]
         require(
-            self.superclasses is None or self.superclasses >= 2,
-            f"`superclasses` must be at least 2; not {self.superclasses}.",
+            self.pool == 1 or (len(sides) == 2 and all(s % self.pool == 0 for s in sides)),
+            f"`pool` = {self.pool} does not divide examples of "
+            f"{' x '.join(map(str, about.shape))}.",
         )
         require(
-            self.input_noise >= 0, f"`input_noise` must be >= 0; not {self.input_noise}."
-        )
-        require(self.pool >= 1, f"`pool` must be at least 1; not {self.pool}.")
-        sides = card(self.dataset).shape
-        require(
-            all(side % self.pool == 0 for side in sides),
-            f"`pool` = {self.pool} does not divide images of "
-            f"{' x '.join(map(str, sides))} pixels.",
+            self.superclasses is None or about.classes > 0,
+            f"`superclasses` needs classes; {self.dataset!r} has {about.targets_in_words}.",
         )
 
     @property
@@ -93,9 +91,14 @@ class DataSet(Task):
         return math.prod(card(self.dataset).shape) // self.pool**2
 
     @property
+    def example_shape(self) -> tuple[int, ...]:
+        shape = card(self.dataset).shape
+        return (*(side // self.pool for side in shape[:2]), *shape[2:])
+
+    @property
     def outputs(self) -> int:
-        classes = card(self.dataset).classes
-        return min(self.superclasses or classes, classes)
+        outputs = card(self.dataset).outputs
+        return min(self.superclasses or outputs, outputs)
 
     @property
     def shared_data(self) -> bool:
@@ -103,13 +106,15 @@ class DataSet(Task):
 
     @property
     def has_classes(self) -> bool:
-        return True
+        return card(self.dataset).classes > 0
 
     def data(self) -> Mapping[str, Any]:
         about = card(self.dataset)
         facts = {
             name: getattr(about, name) for name in ("sha256", "shape", "maximum", "classes")
         }
+        if about.targets:
+            facts["targets"] = about.targets
         return {} if facts == FIRST_PUBLISHED.get(self.dataset) else facts
 
     @property
@@ -121,24 +126,17 @@ class DataSet(Task):
 
     def draw(self, n_train: int, n_test: int, seed: int) -> Split:
         inputs = _prepared(self.dataset, self.pool, self.input_noise)
-        targets = np.eye(self.outputs)[_loaded(self.dataset).labels % self.outputs]
-        require(
-            n_train + n_test <= len(inputs),
-            f"{n_train} training and {n_test} test examples were asked for; "
-            f"{self.dataset!r} has {len(inputs)} in all.",
-        )
-        rows = keyed(seed, "split").permutation(len(inputs))
-        test, train = rows[:n_test], rows[n_test : n_test + n_train]
-        return Split(inputs[train], targets[train], inputs[test], targets[test])
+        targets = _targets(self.dataset, self.outputs)
+        return split_of(inputs, targets, n_train, n_test, seed, self.dataset)
 
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
         data = _loaded(self.dataset)
         rows = np.sort(keyed(seed, "probe").permutation(len(data))[:n])
-        inputs = _pooled(data.inputs[rows], self.pool)
+        inputs = _pooled(data.inputs[rows], data.card.shape, self.pool)
         if self.input_noise:
             noise = _noise(self.dataset, inputs.shape[1])[rows]
             inputs = inputs + self.preparation[1] * self.input_noise * noise
-        return inputs, data.labels[rows]
+        return inputs, None if data.labels is None else data.labels[rows]
 
 
 @functools.cache
@@ -146,19 +144,29 @@ def _loaded(name: str) -> Dataset:
     return load(name)
 
 
-def _pooled(images: Array, pool: int) -> Array:
-    """(n x pixels) square images, averaged over blocks; as they are for pool = 1."""
+def _pooled(images: Array, shape: tuple[int, ...], pool: int) -> Array:
+    """(n x pixels) images, averaged over blocks; unchanged for pool = 1."""
     if pool == 1:
         return images
-    side = math.isqrt(images.shape[1])
-    blocks = images.reshape(len(images), side // pool, pool, side // pool, pool)
+    height, width, *channels = shape
+    blocks = images.reshape(-1, height // pool, pool, width // pool, pool, *channels)
     return np.asarray(blocks.mean((2, 4), dtype=np.float64)).reshape(len(images), -1)
+
+
+@functools.lru_cache(maxsize=2)
+def _targets(name: str, outputs: int) -> Floats:
+    """(n x outputs): one-hot, or real ones of mean 0 and variance 1."""
+    data = _loaded(name)
+    if data.labels is not None:
+        return np.asarray(np.eye(outputs)[data.labels % outputs])
+    return np.asarray((data.targets - data.targets.mean(0)) / data.targets.std(0))
 
 
 @functools.cache
 def _preparation(name: str, pool: int) -> tuple[Floats, float]:
     """The mean input, and the root mean square of a centred pixel."""
-    inputs = _pooled(_loaded(name).inputs, pool).astype(np.float64)
+    data = _loaded(name)
+    inputs = _pooled(data.inputs, data.card.shape, pool).astype(np.float64)
     offset = inputs.mean(0)
     return offset, float(np.sqrt(((inputs - offset) ** 2).mean()))
 
@@ -173,7 +181,8 @@ def _noise(name: str, features: int) -> Array:
 def _prepared(name: str, pool: int, input_noise: float) -> Floats:
     """Prepared inputs of all examples."""
     offset, scale = _preparation(name, pool)
-    inputs = np.subtract(_pooled(_loaded(name).inputs, pool), offset)
+    data = _loaded(name)
+    inputs = np.subtract(_pooled(data.inputs, data.card.shape, pool), offset)
     inputs /= scale
     if input_noise:
         inputs += input_noise * _noise(name, inputs.shape[1])

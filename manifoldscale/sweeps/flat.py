@@ -1,12 +1,11 @@
 """The parameters of a pack in one array, and the optimisers that move it.
 
-A small network spends most of its time in calls, not in arithmetic. With the parameters
-of all members in one (members x parameters) array, and their gradients in another, a step
-of the optimiser is a handful of calls, however many layers there are, and what differs
-between members, learning rate and budget, is a column.
+A small network spends most of its time in calls, not in arithmetic. With the parameters of
+all members in one (members x parameters) array, and their gradients in another, a step of
+the optimiser takes a few calls, for any number of layers. Learning rates and budgets, which
+differ between members, are columns.
 """
 
-import dataclasses as dc
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -18,8 +17,8 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Flat:
-    """Stacked parameters as leaves of the graph that are views of one array, and an array
-    for their gradients.
+    """Stacked parameters: leaves of the graph that are views of one array, and an array of
+    their gradients.
 
     Attributes
     ----------
@@ -40,8 +39,8 @@ class Flat:
             start = part.stop
 
     def differentiate(self, losses: Tensor) -> None:
-        """Fill in the gradients of the losses, (members,), each by its own parameters;
-        zero for those that the losses do not depend on.
+        """Fill in the gradients of the losses, (members,), each by its own parameters; zero
+        for parameters that do not affect the losses.
         """
         found = torch.autograd.grad(
             losses.sum(), self.leaves, allow_unused=True, materialize_grads=True
@@ -56,33 +55,42 @@ class Optimiser(Protocol):
         """One step, with a learning rate for each member, (members x 1)."""
 
     def forget(self, members: Tensor) -> None:
-        """Drop what is remembered of these members."""
+        """Drop the state of these members."""
 
 
-@dc.dataclass(eq=False)
 class SGD:
-    """Plain gradient descent."""
+    """Gradient descent; momentum and weight decay as torch's."""
 
-    flat: Flat
+    def __init__(
+        self, flat: Flat, weight_decay: float = 0.0, momentum: float = 0.0
+    ) -> None:
+        self.flat, self.weight_decay, self.momentum = flat, weight_decay, momentum
+        self.velocity = torch.zeros_like(flat.values) if momentum else None
 
     def step(self, rates: Tensor) -> None:
-        self.flat.values.addcmul_(self.flat.gradients, rates, value=-1)
+        change = _decayed(self.flat, self.weight_decay)
+        if self.velocity is not None:
+            change = self.velocity.mul_(self.momentum).add_(change)
+        self.flat.values.addcmul_(change, rates, value=-1)
 
     def forget(self, members: Tensor) -> None:
-        """There is nothing to forget."""
+        if self.velocity is not None:
+            self.velocity[members] = 0
 
 
 class Adam:
     """Adam (Kingma & Ba 2015), with torch's defaults."""
 
-    def __init__(self, flat: Flat) -> None:
-        self.flat = flat
+    def __init__(
+        self, flat: Flat, weight_decay: float = 0.0, momentum: float = 0.0
+    ) -> None:
+        self.flat, self.weight_decay = flat, weight_decay
         self.mean, self.square = (torch.zeros_like(flat.values) for _ in range(2))
         self.buffer = torch.empty_like(flat.values)
         self.steps = 0
 
     def step(self, rates: Tensor) -> None:
-        gradient, self.steps = self.flat.gradients, self.steps + 1
+        gradient, self.steps = self._gradient(rates), self.steps + 1
         self.mean.lerp_(gradient, 1 - BETA_1)
         self.square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
         torch.sqrt(self.square, out=self.buffer)
@@ -90,9 +98,32 @@ class Adam:
         torch.div(self.mean, self.buffer, out=self.buffer)
         self.flat.values.addcmul_(self.buffer, rates, value=-1 / (1 - BETA_1**self.steps))
 
+    def _gradient(self, rates: Tensor) -> Tensor:
+        return _decayed(self.flat, self.weight_decay)
+
     def forget(self, members: Tensor) -> None:
         self.mean[members] = 0
         self.square[members] = 0
 
 
-OPTIMISERS: dict[str, Callable[[Flat], Optimiser]] = {"adam": Adam, "sgd": SGD}
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019)."""
+
+    def _gradient(self, rates: Tensor) -> Tensor:
+        self.flat.values.mul_(1 - rates * self.weight_decay)
+        return self.flat.gradients
+
+
+def _decayed(flat: Flat, weight_decay: float) -> Tensor:
+    """The gradient of the loss with weight_decay |w|^2 / 2 added to it."""
+    if not weight_decay:
+        return flat.gradients
+    return torch.add(flat.gradients, flat.values, alpha=weight_decay)
+
+
+# By name, made from the parameters, the weight decay and the momentum.
+OPTIMISERS: dict[str, Callable[[Flat, float, float], Optimiser]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": SGD,
+}

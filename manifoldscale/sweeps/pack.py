@@ -1,10 +1,9 @@
 """A pack: many networks of one shape as one batched network.
 
-The weights of E multilayer perceptrons are stacked, (E x in x out), and every layer is
-one batched product; any other module is run under `torch.func.vmap`. Members never meet:
-each product, activation and loss is a member's own, so a member trains as it would alone,
-and one that diverges harms no other. A module that keeps something from step to step, or
-draws random numbers, cannot be batched so: it is a pack of one.
+The weights of E multilayer perceptrons are stacked, (E x in x out), and every layer is one
+batched product; any other module is run under `torch.func.vmap`. Members do not interact:
+each trains as it would alone, and one that diverges harms no other. A module that keeps
+state from step to step, or draws random numbers, cannot be batched: it is a pack of one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,12 +18,14 @@ from ..core.errors import require
 from ..core.random import keyed
 from ..networks.draws import DrawsFrom
 from ..networks.mlp import ACTIVATIONS, MLP
+from ..networks.shape import Shape
+from .factory import layout_of
 from .flat import Flat
 
 GAIN = {"relu": 2.0, "gelu": 2.0, "tanh": 1.0}
-BIAS_STD = 0.1  # not zero, so that kinks do not all pass through the origin
-# A network at initialisation is a random function: on inputs it has not seen it is noise
-# on the labels. A small read-out keeps that noise below the targets.
+BIAS_STD = 0.1  # not zero: otherwise all kinks would pass through the origin
+# A network at initialisation is a random function, which acts as label noise on inputs that
+# it has not seen. A small read-out keeps this noise below the targets.
 READOUT_SCALE = 0.1
 
 
@@ -39,23 +40,30 @@ class Pack(Protocol):
         """(E x batch x inputs) to (E x batch x outputs)."""
 
     def eval(self) -> None:
-        """From now on as when tested: without dropout, with the statistics of training."""
+        """Switch to eval mode: without dropout, with the statistics of training."""
 
     def tested(self) -> AbstractContextManager[None]:
-        """Inside, it computes as when tested; after it, all is as it was before."""
+        """Eval mode inside the context; the state is restored after it."""
 
-    def member(self, index: int) -> nn.Sequential:
+    def buffers(self) -> list[Tensor]:
+        """Copies of what training changes beside the parameters; of a pack of one only."""
+
+    def set_buffers(self, values: Sequence[Tensor]) -> None:
+        """Put back what `buffers` gave."""
+
+    def member(self, index: int) -> nn.Module:
         """One member as a module of its own, weights copied."""
 
 
 class MLPPack:
     """Multilayer perceptrons, by batched products.
 
-    In the standard parametrisation weights are drawn from N(0, gain / fan-in), those of
-    the read-out ten times smaller; biases from N(0, 0.1^2). In the "ntk" parametrisation
-    all are drawn from N(0, 1) and the layers carry the factors sqrt(gain / fan-in), the
-    read-out too, and 0.1: gradient descent at one learning rate then has a limit of
-    infinite width, that of `theory.ntk(weight_variance=gain, bias_variance=0.01)`.
+    In the standard parametrisation weights are drawn from N(0, gain / fan-in), ten times
+    smaller in the read-out, and biases from N(0, 0.1^2). In the "ntk" parametrisation all
+    are drawn from N(0, 1), and all layers, the read-out included, have the factors
+    sqrt(gain / fan-in) for weights and 0.1 for biases. Gradient descent at one learning
+    rate then has a limit of infinite width,
+    `theory.ntk(weight_variance=gain, bias_variance=0.01)`.
     """
 
     def __init__(
@@ -107,10 +115,16 @@ class MLPPack:
         return hidden
 
     def eval(self) -> None:
-        """They compute the same when tested."""
+        """Nothing changes: they compute the same in either mode."""
 
     def tested(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def buffers(self) -> list[Tensor]:
+        return []
+
+    def set_buffers(self, values: Sequence[Tensor]) -> None:
+        """There are none."""
 
     def member(self, index: int) -> nn.Sequential:
         with DrawsFrom(0):
@@ -126,26 +140,26 @@ class MLPPack:
 
 class ModulePack:
     """Copies of a module, initialised by the module itself from each seed, run under
-    `torch.func.vmap`. Buffers and parameters that are not trained are each member's own.
+    `torch.func.vmap`. Each member has its own buffers and untrained parameters.
     """
 
     def __init__(
         self,
-        shape: "ModuleShape",
+        shape: Shape,
         seeds: Sequence[int],
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
         modules = [initialised(shape, seed).to(device, dtype) for seed in seeds]
         self.shape, self.module = shape, modules[0].train()
+        self.layout = layout_of(shape)
         self.names = _trained(self.module)
         states = [_state(module) for module in modules]
-        stacked = {
+        self.fixed = {
             name: torch.stack([state[name].detach() for state in states])
             for name in states[0]
         }
-        self.flat = Flat([stacked.pop(name) for name in self.names])
-        self.fixed = stacked
+        self.flat = Flat([self.fixed.pop(name) for name in self.names])
 
     def __len__(self) -> int:
         return len(self.flat.values)
@@ -155,7 +169,7 @@ class ModulePack:
             outputs: Tensor = functional_call(self.module, state, (x,))
             return outputs
 
-        batched: Tensor = torch.func.vmap(one)(self._stacked(), inputs)
+        batched: Tensor = torch.func.vmap(one)(self._stacked(), self.layout(inputs))
         return batched
 
     def eval(self) -> None:
@@ -164,7 +178,13 @@ class ModulePack:
     def tested(self) -> AbstractContextManager[None]:
         return _tested(self.module)
 
-    def member(self, index: int) -> nn.Sequential:
+    def buffers(self) -> list[Tensor]:
+        return []
+
+    def set_buffers(self, values: Sequence[Tensor]) -> None:
+        """Training does not change them: else it could not be batched."""
+
+    def member(self, index: int) -> nn.Module:
         state = {name: value[index] for name, value in self._stacked().items()}
         return _with_state(self.shape, state, self.flat.values)
 
@@ -173,19 +193,20 @@ class ModulePack:
 
 
 class SinglePack:
-    """One module, called as it is: its buffers may change from step to step, and what it
-    draws comes from a stream of its seed.
+    """One module, called directly: its buffers may change from step to step, and its random
+    numbers come from a stream of its seed.
     """
 
     def __init__(
         self,
-        shape: "ModuleShape",
+        shape: Shape,
         seed: int,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> None:
         self.shape = shape
         self.module = initialised(shape, seed).to(device, dtype).train()
+        self.layout = layout_of(shape)
         self.names = _trained(self.module)
         parameters = dict(self.module.named_parameters())
         self.flat = Flat([parameters[name].detach()[None] for name in self.names])
@@ -196,7 +217,8 @@ class SinglePack:
 
     def __call__(self, inputs: Tensor, /) -> Tensor:
         with self.draws:
-            outputs: Tensor = functional_call(self.module, self._parameters(), (inputs[0],))
+            given = (self.layout(inputs[0]),)
+            outputs: Tensor = functional_call(self.module, self._parameters(), given)
         return outputs[None]
 
     def eval(self) -> None:
@@ -204,14 +226,21 @@ class SinglePack:
 
     @contextmanager
     def tested(self) -> Iterator[None]:
-        draws, self.draws = self.draws, DrawsFrom(0)  # what it draws when tested, if any
+        draws, self.draws = self.draws, DrawsFrom(0)  # for what it draws in eval mode
         try:
             with _tested(self.module):
                 yield
         finally:
             self.draws = draws
 
-    def member(self, index: int) -> nn.Sequential:
+    def buffers(self) -> list[Tensor]:
+        return [buffer.clone() for buffer in self.module.buffers()]
+
+    def set_buffers(self, values: Sequence[Tensor]) -> None:
+        for buffer, value in zip(self.module.buffers(), values, strict=True):
+            buffer.copy_(value)
+
+    def member(self, index: int) -> nn.Module:
         state = _state(self.module) | self._parameters()
         return _with_state(self.shape, state, self.flat.values)
 
@@ -220,22 +249,15 @@ class SinglePack:
         return {name: leaf[0] for name, leaf in leaves}
 
 
-class ModuleShape(Protocol):
-    """What a pack of modules needs of their shape."""
-
-    def module(self) -> nn.Module:
-        """A network, its parameters drawn as torch draws them."""
-
-
-def initialised(shape: ModuleShape, seed: int) -> nn.Module:
-    """A network of this shape, its random numbers those of the seed alone."""
+def initialised(shape: Shape, seed: int) -> nn.Module:
+    """A network of this shape; its random numbers depend only on the seed."""
     with DrawsFrom(seed):
         return shape.module()
 
 
 @contextmanager
 def _tested(module: nn.Module) -> Iterator[None]:
-    """In eval mode; each part then goes back to its mode, and buffers to their values."""
+    """Eval mode; afterwards each part returns to its mode, and buffers to their values."""
     modes = [(part, part.training) for part in module.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     module.eval()
@@ -258,26 +280,21 @@ def _state(module: nn.Module) -> dict[str, Tensor]:
     return dict(module.named_parameters()) | dict(module.named_buffers())
 
 
-def _with_state(
-    shape: ModuleShape, state: dict[str, Tensor], like: Tensor
-) -> nn.Sequential:
-    """A network of this shape with these values, ready to be tested, of the type and on
-    the device of `like`.
+def _with_state(shape: Shape, state: dict[str, Tensor], like: Tensor) -> nn.Module:
+    """A network of this shape with these values, in eval mode, with the type and device of
+    `like`.
     """
     made = initialised(shape, 0).to(like.device, like.dtype)
     own = _state(made)
     with torch.no_grad():
         for name, value in state.items():
             own[name].copy_(value)
-    if not isinstance(made, nn.Sequential):
-        made = nn.Sequential(made)
     return made.eval()
 
 
 def _normal(streams: Sequence[torch.Generator], rows: int, columns: int) -> Tensor:
     """Standard normal (streams x rows x columns), each slice from its own stream."""
-    draws = [
-        torch.randn(rows, columns, generator=stream, dtype=torch.float64)
-        for stream in streams
-    ]
-    return torch.stack(draws)
+    draws = torch.empty(len(streams), rows, columns, dtype=torch.float64)
+    for own, stream in zip(draws, streams, strict=True):
+        own.normal_(generator=stream)
+    return draws

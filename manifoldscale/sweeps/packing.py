@@ -7,25 +7,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..networks.shape import Shape
 from .plan import PackSpec, Plan
-from .students import AnyShape
 from .tasks import Split
 from .train import Training, train
-from .trial import tried
+from .trial import why_alone
 
 MAX_FLOATS = 2**26  # of the training sets of a pack
 LARGEST = 128  # members
-GAIN = 1.1  # throughput that doubling a pack must bring
-TIMED_STEPS = 20
+GAIN = 1.1  # factor in throughput that doubling a pack must bring
 
-Run = tuple[AnyShape, int, int]
+Run = tuple[Shape, int, int]
 
 
 def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
     """The runs in packs, the most expensive last.
 
-    With `size` None a pack is one combination of width and dataset size, all seeds. Else
-    runs of one shape whose batches and budgets are alike share packs of at most `size`
+    With `size` None a pack holds all seeds of one combination of width and dataset size.
+    Otherwise runs of one shape with equal batches and budgets share packs of at most `size`
     members, whatever their dataset sizes. A student that cannot be batched is alone.
     """
 
@@ -39,7 +38,7 @@ def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
     for _, group in grouped:
         members = list(group)
         limit = max(1, MAX_FLOATS // (members[-1][1] * plan.task.inputs))
-        alone = bool(tried(members[0][0], plan.training.torch_dtype).alone)
+        alone = bool(why_alone(members[0][0], plan.training.torch_dtype))
         step = 1 if alone else min(size or len(members), limit)
         specs += [
             PackSpec(part[0][0], tuple(run[1:] for run in part))
@@ -48,12 +47,12 @@ def packs(plan: Plan, runs: Sequence[Run], size: int | None) -> list[PackSpec]:
     return specs
 
 
-def best_size(shape: AnyShape, training: Training, device: str) -> int:
-    """The number of members, a power of two, beyond which a larger pack trains no faster
-    a member on this machine, by timing a few steps of each.
+def best_size(shape: Shape, training: Training, device: str) -> int:
+    """The number of members, a power of two, beyond which a larger pack does not train
+    faster per member on this machine, by timing a few steps of each.
     """
     best, before, members = 1, 0.0, 1
-    while members <= LARGEST and not tried(shape, training.torch_dtype).alone:
+    while members <= LARGEST and not why_alone(shape, training.torch_dtype):
         rate = members / _seconds(shape, training, members, device)
         if rate < GAIN * before:
             break
@@ -61,12 +60,12 @@ def best_size(shape: AnyShape, training: Training, device: str) -> int:
     return best
 
 
-def _seconds(shape: AnyShape, training: Training, members: int, device: str) -> float:
+def _seconds(shape: Shape, training: Training, members: int, device: str) -> float:
     """Time of a few steps of a pack, on random examples."""
     rng, n = np.random.default_rng(0), training.batch(128)
     inputs, targets = rng.random((n, shape.inputs)), rng.random((n, shape.outputs))
     one = Split(inputs, targets, inputs[:2], targets[:2])
-    short = dc.replace(training, steps=TIMED_STEPS, epochs=0.0, online=False)
+    short = dc.replace(training, steps=20, epochs=0.0, online=False)
     times = []
     for _ in range(3):
         start = time.perf_counter()

@@ -4,36 +4,41 @@ import dataclasses as dc
 import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.serialize import dumps, plain
-from ..core.settings import check_fields
-from ..core.source import foreign_code
-from .students import SETTINGS, AnyShape, check_taken, shape_of
+from ..core.settings import Settings, at_least
+from ..core.source import foreign_code, source_hash
+from ..data import python_function
+from ..networks.layout import layouts
+from ..networks.shape import Shape
+from .objectives import is_own
+from .students import SETTINGS, check_taken, shape_of
 from .tasks import Task, check_loss
 from .train import Training
 
 SCHEMA = 2  # raised when a change alters what a run computes
 DEFAULT_TRAINING = Training()
-MOST = 2**31  # of a whole number of a plan
-PROBE_SEED = 10**6  # the network that is probed is none of those whose losses are fitted
+MOST = 2**31  # upper limit of the whole numbers of a plan
+Small = Annotated[int, at_least(1, below=MOST)]
+PROBE_SEED = 10**6  # the probed network is not one of those whose losses are fitted
 
 
 @dc.dataclass(frozen=True)
 class PackSpec:
-    """Runs that are trained together: one shape, and for each member the size of its
-    training set and the index of its seed.
+    """Runs that are trained together: one shape, and per member the size of its training
+    set and the index of its seed.
     """
 
-    shape: AnyShape
+    shape: Shape
     members: tuple[tuple[int, int], ...]
 
 
 @dc.dataclass(frozen=True)
-class Plan:
+class Plan(Settings):
     """Every combination of dataset size, width and seed.
 
     >>> import manifoldscale as ms
@@ -47,51 +52,46 @@ class Plan:
     task : a `DataSet` or a `TeacherStudent`.
     dataset_sizes : numbers of training examples D.
     widths : units of each hidden layer, or channels.
-    seeds : how many networks at each combination, each with its own initialisation,
-        training set, test set and order of batches.
+    seeds : number of networks per combination, each with its own initialisation, training
+        set, test set and order of batches.
     depth, activation, parametrisation : of the student "mlp".
-    student : "mlp"; "cnn", for square images; or "py:module:function", a function of
-        yours that takes (inputs, outputs, width) and returns a torch module. Where it has
-        parameters named depth, activation or parametrisation, it is given these too. Runs
-        are known by its source and that of what its module imports from the same folder
-        or package: an edited student is another one.
+    student : "mlp"; "cnn", for square images; or "py:module:function", your own function
+        or class that takes (inputs, outputs, width) and gives a torch module. If it has
+        parameters named depth, activation or parametrisation, it is given these too. One
+        whose parameters all have defaults is given those of these that it names; if width
+        is not among them, there is one network. A module that takes images is given images
+        if the task has them. Runs are identified by its source and the source of what its
+        module imports from the same folder or package: an edited student is another one.
     training : optimiser, budget and loss.
-    n_test : test examples of a run.
+    n_test : test examples per run.
     root_seed : a sweep with another root seed is an independent repetition.
-    paired : networks with the same seed index share initialisation (where the widths are
-        equal), test set and, in nested subsets, training set across sizes. What they have
-        in common cancels in differences of losses; errors at different sizes are then
-        correlated, and the curve says so (`shared_data`).
+    paired : networks with the same seed index share initialisation (if the widths are
+        equal), test set and, in nested subsets, training set across sizes. Shared errors
+        cancel in differences of losses; errors at different sizes are then correlated, and
+        the curve says so (`shared_data`).
     """
 
     task: Task
     dataset_sizes: tuple[int, ...]
     widths: tuple[int, ...] = (128,)
-    seeds: int = 8
-    depth: int = 2
+    seeds: Small = 8
+    depth: Small = 2
     activation: str = "relu"
     training: Training = DEFAULT_TRAINING
-    n_test: int = 1000
-    root_seed: int = 0
+    n_test: Annotated[int, at_least(2, below=MOST)] = 1000
+    root_seed: Annotated[int, at_least(0, below=MOST)] = 0
     student: str = "mlp"
     parametrisation: str = "standard"
     paired: bool = False
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         for name in ("dataset_sizes", "widths"):
             values = _sizes(name, getattr(self, name))
             object.__setattr__(self, name, values)
         require(isinstance(self.task, Task), f"`task` must be a Task; not {self.task!r}.")
-        for name, least in (("seeds", 1), ("n_test", 2), ("depth", 1), ("root_seed", 0)):
-            value = getattr(self, name)
-            require(
-                least <= value < MOST,
-                f"`{name}` must be an integer of at least {least} and below 2^31; not "
-                f"{value!r}.",
-            )
         self._check_settings()
-        if not str(self.student).startswith("py:"):  # whose code is read when it is run
+        if not str(self.student).startswith("py:"):  # that code is read when it is run
             self.shape(self.widths[0])  # checks student, activation and parametrisation
         check_loss(self.task, self.training.loss)
         most = self.task.largest(self.n_test)
@@ -109,7 +109,7 @@ class Plan:
     def __len__(self) -> int:
         return len(self.dataset_sizes) * len(self.widths) * self.seeds
 
-    def shape(self, width: int) -> AnyShape:
+    def shape(self, width: int) -> Shape:
         """The network at a width."""
         return shape_of(
             self.student,
@@ -117,13 +117,19 @@ class Plan:
             self.task.outputs,
             width,
             {name: getattr(self, name) for name in SETTINGS},
+            self._given() & set(SETTINGS),
+            layouts(self.task.example_shape, self.task.rows_first),
         )
 
+    def _given(self) -> set[str]:
+        """The fields that are not at their defaults."""
+        return {f.name for f in dc.fields(self) if getattr(self, f.name) != f.default}
+
     def _check_settings(self) -> None:
-        """A setting that the student does not take stands at its default. The depth of a
-        function of yours may be said all the same: nothing else knows it.
+        """A setting that the student does not take must stay at its default. Only the depth
+        of a user's function may be given anyway: nothing else says it.
         """
-        given = {f.name for f in dc.fields(self) if getattr(self, f.name) != f.default}
+        given = self._given()
         if str(self.student).startswith("py:"):
             given -= {"depth"}
         check_taken(self.student, given & set(SETTINGS))
@@ -166,7 +172,7 @@ class Plan:
             f"has a field {name!r}."
         )
 
-    def runs(self) -> list[tuple[AnyShape, int, int]]:
+    def runs(self) -> list[tuple[Shape, int, int]]:
         """(shape, dataset size, seed index) of every run, in the order of the table."""
         return [
             (self.shape(width), size, index)
@@ -175,16 +181,16 @@ class Plan:
             for index in range(self.seeds)
         ]
 
-    def seed_of(self, shape: AnyShape, dataset_size: int, index: int) -> int:
-        """The seed of one network: its own, so that errors at different sizes and widths
-        are independent; or, where runs are paired, that of its index.
+    def seed_of(self, shape: Shape, dataset_size: int, index: int) -> int:
+        """The seed of one network. It is its own, which makes errors at different sizes and
+        widths independent; in paired runs it is that of its index.
         """
         key = [self.root_seed, index]
         if not self.paired:
             key += [dataset_size, *shape.sizes]
         return int(np.random.SeedSequence(key).generate_state(1)[0])
 
-    def key(self, shape: AnyShape, dataset_size: int, index: int) -> str:
+    def key(self, shape: Shape, dataset_size: int, index: int) -> str:
         """A hash of everything that decides the loss of one run."""
         described = {
             "schema": SCHEMA,
@@ -206,10 +212,15 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def code(self) -> dict[str, Any]:
-        """What decides the examples of the task beside its settings: the source of what is
-        not of this package, and the data where they are not those first published.
+        """What determines the examples of the task beside its settings: the source of code
+        from outside this package, and data that differ from those first published.
         """
-        return {"code": foreign_code(self.task), "data": self.task.data()}
+        loss = self.training.loss
+        found: dict[str, Any] = {"code": foreign_code(self.task), "data": self.task.data()}
+        if is_own(loss):
+            python_function(loss, "`loss`")  # says what is wrong with it
+            found["loss"] = source_hash(loss)
+        return found
 
 
 def _choices(name: str, choices: Any) -> list[Any]:

@@ -20,21 +20,21 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 ASKED = 500  # keys in one query
-# What SQLite answers where its log cannot be shared.
+# The answers of SQLite where its log cannot be shared.
 NO_SHARED_MEMORY = ("locking protocol", "disk I/O error", "unable to open database file")
 LOG = logging.getLogger(__name__)
 
 
 def _checked(path: Any) -> Path:
-    """The path of a file, before anything lies beside it."""
+    """The path of the registry, checked before a lock file is made beside it."""
     require(
         isinstance(path, str | os.PathLike) and bool(str(path)),
         f"`registry` must be the path of a file, or None to keep nothing; not {path!r}.",
     )
     require(
         not str(path).startswith((":", "file:")),
-        f"`registry`: {str(path)!r} is no file. For a sweep that is kept in memory alone, "
-        "pass `registry=None`.",
+        f"`registry`: {str(path)!r} is not a file. For a sweep that is kept in memory "
+        "only, pass `registry=None`.",
     )
     require(
         not Path(path).is_dir(),
@@ -48,15 +48,15 @@ class Registry:
     """Records of finished runs by key.
 
     A pack is written in one transaction when it is done, so a sweep that is killed loses
-    the packs in flight and nothing else. Only the process that drives the sweep writes:
-    it holds a lock that the system lets go of when it dies. On disks that know no locks or
-    no shared memory, as those of a network often, a file that lies there stands for the
-    lock, and SQLite keeps its older kind of journal; this is logged.
+    only the packs in flight. Only the process that drives the sweep writes. It holds a lock
+    that the system releases when it dies. On disks without locks or shared memory, as on
+    many networks, a file stands for the lock, and SQLite keeps its older kind of journal;
+    this is logged.
 
     Raises
     ------
-    ManifoldScaleError : the file is no registry, is damaged, cannot be written, its disk is
-        full, or another process is writing to it.
+    ManifoldScaleError : the file is not a registry, is damaged, cannot be written, its disk
+        is full, or another process is writing to it.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -76,7 +76,7 @@ class Registry:
             raise
 
     def _locked(self) -> BaseFileLock:
-        """The lock, held: of the system, or a file where the disk has no locks."""
+        """The lock, acquired: of the system, or a file where the disk has no locks."""
         try:
             if knows_locks(self.path.parent):
                 return self._held(FileLock(f"{self.path}.lock"))
@@ -96,7 +96,7 @@ class Registry:
     def _held(self, lock: BaseFileLock) -> BaseFileLock:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what it does without locks is said above
+                warnings.simplefilter("ignore")  # a disk without locks is logged above
                 lock.acquire(timeout=0)
         except Timeout:
             left = ""
@@ -109,7 +109,7 @@ class Registry:
         return lock
 
     def _opened(self) -> sqlite3.Connection:
-        """The file, with a journal beside it that its disk can keep."""
+        """The open file, with a kind of journal that its disk supports."""
         file = sqlite3.connect(self.path, timeout=30)
         try:
             (mode,) = file.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -121,8 +121,8 @@ class Registry:
         if mode == "wal":
             return file
         if not mode:
-            # Without SQLite's own locks; in exclusive mode it reads what a journal in WAL
-            # mode left behind without shared memory.
+            # Without SQLite's own locks. In exclusive mode it reads what is left of a WAL
+            # journal without shared memory.
             how = "vfs=unix-none" if os.name == "posix" else "nolock=1"
             name = f"{self.path.absolute().as_uri()}?{how}"
             file = sqlite3.connect(name, timeout=30, uri=True)
@@ -143,7 +143,7 @@ class Registry:
         self._lock.release()
 
     def find(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The records of those runs that are finished."""
+        """The records of the runs that are finished."""
         wanted, found = list(keys), {}
         with self._refused():
             for at in range(0, len(wanted), ASKED):
@@ -155,27 +155,27 @@ class Registry:
         return found
 
     def add(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the records of a pack, all or none; a run again replaces its failure."""
+        """Write the records of a pack, all or none; they replace earlier failures."""
         rows = [(key, json.dumps(record)) for key, record in records.items()]
         with self._refused(), self._file:
             self._file.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?)", rows)
 
     def setting(self, name: str) -> Any:
-        """What is remembered under this name; None where nothing is."""
+        """What is remembered under this name, or None."""
         query = "SELECT value FROM settings WHERE name = ?"
         with self._refused():
             row = self._file.execute(query, (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def remember(self, name: str, value: Any) -> None:
-        """Keep a setting, so that a sweep that is resumed goes on with it."""
+        """Keep a setting for when the sweep is resumed."""
         row = (name, json.dumps(value))
         with self._refused(), self._file:
             self._file.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", row)
 
     @contextmanager
     def _refused(self) -> Iterator[None]:
-        """What SQLite refuses, as an error that says which file and what would work."""
+        """Turn errors of SQLite into one that names the file and says what would work."""
         try:
             yield
         except (sqlite3.Error, json.JSONDecodeError) as error:

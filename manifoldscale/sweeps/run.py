@@ -5,12 +5,13 @@ import logging
 import math
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..core.errors import ManifoldScaleError, is_whole, require
@@ -18,13 +19,18 @@ from ..core.learning_curve import LearningCurve, Run
 from ..core.settings import whole
 from ..core.source import check_unchanged
 from ..core.workers import check_executor, results
+from ..networks.layout import FLAT, AsLaidOut, Layout
 from ..networks.mlp import MLP, absorb
+from ..networks.shape import Shape
+from .factory import FromFactory, check_loaded, layout_of
+from .objectives import check_own, is_own
 from .packing import best_size, packs
 from .plan import PROBE_SEED, PackSpec, Plan
 from .registry import Registry
-from .students import AnyShape, FromFactory, check_loaded
+from .students import check_widths
+from .tasks import Split
 from .train import Trained, train
-from .trial import EXAMPLES, tried
+from .trial import EXAMPLES, why_alone
 
 Record = dict[str, Any]
 LOG = logging.getLogger(__name__)
@@ -45,31 +51,31 @@ def run(
 
     Parameters
     ----------
-    registry : an SQLite file in which finished runs are kept. The same call again
-        resumes: runs that are there are not trained again, and the curve is the one that
-        an undisturbed sweep gives.
-    executor : where packs are trained; None is this process, one after the other. A
-        process of an executor uses one thread. Any `concurrent.futures.Executor` will do;
-        on a cluster, `dask.distributed.Client(...).get_executor()`.
+    registry : an SQLite file in which finished runs are kept. The same call again resumes:
+        finished runs are not trained again, and the curve is the same as without the
+        interruption.
+    executor : where packs are trained; None is this process, one after the other. A process
+        of an executor uses one thread. Any `concurrent.futures.Executor` will do; on a
+        cluster, `dask.distributed.Client(...).get_executor()`.
     device : where torch computes.
-    pack_size : networks that are trained together: None, all seeds of one combination;
-        a number, at most so many, of other dataset sizes too; "auto", the number beyond
+    pack_size : networks that are trained together. None: all seeds of one combination. A
+        number: at most so many, also of different dataset sizes. "auto": the number beyond
         which this machine trains no faster, by timing, remembered in the registry. The
-        losses differ by rounding only, which training in float32 may amplify.
-    retry_failed : train runs again that failed.
+        losses differ only by rounding, which training in float32 may amplify.
+    retry_failed : train failed runs again.
     progress : called with the number of runs finished since the last call.
 
-    A student of yours is tried on a few examples before the first run, and refused where it
-    cannot work. One whose networks cannot be batched, for dropout or batch normalisation
-    say, is trained one network at a time, which is logged.
+    Your own student is tried on a few examples before the first run, and refused if it
+    cannot work. If its networks cannot be batched, because of dropout or batch
+    normalisation for instance, they are trained one at a time, which is logged.
 
     Returns
     -------
-    LearningCurve with one run for each combination, in the order of the plan; a run that
-    failed is there with its failure: what it raised, or that its loss was not finite. Each
-    run has its test losses at about 40 steps while it was trained, even in their
-    logarithm, on the first of its test examples where all would take more than 2 % of
-    the arithmetic of training: `curve.trajectories` is L(t).
+    LearningCurve with one run for each combination, in the order of the plan. A failed run
+    is there with its failure: what it raised, or that its loss was not finite. Each run has
+    its test losses at about 40 steps during training, evenly spaced in log step:
+    `curve.trajectories` is L(t). They use only the first of its test examples if all would
+    take more than 2 % of the arithmetic of training.
 
     Raises
     ------
@@ -80,6 +86,7 @@ def run(
     check_executor(executor)
     report = progress or (lambda _: None)
     check_loaded(plan.student)
+    check_widths(plan.student, plan.widths)
     check_unchanged(type(plan.task), "`task`")
     runs = plan.runs()
     keys = {one: plan.key(*one) for one in runs}
@@ -93,11 +100,11 @@ def run(
         missing = [one for one in runs if keys[one] not in records]
         _try_out(plan, missing, here=executor is None)
         specs = _specs(plan, missing, pack_size, stored, device)
-        for spec, made in _trained(plan, specs, executor, device):
+        # For workers the most expensive first: else one may be left with it at the end.
+        specs = specs if executor is None else specs[::-1]
+        for spec, made in results(executor, _records, specs, plan, device, plan.code()):
             members = [(spec.shape, *member) for member in spec.members]
-            finished = {
-                keys[one]: record for one, record in zip(members, made, strict=True)
-            }
+            finished = dict(zip((keys[one] for one in members), made, strict=True))
             if stored is not None:
                 stored.add(finished)
             records.update(finished)
@@ -109,41 +116,37 @@ def run(
         floor=task.floor(loss),
         shared_data=task.shared_data or plan.paired,
         task=task.name,
+        early_stopped=plan.training.keep == "best",
     )
 
 
 def _check_plan(plan: Any) -> None:
-    """Refuse the name of a file, several plans, and what is none."""
+    """Refuse the name of a file, several plans, and anything that is not a plan."""
     advice = "make one, as `ms.sweeps.Plan(task, dataset_sizes, widths)`"
     if isinstance(plan, str | Path):
-        advice = (
-            f"a file is run by the command `manifoldscale sweep {plan}`; here, {advice}"
-        )
+        advice = f"run a file by the command `manifoldscale sweep {plan}`; here, {advice}"
     elif isinstance(plan, list | tuple | dict) and plan:
-        plans = plan.values() if isinstance(plan, dict) else plan  # as of `Plan.vary`
+        plans = plan.values() if isinstance(plan, dict) else plan  # as from `Plan.vary`
         several = f"[{', '.join(type(one).__name__ for one in plans)[:60]}]"
         raise ManifoldScaleError(
             f"`plan` must be one Plan; not {several}. Run one after the other, with one "
             "registry: `[run(plan, registry) for plan in plans]`."
         )
-    require(
-        isinstance(plan, Plan),
-        f"`plan` must be a Plan; not {plan!r}: {advice}.",
-    )
+    require(isinstance(plan, Plan), f"`plan` must be a Plan; not {plan!r}: {advice}.")
 
 
 def failures(curve: LearningCurve) -> dict[str, int]:
-    """How many runs failed, by what they raised, the most frequent first."""
+    """How many runs failed, by what they raised, most frequent first."""
     last = [one.failure.strip().splitlines()[-1] for one in curve.runs if one.failure]
     return dict(Counter(last).most_common())
 
 
 def check_any(curves: Sequence[LearningCurve], kept: str) -> str:
-    """Why runs failed, each reason once; empty where none did.
+    """Why runs failed, each reason once; empty if none did.
 
     Parameters
     ----------
-    kept : where the runs are, for the message.
+    kept : where the runs are kept, for the message.
 
     Raises
     ------
@@ -165,40 +168,52 @@ def check_any(curves: Sequence[LearningCurve], kept: str) -> str:
 def train_one(
     plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
 ) -> nn.Sequential:
-    """One network as those of the plan, to probe: its layers are hidden1, act1, ...,
-    readout. It takes the task's data as they are: their preparation is in its first
-    layer. By default its seed is none of the sweep's, so that the error of what is
-    measured on it is independent of the losses.
+    """One network of the plan, to probe: its layers are hidden1, act1, ..., readout. It
+    takes the data of the task unprepared, as rows: the preparation is in its first layer.
+    By default its seed is not one of the sweep's, so what is measured on it is independent
+    of the losses.
     """
-    width, dataset_size = whole("width", width), whole("dataset_size", dataset_size)
-    spec = PackSpec(plan.shape(width), ((dataset_size, whole("seed", seed, 0)),))
-    network = _train(plan, spec, "cpu").pack.member(0)
+    network, layout = train_bare(plan, width, dataset_size, seed)
+    if layout != FLAT:
+        network = nn.Sequential(AsLaidOut(layout), network)
+    elif not isinstance(network, nn.Sequential):
+        network = nn.Sequential(network)
     return absorb(network, *plan.task.preparation)
 
 
-def _try_out(plan: Plan, missing: Sequence[tuple[AnyShape, int, int]], here: bool) -> None:
-    """Find out before the first run whether and how the student can be trained, and where
-    that is done in this process, whether the task has its examples.
+def train_bare(
+    plan: Plan, width: int, dataset_size: int, seed: int = PROBE_SEED
+) -> tuple[nn.Module, Layout]:
+    """The same network as its module was made, and how it takes the prepared data."""
+    width, dataset_size = whole("width", width), whole("dataset_size", dataset_size)
+    shape = plan.shape(width)
+    spec = PackSpec(shape, ((dataset_size, whole("seed", seed, 0)),))
+    return _train(plan, spec, "cpu").pack.member(0), layout_of(shape)
+
+
+def _try_out(plan: Plan, missing: Sequence[tuple[Shape, int, int]], here: bool) -> None:
+    """Find out before the first run whether and how the student can be trained, and, if
+    training is in this process (`here`), whether the task has its examples.
     """
     if missing and here:
-        _draw(plan, min(plan.dataset_sizes))
-    ways = [
-        tried(shape, plan.training.torch_dtype)
-        for shape in dict.fromkeys(shape for shape, _, _ in missing)
-    ]
-    reasons = dict.fromkeys(way.alone for way in ways if way.alone)
+        split = _draw(plan, min(plan.dataset_sizes))
+        if is_own(plan.training.loss):
+            targets = split.train_targets[:EXAMPLES]
+            check_own(plan.training.loss, torch.from_numpy(targets).float())
+    shapes = dict.fromkeys(shape for shape, _, _ in missing)
+    ways = [why_alone(shape, plan.training.torch_dtype) for shape in shapes]
+    reasons = dict.fromkeys(filter(None, ways))
     if reasons:
-        slowest = max(way.seconds for way in ways)
         LOG.warning(
-            "The networks of the student %r are trained one by one, not in packs: %s. A "
-            "step on %d examples takes up to %.1g s.",
-            plan.student, "; ".join(reasons), EXAMPLES, slowest,
-        )  # fmt: skip
+            "The networks of the student %r are trained one by one, not in packs: %s.",
+            plan.student,
+            "; ".join(reasons),
+        )
 
 
-def _draw(plan: Plan, size: int) -> None:
+def _draw(plan: Plan, size: int) -> Split:
     try:
-        plan.task.draw(size, plan.n_test, PROBE_SEED)
+        return plan.task.draw(size, plan.n_test, PROBE_SEED)
     except ManifoldScaleError:
         raise
     except Exception as error:  # whatever a task of the user's may raise
@@ -210,7 +225,7 @@ def _draw(plan: Plan, size: int) -> None:
 
 def _specs(
     plan: Plan,
-    missing: Sequence[tuple[AnyShape, int, int]],
+    missing: Sequence[tuple[Shape, int, int]],
     pack_size: int | str | None,
     stored: Registry | None,
     device: str,
@@ -233,15 +248,6 @@ def _specs(
     return specs
 
 
-def _trained(
-    plan: Plan, specs: list[PackSpec], executor: Executor | None, device: str
-) -> Iterator[tuple[PackSpec, list[Record]]]:
-    if executor is not None:
-        # The most expensive first, so that no worker is left alone with one at the end.
-        specs = specs[::-1]
-    yield from results(executor, _records, specs, plan, device, plan.code())
-
-
 def _train(plan: Plan, spec: PackSpec, device: str, watched: bool = False) -> Trained:
     sizes = [size for size, _ in spec.members]
     seeds = [plan.seed_of(spec.shape, *member) for member in spec.members]
@@ -262,8 +268,8 @@ def _train(plan: Plan, spec: PackSpec, device: str, watched: bool = False) -> Tr
 def _records(
     spec: PackSpec, plan: Plan, device: str, code: Mapping[str, Any]
 ) -> list[Record]:
-    """Train a pack; a record for each member. What training raises is the failure of its
-    members, and harms no other pack.
+    """Train a pack; a record per member. An exception of training becomes the failure of
+    its members, and harms no other pack.
     """
     _check_code(spec, plan, code)
     try:
@@ -291,9 +297,7 @@ def _records(
 
 
 def _check_code(spec: PackSpec, plan: Plan, code: Mapping[str, Any]) -> None:
-    """Refuse to train, in a worker that was started earlier, code that is not that of the
-    keys.
-    """
+    """Refuse to train code that differs from the keys, as in a worker started earlier."""
     if isinstance(spec.shape, FromFactory):
         spec.shape.check_code()
     require(
@@ -305,7 +309,7 @@ def _check_code(spec: PackSpec, plan: Plan, code: Mapping[str, Any]) -> None:
 
 def _record(
     plan: Plan,
-    shape: AnyShape,
+    shape: Shape,
     dataset_size: int,
     index: int,
     failure: str | None = None,
@@ -315,7 +319,7 @@ def _record(
     return {
         "task": plan.task.name,
         "dataset_size": max(dataset_size, seen) if plan.training.online else dataset_size,
-        "width": shape.width,
+        "width": shape.width or None,
         "parameters": shape.parameters,
         "seed": index,
         "steps": steps,
@@ -328,15 +332,15 @@ def _record(
     }
 
 
-def _operations(shape: AnyShape, seen: int) -> float | None:
-    """6 P for each example that was seen: two a weight forward, four backward (Kaplan et
-    al. 2020, section 2.1). Not known of networks that use a weight more than once.
+def _operations(shape: Shape, seen: int) -> float | None:
+    """6 P for each example seen: two per weight forward, four backward (Kaplan et al. 2020,
+    section 2.1). None for networks that use a weight more than once.
     """
     return 6.0 * shape.parameters * seen if isinstance(shape, MLP) else None
 
 
 def _run(record: Record) -> Run:
-    """A record of an older registry has no trajectory and no compute."""
+    """The run of a record; those of older registries lack trajectory and compute."""
     numbers = {
         name: math.nan if record[name] is None else record[name]
         for name in ("loss", "loss_stderr", "train_loss")

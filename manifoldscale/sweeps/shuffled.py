@@ -1,4 +1,4 @@
-"""The same task with labels that have nothing to do with their inputs."""
+"""The same task with labels that are independent of their inputs."""
 
 import dataclasses as dc
 from collections.abc import Mapping
@@ -11,15 +11,19 @@ from .tasks import Split, Task
 
 @dc.dataclass(frozen=True)
 class ShuffledLabels(Task):
-    """Another task whose training targets are permuted among its training inputs, as in
-    Zhang et al. (2017): inputs and the shares of the classes stay, and what is left to
-    learn is memory.
+    """Another task with its training targets permuted among its training inputs, as in
+    Zhang et al. (2017): inputs and the shares of the classes stay, and only memorising is
+    left.
 
     >>> import manifoldscale as ms
     >>> task = ShuffledLabels(ms.sweeps.TeacherStudent(dim=2))
     >>> split, plain = (t.draw(50, 10, 0) for t in (task, task.task))
     >>> bool((split.train_inputs == plain.train_inputs).all())
     True
+
+    Parameters
+    ----------
+    task : the other task; in a plan file a section [task.task].
     """
 
     task: Task
@@ -31,6 +35,14 @@ class ShuffledLabels(Task):
     @property
     def inputs(self) -> int:
         return self.task.inputs
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        return self.task.example_shape
+
+    @property
+    def rows_first(self) -> bool:
+        return self.task.rows_first
 
     @property
     def outputs(self) -> int:

@@ -1,19 +1,25 @@
-"""A plan as it was, from the results that were made with it."""
+"""The tasks by name, one row per task, and plans restored from stored results."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import ManifoldScaleError
 from .data_sets import DataSet
+from .own_data import OwnData
 from .plan import Plan
+from .shuffled import ShuffledLabels
+from .tasks import Task
 from .teachers import TeacherStudent
 from .train import Training
 
-TASKS = {"DataSet": DataSet, "TeacherStudent": TeacherStudent}
+# To add a task, write its class in a file of its own, and add a row.
+TASKS: dict[str, type[Task]] = {
+    kind.__name__: kind for kind in (TeacherStudent, DataSet, OwnData, ShuffledLabels)
+}
 
 
 def plan_from(stored: Mapping[str, Any]) -> Plan:
-    """The plan that `plain` made `stored` of.
+    """The plan that `plain` turned into `stored`.
 
     >>> from manifoldscale.core.serialize import plain
     >>> plan = Plan(TeacherStudent(3), dataset_sizes=[10, 20])
@@ -22,16 +28,16 @@ def plan_from(stored: Mapping[str, Any]) -> Plan:
 
     Raises
     ------
-    ManifoldScaleError : its task is no data set and no teacher on a named domain, or it
-        was made by another version.
+    ManifoldScaleError : its task is neither a data set nor a teacher on a named domain, or
+        it was made by another version.
     """
     settings = dict(stored)
     try:
-        task, training = dict(settings.pop("task")), dict(settings.pop("training"))
-        kind = TASKS[task.pop("type")]
+        training = dict(settings.pop("training"))
         settings.pop("type")
         training.pop("type")
-        return Plan(task=kind(**_tuples(task)), training=Training(**training), **settings)
+        task = _task_from(settings.pop("task"))
+        return Plan(task=task, training=Training(**training), **settings)
     except (KeyError, TypeError, AttributeError, ManifoldScaleError) as error:
         raise ManifoldScaleError(
             f"The plan of these results cannot be made again ({error}): it is of another "
@@ -39,6 +45,10 @@ def plan_from(stored: Mapping[str, Any]) -> Plan:
         ) from error
 
 
-def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
-    """Sequences as a task holds them."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+def _task_from(stored: Mapping[str, Any]) -> Task:
+    """A task, with its sequences as tuples and any inner task restored."""
+    settings = dict(stored)
+    kind = TASKS[settings.pop("type")]
+    if "task" in settings:
+        settings["task"] = _task_from(settings["task"])
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})

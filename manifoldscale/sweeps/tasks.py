@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Floats
-from ..core.errors import ManifoldScaleError
-from .losses import CLASSES
+from ..core.arrays import Array, Floats
+from ..core.errors import ManifoldScaleError, require
+from ..core.random import keyed
+from .objectives import CLASSES
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -22,6 +23,25 @@ class Split:
     test_targets: Floats
 
 
+def split_of(
+    inputs: Array, targets: Array, n_train: int, n_test: int, seed: int, name: str
+) -> Split:
+    """Examples of a finite data set, drawn for one run; see `Task.draw`.
+
+    Raises
+    ------
+    ManifoldScaleError : more examples than there are.
+    """
+    require(
+        n_train + n_test <= len(inputs),
+        f"{n_train} training and {n_test} test examples were asked for; {name!r} has "
+        f"{len(inputs)} in all.",
+    )
+    rows = keyed(seed, "split").permutation(len(inputs))
+    test, train = rows[:n_test], rows[n_test : n_test + n_train]
+    return Split(inputs[train], targets[train], inputs[test], targets[test])
+
+
 @dc.dataclass(frozen=True)
 class Task(abc.ABC):
     """A supervised problem. Targets are real vectors; for cross-entropy they are class
@@ -31,17 +51,29 @@ class Task(abc.ABC):
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """How the task is called in tables."""
+        """The name of the task in tables."""
 
     @property
     @abc.abstractmethod
     def inputs(self) -> int:
-        """Features of an input."""
+        """Number of features of an input."""
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of an example, whose features are a row of `inputs` numbers here."""
+        return (self.inputs,)
+
+    @property
+    def rows_first(self) -> bool:
+        """Whether the examples are stored as rows: a student that takes either is given
+        rows.
+        """
+        return True
 
     @property
     @abc.abstractmethod
     def outputs(self) -> int:
-        """Outputs of the network."""
+        """Number of outputs of the network."""
 
     @property
     @abc.abstractmethod
@@ -50,8 +82,18 @@ class Task(abc.ABC):
 
     @property
     def known_dim(self) -> int | None:
-        """Dimension of the manifold of inputs, where it is known."""
+        """Dimension of the manifold of inputs, if known."""
         return None
+
+    @property
+    def label_noise(self) -> float:
+        """Standard deviation of the noise on its labels, as far as it is known."""
+        return 0.0
+
+    @property
+    def met(self) -> tuple[str, ...]:
+        """Conditions of `scaling.CONDITIONS` that the task itself guarantees."""
+        return ()
 
     @property
     def has_classes(self) -> bool:
@@ -59,13 +101,13 @@ class Task(abc.ABC):
         return False
 
     def data(self) -> Mapping[str, Any]:
-        """What decides the examples and is no setting of the task: facts of a data set, as
-        its checksum. Runs on other data are other runs.
+        """What determines the examples but is not a setting of the task: facts of a data
+        set such as its checksum. Runs on other data are other runs.
         """
         return {}
 
     def floor(self, loss: str) -> float | None:
-        """The irreducible value of a loss, where it is known."""
+        """The irreducible value of a loss, if known."""
         return None
 
     @property
@@ -75,7 +117,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def largest(self, n_test: int) -> int | None:
-        """The largest training set, None where examples never run out."""
+        """The size of the largest training set, None if examples never run out."""
 
     @abc.abstractmethod
     def draw(self, n_train: int, n_test: int, seed: int) -> Split:
@@ -85,13 +127,13 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
-        """At most `n` inputs, as they are, to probe a trained network on, and labels
-        where there are some.
+        """At most `n` unprepared inputs to probe a trained network on, and their labels, if
+        any.
         """
 
 
 def check_loss(task: Task, loss: str) -> None:
-    """Whether the loss fits the task's targets."""
+    """Refuse a loss that does not fit the targets of the task."""
     if loss in CLASSES and not task.has_classes:
         raise ManifoldScaleError(
             f"{loss} needs class targets; {task.name} has real ones: use 'mse'."

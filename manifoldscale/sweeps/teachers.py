@@ -1,81 +1,84 @@
-"""Teacher and student: a target whose inputs have a known dimension."""
+"""Teacher and student: a random target on inputs of known dimension."""
 
 import dataclasses as dc
 import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 
 from ..core.arrays import Floats
 from ..core.errors import is_whole, one_of, require
 from ..core.random import keyed
-from ..core.settings import check_fields
+from ..core.settings import Count, NotNegative, Positive, Settings, among, at_least
 from ..manifolds.manifold import Manifold
 from .tasks import Split, Task
 
-TEACHERS = ("network", "random_features")
 DOMAINS = ("cube", "sphere", "torus")
-COMBINATIONS = ("sum", "product")
 REFERENCE = 20_000  # inputs on which a teacher is standardised
 BLOCK = 8192  # inputs that a teacher sees at once
 
 
 @dc.dataclass(frozen=True)
-class TeacherStudent(Task):
+class TeacherStudent(Settings, Task):
     """Regress on a fixed random network whose inputs have a known dimension.
 
-    After the protocol of Sharma and Kaplan (JMLR 23(9), 2022): inputs uniform on a cube
-    of dimension `dim`, here of unit variance along each side, padded with zeros to
-    `ambient_dim` features; the teacher is a fully connected ReLU network of two hidden
-    layers of `teacher_width` units, weights of variance 1 / fan-in, of the features that
-    vary only: its kinks then cross the inputs as densely in all dimensions. Its output is
-    standardised to mean 0 and variance 1 over the inputs, so that a loss of 1 is that of
-    the best constant.
+    It follows the protocol of Sharma and Kaplan (JMLR 23(9), 2022). Inputs are uniform on a
+    cube of dimension `dim`, here of unit variance along each side, padded with zeros to
+    `ambient_dim` features. The teacher is a fully connected ReLU network of two hidden
+    layers of `teacher_width` units, with weights of variance 1 / fan-in. It sees only the
+    features that vary, so its kinks are equally dense in all dimensions. Its output is
+    standardised to mean 0 and variance 1 over the inputs: the best constant has a loss of
+    1.
 
-    Without label noise the floor is zero exactly, but for the cross-entropy.
+    Without label noise the floor is exactly zero, except for the cross-entropy.
 
     Parameters
     ----------
     dim : dimension of the manifold of inputs.
-    domain : "cube"; "sphere", that of dimension `dim` in dim + 1 features; "torus", dim
-        circles in 2 dim features; or a value of `ms.manifolds`. All have features of unit
-        mean square.
-    factors : dimensions that add up to `dim`: the target is then the sum (or product,
-        `combine`) of one teacher for each factor, which sees its own features only. The
-        inputs have dimension `dim`, the target no more than the largest factor: here
-        alpha >= 4/dim is not tight. On the cube.
+    ambient_dim : number of features; those beyond the manifold's are zero.
+    teacher_width : units of each hidden layer of the teacher.
+    domain : "cube"; "sphere", of dimension `dim` in dim + 1 features; "torus", dim circles
+        in 2 dim features; or a value of `ms.manifolds`. All have features of unit mean
+        square.
+    factors : dimensions that add up to `dim`, on the cube. The target is then the sum (or
+        product, `combine`) of one teacher per factor, which sees only its own features. The
+        inputs have dimension `dim`, the target at most that of the largest factor: here
+        alpha >= 4/dim is not tight.
+    combine : "sum" or "product", of the teachers of the factors.
     teacher : "network", or "random_features": one layer of `teacher_width` fixed random
         ReLU units with a random read-out.
     bias_std : standard deviation of the teacher's biases. With 0, as in the paper, the
-        teacher is homogeneous of degree one: its kinks all pass through the origin, and
-        along each ray it is linear.
-    classes : the targets are class probabilities, the softmax of `temperature` times as
-        many standardised outputs, as for the cross-entropy in the paper; None for one real
-        target.
+        teacher is homogeneous of degree one: all its kinks pass through the origin, and it
+        is linear along each ray.
+    classes : number of classes; the targets are then probabilities, the softmax of
+        `temperature` times as many standardised outputs, as for the cross-entropy in the
+        paper. None for one real target.
+    temperature : of these probabilities; higher is closer to one class per input.
     label_noise : standard deviation of Gaussian noise on training and test labels.
     input_noise : standard deviation of Gaussian noise on all features, added after the
         target was computed.
     teacher_seed : which teacher.
     """
 
-    dim: int = 4
-    ambient_dim: int = 20
-    teacher_width: int = 600
-    bias_std: float = 0.5
-    label_noise: float = 0.0
-    teacher_seed: int = 0
+    dim: Count = 4
+    ambient_dim: Count = 20
+    teacher_width: Count = 600
+    bias_std: NotNegative = 0.5
+    label_noise: NotNegative = 0.0
+    teacher_seed: Annotated[int, at_least(0)] = 0
     domain: str | Manifold = "cube"
     factors: tuple[int, ...] = ()
-    combine: str = "sum"
-    teacher: str = "network"
-    classes: int | None = None
-    temperature: float = 6.0
-    input_noise: float = 0.0
+    combine: Annotated[str, among("sum", "product")] = "sum"
+    teacher: Annotated[str, among("network", "random_features")] = "network"
+    classes: Annotated[int, at_least(2)] | None = None
+    temperature: Positive = 6.0
+    input_noise: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         given = self.factors if isinstance(self.factors, list | tuple) else (None,)
         require(
             all(is_whole(factor) and factor >= 1 for factor in given),
@@ -84,27 +87,19 @@ class TeacherStudent(Task):
         object.__setattr__(self, "factors", tuple(map(int, given)))
         if not isinstance(self.domain, Manifold):
             one_of("domain", self.domain, DOMAINS)
-        one_of("teacher", self.teacher, TEACHERS)
-        one_of("combine", self.combine, COMBINATIONS)
-        require(self.dim >= 1, f"`dim` must be at least 1; not {self.dim}.")
         require(
             self.features <= self.ambient_dim,
             f"`dim` = {self.dim} on a {self.domain} takes {self.features} features; "
             f"`ambient_dim` is {self.ambient_dim}.",
         )
-        for name in ("label_noise", "input_noise", "bias_std"):
-            value = getattr(self, name)
-            require(
-                0 <= value < math.inf, f"`{name}` must be finite and >= 0; not {value}."
-            )
         require(
             not self.factors or (self.domain == "cube" and sum(self.factors) == self.dim),
             f"`factors` must add up to dim = {self.dim}, on a cube; they are "
             f"{self.factors}, on {self.domain!r}.",
         )
         require(
-            self.classes is None or (self.classes >= 2 and self.label_noise == 0),
-            "`classes` must be at least 2, without label noise.",
+            self.classes is None or self.label_noise == 0,
+            "`classes` are without label noise.",
         )
         if isinstance(self.domain, Manifold):
             require(
@@ -147,6 +142,10 @@ class TeacherStudent(Task):
         return None if self.input_noise else self.dim
 
     @property
+    def met(self) -> tuple[str, ...]:
+        return () if self.label_noise else ("noiseless",)
+
+    @property
     def has_classes(self) -> bool:
         return self.classes is not None
 
@@ -178,7 +177,7 @@ class TeacherStudent(Task):
 
 def _inputs(task: TeacherStudent, n: int, rng: np.random.Generator) -> Floats:
     """(n x ambient_dim) inputs without noise, of unit mean square over the features that
-    vary; the first of a longer sample are a shorter one.
+    vary. A shorter sample is the first part of a longer one.
     """
     inputs = np.zeros((n, task.ambient_dim))
     inputs[:, : task.features] = _on_domain(task, n, rng)
@@ -198,8 +197,8 @@ def _on_domain(task: TeacherStudent, n: int, rng: np.random.Generator) -> Floats
         circles = np.concatenate([np.cos(angles), np.sin(angles)], 2)
         return np.asarray(math.sqrt(2.0) * circles.reshape(n, 2 * d))
     assert isinstance(task.domain, Manifold)
-    # A manifold's sampler has its own order of draws: fixed blocks keep shorter samples
-    # the first part of longer ones.
+    # The sampler of a manifold has its own order of draws. Fixed blocks keep a shorter
+    # sample the first part of a longer one.
     blocks = [
         np.asarray(task.domain.sample(BLOCK, rng=child).points)
         for child in rng.spawn(math.ceil(n / BLOCK))
@@ -265,7 +264,7 @@ def target(task: TeacherStudent) -> Target:
 
 
 def _teacher(task: TeacherStudent, number: int, features: slice) -> Teacher:
-    """One teacher, standardised on inputs of its own."""
+    """One teacher, standardised on its own sample of inputs."""
     hidden = (task.teacher_width,) * (2 if task.teacher == "network" else 1)
     sizes = (features.stop - features.start, *hidden, task.outputs)
     rng = keyed(task.teacher_seed, "teacher", task.dim, number)

@@ -3,106 +3,114 @@
 import dataclasses as dc
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import one_of, require
-from ..core.settings import check_fields
-from .batches import Data, Order
+from ..core.errors import require
+from ..core.serialize import LATER
+from ..core.settings import Count, NotNegative, Positive, Settings, among, at_least
+from ..networks.shape import Shape
+from .early_stopping import Best, halves
 from .flat import OPTIMISERS
-from .losses import check_name, example_loss
+from .minibatches import Data, Order
+from .objectives import check_name, example_loss, is_own
 from .pack import Pack
-from .students import AnyShape
 from .tasks import Split
 from .trial import make_pack
 from .watch import Point, Watch
 
-INTERPOLATED = 0.1  # a run has converged when its training loss is below this share of
-# its test loss
-DIVERGED = 10  # times the loss of the zero function
-CHECK_EVERY = 50  # steps between looks for members that diverged, or are done
-EVALUATED = 2048  # examples of each member in a batch of the evaluation
-SCHEDULES = ("cosine", "constant")
+INTERPOLATED = 0.1  # training loss over test loss below which a run has converged
+DIVERGED = 10  # training loss, over that of the zero function, of a run that diverged
+CHECK_EVERY = 50  # steps between checks for members that diverged or are done
+EVALUATED = 2048  # examples per member in a batch of the evaluation
 
 Fresh = Callable[[int], Sequence[Split]]
 
 
 @dc.dataclass(frozen=True)
-class Training:
+class Training(Settings):
     """How every network of a sweep is trained.
 
     Parameters
     ----------
     steps : optimisation steps.
-    epochs : passes over the training set that a network makes at least: its number of
-        steps is the larger of `steps` and what these take.
-    batch_size : examples a step, at most; a smaller training set is used whole. None is
-        the whole set always: full-batch gradient descent.
+    epochs : least number of passes over the training set: a network makes `steps` steps, or
+        as many as these passes take if that is more.
+    batch_size : at most so many examples per step; a smaller training set is used whole.
+        None always uses the whole set: full-batch gradient descent.
     learning_rate : at the start.
     schedule : "cosine", to zero, or "constant".
-    optimiser : "adam" or "sgd", without momentum.
+    optimiser : "adam", "adamw" or "sgd".
     loss : "mse", the squared error summed over the outputs, without 1/2; "abs^p", as
-        "abs^3", |y - f|^p; "cross_entropy"; or "kl", the cross-entropy less the entropy of
-        the targets, whose floor is zero.
+        "abs^3", |y - f|^p; "cross_entropy"; "kl", the cross-entropy less the entropy of
+        the targets, whose floor is zero; or "py:module:function", your own function of
+        (outputs, targets), tensors of (n x outputs), that returns the loss of each example,
+        (n,). Runs are identified by its source.
     plateau : a network stops when its training loss has fallen by less than this share
         over the last `patience` steps; 0 never stops.
-    online : the training set is drawn anew whenever it has been passed over once.
+    patience : see `plateau`.
+    online : the training set is drawn anew after each pass over it.
     dtype : "float32" or "float64".
+    keep : which network is tested: "last", that of the last step; or "best", that of the
+        step, of about 40, at which one half of its test examples has the least loss. The
+        other half gives its test loss.
+    weight_decay : of "adamw" apart from the gradient, of the others as a part of it, as in
+        torch.
+    momentum : of "sgd".
     """
 
-    steps: int = 1000
-    batch_size: int | None = 128
-    learning_rate: float = 4e-3
+    steps: Count = 1000
+    batch_size: Count | None = 128
+    learning_rate: Positive = 4e-3
     loss: str = "mse"
-    dtype: str = "float32"
-    epochs: float = 0.0
-    schedule: str = "cosine"
-    optimiser: str = "adam"
-    plateau: float = 0.0
-    patience: int = 500
+    dtype: Annotated[str, among("float32", "float64")] = "float32"
+    epochs: NotNegative = 0.0
+    schedule: Annotated[str, among("cosine", "constant")] = "cosine"
+    optimiser: Annotated[str, among(OPTIMISERS)] = "adam"
+    plateau: NotNegative = 0.0
+    patience: Count = 500
     online: bool = False
+    keep: Annotated[str, among("last", "best")] = dc.field(default="last", metadata=LATER)
+    weight_decay: NotNegative = dc.field(default=0.0, metadata=LATER)
+    momentum: Annotated[float, at_least(0, below=1)] = dc.field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         check_name(self.loss)
-        one_of("dtype", self.dtype, ("float32", "float64"))
-        one_of("schedule", self.schedule, SCHEDULES)
-        one_of("optimiser", self.optimiser, OPTIMISERS)
-        for name in ("steps", "batch_size", "learning_rate", "patience"):
-            value = getattr(self, name)
-            require(
-                value is None or 0 < value < math.inf,
-                f"`{name}` must be positive and finite; not {value}.",
-            )
-        for name in ("epochs", "plateau"):
-            value = getattr(self, name)
-            require(
-                0 <= value < math.inf,
-                f"`{name}` must be finite and at least 0; not {value}.",
-            )
+        require(
+            self.optimiser != "adamw" or self.weight_decay > 0,
+            "The optimiser 'adamw' without `weight_decay` is 'adam': give one, such as "
+            "0.01, which is torch's.",
+        )
+        require(
+            self.momentum == 0 or self.optimiser == "sgd",
+            f"`momentum` is of 'sgd'; {self.optimiser!r} has its own.",
+        )
 
     @property
     def torch_dtype(self) -> torch.dtype:
         return torch.float64 if self.dtype == "float64" else torch.float32
 
     def batch(self, n: int) -> int:
-        """Examples of a step, of a training set of n."""
+        """Examples per step, for a training set of n."""
         return n if self.batch_size is None else min(n, self.batch_size)
 
     def budget(self, n: int) -> int:
-        """Steps on a training set of n."""
+        """Number of steps, for a training set of n."""
         return max(self.steps, math.ceil(self.epochs * n / self.batch(n)))
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained pack with the losses of its members, NaN for one that diverged: whose
-    loss became non-finite, or ended above ten times that of the zero function.
+    """A trained pack with the losses of its members. They are NaN for a member that
+    diverged: its loss became non-finite, or ended above ten times that of the zero
+    function.
 
-    steps : how many each member made.
-    watch : what was seen on the way, where that was asked for.
+    steps : number of steps of each member.
+    watch : the losses seen during training, if asked for.
     """
 
     pack: Pack
@@ -113,7 +121,7 @@ class Trained:
     watch: Watch | None = None
 
     def trajectory(self, member: int) -> list[Point]:
-        """(step, test loss, its standard error) of a member, where it was watched."""
+        """(step, test loss, its standard error) of a member, if it was watched."""
         if self.watch is None or math.isnan(self.test_loss[member]):
             return []
         return self.watch.trajectory(member, self.steps[member])
@@ -124,7 +132,7 @@ class Trained:
 
 
 def train(
-    shape: AnyShape,
+    shape: Shape,
     examples: Sequence[Split],
     seeds: Sequence[int],
     training: Training,
@@ -135,18 +143,18 @@ def train(
     watched: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Train one network a seed, together.
+    """Train one network per seed, together.
 
-    What a member computes depends on its own examples and seed, up to the rounding of
-    batched products. Training sets may differ in size as long as their batches do not. The
-    losses, that of the training set too, are those of the network in eval mode.
+    A member depends only on its own examples and seed, up to the rounding of batched
+    products. Training sets may differ in size as long as their batches do not. All losses,
+    of the training set too, are those of the network in eval mode.
 
     Parameters
     ----------
-    examples, seeds : one entry a member.
-    learning_rates : one a member; by default all have that of `training`.
-    fresh : new examples of all members, of their number of passes, for online training.
-    watched : look at the test losses on the way; changes nothing of the training.
+    examples, seeds : one entry per member.
+    learning_rates : one per member; by default that of `training` for all.
+    fresh : from a number of passes to new examples of all members, for online training.
+    watched : look at the test losses during training, without any effect on it.
     progress : called with the number of steps done since the last call.
     """
     dtype = training.torch_dtype
@@ -154,12 +162,18 @@ def train(
     batches = {training.batch(n) for n in data.counts}
     require(len(batches) == 1, f"Members of a pack have batches of {sorted(batches)}.")
     pack = make_pack(shape, seeds, dtype, device)
-    optimiser = OPTIMISERS[training.optimiser](pack.flat)
+    optimiser = OPTIMISERS[training.optimiser](
+        pack.flat, training.weight_decay, training.momentum
+    )
     batch = batches.pop()
     order = Order(data.counts, batch, seeds)
     clock = _Clock(training, data.counts, learning_rates, dtype, device)
-    watch = None
-    if watched:
+    watch, best = None, None
+    if training.keep == "best":
+        examples, chosen_by = zip(*map(halves, examples), strict=True)
+        watch = Watch(chosen_by, clock.longest, None, training.loss, pack.flat.values)
+        best = Best(pack)
+    elif watched:
         watch = Watch(examples, clock.longest, batch, training.loss, pack.flat.values)
     for step in range(clock.longest):
         rows = next(order)
@@ -171,20 +185,26 @@ def train(
         optimiser.step(clock.rates(step))
         clock.watch(losses.detach())
         if watch is not None:
-            watch(pack, step + 1)
+            seen = watch(pack, step + 1)
+            if best is not None and seen is not None:
+                best.look(seen.mean(1))
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == clock.longest:
-            _quarantine(pack, clock.alive)
+            if not bool(clock.alive.all()):
+                # NaNs of members that diverged harm no other, but slow down all arithmetic.
+                pack.flat.values[~clock.alive] = 0
             optimiser.forget(~clock.alive)
             if progress is not None:
                 progress(step % CHECK_EVERY + 1)
             if clock.finished(step + 1):
                 break
+    if best is not None:
+        best.restore()
     return dc.replace(_evaluated(pack, examples, clock, training, device), watch=watch)
 
 
 class _Clock:
-    """What each member may still do: its learning rate at a step, whether it is alive,
-    and when it stops.
+    """The learning rate of each member at a step, whether it is alive, and when it
+    stops.
     """
 
     def __init__(
@@ -217,7 +237,7 @@ class _Clock:
         return torch.where(running, rate, 0)[:, None]
 
     def watch(self, losses: Tensor) -> None:
-        """Take note of the losses of a step."""
+        """Register the losses of a step."""
         self.steps += 1
         if self.steps % CHECK_EVERY == 0:
             self.alive &= losses.isfinite()
@@ -233,25 +253,13 @@ class _Clock:
             self.before, self.recent = self.recent, torch.zeros_like(self.recent)
 
     def finished(self, step: int) -> bool:
-        """Whether no member has a step to make."""
+        """Whether no member has a step left."""
         return bool((~self.alive | self.stopped | (step >= self.budgets)).all())
-
-
-def _quarantine(pack: Pack, alive: Tensor) -> None:
-    """Zero the weights of members that diverged: their NaN harms no other, but slows the
-    arithmetic of all.
-    """
-    if not bool(alive.all()):
-        pack.flat.values[~alive] = 0
 
 
 @torch.no_grad()
 def _evaluated(
-    pack: Pack,
-    examples: Sequence[Split],
-    clock: _Clock,
-    training: Training,
-    device: str,
+    pack: Pack, examples: Sequence[Split], clock: _Clock, training: Training, device: str
 ) -> Trained:
     pack.eval()
     dtype, loss = training.torch_dtype, training.loss
@@ -260,7 +268,8 @@ def _evaluated(
     test = _losses(pack, test_inputs, test_targets, loss)
     fitted, trivial = _training_losses(pack, examples, training, device)
     alive = clock.alive & test.isfinite().all(1) & fitted.isfinite()
-    alive &= fitted <= DIVERGED * trivial
+    if not is_own(loss):  # whose value for the zero function says nothing
+        alive &= fitted <= DIVERGED * trivial
     nan = torch.full_like(fitted, math.nan)
     return Trained(
         pack=pack,
@@ -274,8 +283,8 @@ def _evaluated(
 def _training_losses(
     pack: Pack, examples: Sequence[Split], training: Training, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Mean training loss of each member, and that of the zero function. Members of other
-    sizes are evaluated in turn: shorter sets are repeated, and only their own rows count.
+    """Mean training loss of each member, and of the zero function. Members of all sizes are
+    evaluated together: shorter sets are repeated, and only their own rows count.
     """
     dtype, loss = training.torch_dtype, training.loss
     longest = max(len(one.train_inputs) for one in examples)

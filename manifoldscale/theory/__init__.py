@@ -32,12 +32,17 @@ from .kernel_geometry import (
     KernelGeometry as KernelGeometry,
     kernel_geometry as kernel_geometry,
 )
-from .kernel_regression import kernel_regression_curve as kernel_regression_curve
-from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
-from .learning_curve import (
+from .kernel_learning_curve import (
     KernelLearningCurve as KernelLearningCurve,
     kernel_learning_curve as kernel_learning_curve,
 )
+from .kernel_regression import kernel_regression_curve as kernel_regression_curve
+from .kernel_spectrum import (
+    SpectralExponent as SpectralExponent,
+    Spectrum as Spectrum,
+    gram_spectrum as gram_spectrum,
+)
+from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
 from .mean_field import (
     Layers as Layers,
     MeanField as MeanField,
@@ -45,6 +50,8 @@ from .mean_field import (
     mean_field as mean_field,
 )
 from .ntk_mlp import NTKLinear as NTKLinear, ntk_mlp as ntk_mlp
+from .on_sphere import sphere_spectrum as sphere_spectrum
+from .on_torus import torus_spectrum as torus_spectrum
 from .power_law_spectrum import (
     PowerLawAsymptote as PowerLawAsymptote,
     PowerLawSpectrum as PowerLawSpectrum,
@@ -58,13 +65,6 @@ from .random_features import (
 from .simulated_features import (
     simulate_linear_random_features as simulate_linear_random_features,
 )
-from .spectrum import (
-    SpectralExponent as SpectralExponent,
-    Spectrum as Spectrum,
-    gram_spectrum as gram_spectrum,
-)
-from .sphere import sphere_spectrum as sphere_spectrum
 from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
-from .torus import torus_spectrum as torus_spectrum
 
 __dir__ = listed(__name__)

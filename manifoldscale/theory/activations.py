@@ -1,17 +1,18 @@
-"""Activations as their Gaussian expectations: all that infinite width knows of them."""
+"""Activations as their Gaussian expectations, which is all that infinite width needs."""
 
 import abc
 import dataclasses as dc
 import functools
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import ManifoldScaleError, nearest, require
-from ..core.settings import check_fields
+from ..core.errors import ManifoldScaleError, nearest
+from ..core.settings import FINITE, Settings
 from .pair import TINY, Pair, safe_sqrt
 
 ROUNDING = 2.0**-53
@@ -19,7 +20,7 @@ MOST_TERMS = 2000  # of a series, above which the double sum over scales is chea
 
 
 @dc.dataclass(frozen=True)
-class Activation(abc.ABC):
+class Activation(Settings, abc.ABC):
     """A nonlinearity phi, by its expectations under correlated Gaussians.
 
     >>> import torch
@@ -61,7 +62,7 @@ class Activation(abc.ABC):
 
         The second is the derivative of the first in the covariance (Price's theorem). The
         arguments broadcast; a covariance beyond the product of the standard deviations is
-        read as that product.
+        taken as that product.
         """
         pair, slope = self.propagate(Pair.of_covariance(covariance, variance1, variance2))
         return pair.covariance, slope
@@ -71,24 +72,17 @@ class Activation(abc.ABC):
 class LeakyReLU(Activation):
     """x above zero, slope x below.
 
-    phi = (1 + slope)/2 x + (1 - slope)/2 |x|, and E[u |v|] = 0. With a and b the squares
-    of those factors, and cos(theta) the correlation, of the gap g = std1 std2 - E[uv] the
-    activation leaves
+    phi = (1 + slope)/2 x + (1 - slope)/2 |x|, and E[u |v|] = 0. Let a and b be the squares
+    of these two factors, and cos(theta) the correlation. The activation turns the gap
+    g = std1 std2 - E[uv] into
 
         (a + b) g - (2 b / pi) std1 std2 (sin(theta) - theta cos(theta)),
 
-    which needs no 1 - cos(theta), and E[phi' phi'] = a + b - 2 b theta / pi. Slope 0 is the
-    arc-cosine kernel of degree 1 (Cho & Saul 2009).
+    which avoids 1 - cos(theta), and E[phi' phi'] = a + b - 2 b theta / pi. Slope 0 gives
+    the arc-cosine kernel of degree 1 (Cho & Saul 2009).
     """
 
-    slope: float = 0.01
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            isinstance(self.slope, int | float) and math.isfinite(self.slope),
-            f"`slope` must be a finite number; not {self.slope!r}.",
-        )
+    slope: Annotated[float, FINITE] = 0.01
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, x, self.slope * x)
@@ -115,6 +109,7 @@ class LeakyReLU(Activation):
         even, turned = linear + folded, 2 * folded / math.pi
         cosine, sine = pair.covariance, pair.sine  # times std1 std2
         theta = torch.atan2(sine, cosine)
+        # No 1 - cos(theta): inputs that almost agree keep the digits of their distance.
         closed = torch.addcmul(sine, theta, cosine, value=-1)
         gap = torch.sub(even * pair.gap, closed, alpha=turned)
         slope = torch.sub(torch.tensor(even, dtype=theta.dtype), theta, alpha=turned)
@@ -131,7 +126,7 @@ class ReLU(LeakyReLU):
 
 @dc.dataclass(frozen=True)
 class Linear(LeakyReLU):
-    """x: what is left of a network without its nonlinearity."""
+    """x: a network without its nonlinearity."""
 
     slope: float = dc.field(default=1.0, init=False)
 
@@ -154,7 +149,7 @@ class SmoothActivation(Activation):
 class Erf(SmoothActivation):
     """The error function (Williams 1997):
 
-    E[erf u erf v] = (2/pi) asin(2 K / sqrt((1 + 2q)(1 + 2q'))), here as an arc tangent,
+    E[erf u erf v] = (2/pi) asin(2 K / sqrt((1 + 2q)(1 + 2q'))), computed as an arc tangent,
     which keeps its digits where the argument is near 1.
     """
 
@@ -222,13 +217,13 @@ class GELU(SmoothActivation):
 class Tanh(SmoothActivation):
     """The hyperbolic tangent, as a positive mixture of error functions.
 
-    The logistic distribution is a scale mixture of normal ones, mixed by twice a
-    Kolmogorov variable (Andrews & Mallows 1974, J. R. Stat. Soc. B 36:99), so that
-    tanh(x) = E[erf(s x)] with s = 1 / (sqrt(2) kappa). The trapezoidal rule in log s makes
-    that a sum of a few dozen error functions, right to 1e-15 for every x. Each expectation
-    is then a double sum of those of erf: no variance is too large for it, and none of the
-    nodes of a Hermite rule has to resolve a step. Where the variances are moderate, the
-    double sum is one power series in the correlation, in which the inputs separate.
+    The logistic distribution is a scale mixture of normal ones, mixed by twice a Kolmogorov
+    variable (Andrews & Mallows 1974, J. R. Stat. Soc. B 36:99). Hence tanh(x) = E[erf(s x)]
+    with s = 1 / (sqrt(2) kappa). The trapezoidal rule in log s makes this a sum of a few
+    dozen error functions, right to 1e-15 for every x. Each expectation is then a double sum
+    of expectations of erf. It works for any variance, where a Hermite rule would have to
+    resolve a step. For moderate variances the double sum is one power series in the
+    correlation, in which the inputs separate.
     """
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -259,6 +254,8 @@ class Tanh(SmoothActivation):
 @functools.cache
 def erf_mixture() -> tuple[Tensor, Tensor]:
     """Weights and scales with tanh(x) = sum of weight erf(scale x)."""
+    # The density is smooth in log s and vanishes at both ends, so the trapezoidal rule
+    # converges exponentially: a step of 0.1 is right to rounding.
     step = 0.1
     kappa = np.exp(np.arange(-1.95, 1.6, step))
     k = np.arange(1, 40)[:, None]
@@ -267,13 +264,12 @@ def erf_mixture() -> tuple[Tensor, Tensor]:
     odd = ((2 * k - 1) * np.pi / kappa) ** 2 / 8
     small = math.sqrt(2 * np.pi) / kappa**2 * ((2 * odd - 1) * np.exp(-odd)).sum(0)
     weights = step * kappa * np.where(kappa > 0.8, large, small)
-    return torch.from_numpy(weights / weights.sum()), torch.from_numpy(
-        1 / (math.sqrt(2) * kappa)
-    )
+    scales = 1 / (math.sqrt(2) * kappa)
+    return torch.from_numpy(weights / weights.sum()), torch.from_numpy(scales)
 
 
 def _double(variance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weights and scales of all pairs of error functions, on a last axis of their own."""
+    """Weights and scales of all pairs of error functions, along a new last axis."""
     weights, scales = (part.to(variance.device) for part in erf_mixture())
     i, j = torch.triu_indices(len(scales), len(scales), device=variance.device)
     weight = weights[i] * weights[j] * torch.where(i == j, 1.0, 2.0)
@@ -351,7 +347,7 @@ ACTIVATIONS: Mapping[str, type[Activation]] = {
 
 
 def as_activation(activation: Activation | str) -> Activation:
-    """An activation by name, or as it is."""
+    """An activation by name, or the value itself."""
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:

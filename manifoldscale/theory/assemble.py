@@ -17,8 +17,8 @@ def assemble(
 ) -> Tensor:
     """The (n1, n2) matrix of `values(rows, columns)`, in float64.
 
-    Where it is symmetric, blocks above the diagonal are computed once and mirrored, those
-    on it made of their upper triangles: the matrix equals its transpose to the last bit.
+    If it is symmetric, blocks above the diagonal are computed once and mirrored, and blocks
+    on it are made from their upper triangles: the matrix equals its transpose exactly.
     """
     result = torch.empty((n1, n2), dtype=torch.float64, device=device)
     for i in range(0, n1, block):

@@ -4,24 +4,24 @@ import abc
 import dataclasses as dc
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from ..core.arrays import as_real
-from ..core.errors import one_of, require
-from ..core.settings import check_fields
+from ..core.errors import require
+from ..core.settings import Count, NotNegative, Positive, Rule, Settings, among
 from .activations import Activation, as_activation
 from .assemble import assemble
-from .kernels import check_depth, check_variances
 from .pair import Pair
 
-CHUNK = 1 << 16  # covariances held at once; a dozen temporaries of this size stand beside
+CHUNK = 1 << 16  # covariances held at once, beside a dozen temporaries of this size
+ODD = Rule("a positive odd integer", lambda size: size >= 1 and size % 2 == 1)
 
 
 @dc.dataclass(frozen=True)
-class ConvolutionalKernel(abc.ABC):
+class ConvolutionalKernel(Settings, abc.ABC):
     """A kernel of a network of `depth` convolutions of stride 1 and a dense read-out, in
     the NTK parametrisation (Novak et al. 2019; Garriga-Alonso et al. 2019; Arora et al.
     2019).
@@ -30,11 +30,11 @@ class ConvolutionalKernel(abc.ABC):
 
         K[p, p'] = bias_variance + weight_variance mean over d of V[p + d, p' + d],
 
-    d over the filter, V the covariance of channels (x_p.x'_p' / channels at first). The
-    read-out averages V[p, p] (flatten), for which only equal places matter, or V[p, p']
-    over all pairs of places (pool). As for dense networks, what is handed on is half the
-    squared distance (q + q') / 2 - K, which averages as K does and keeps its digits where
-    two images all but agree.
+    with d over the filter and V the covariance of channels (x_p.x'_p' / channels at first).
+    The read-out averages V[p, p] over equal places (flatten), or V[p, p'] over all pairs of
+    places (pool). As for dense networks, layers pass on half the squared distance
+    (q + q') / 2 - K, which averages like K and keeps its digits where two images almost
+    agree.
 
     Parameters
     ----------
@@ -46,24 +46,16 @@ class ConvolutionalKernel(abc.ABC):
     activation, weight_variance, bias_variance : as for `NNGP`.
     """
 
-    depth: int = 3
-    filter_size: int = 3
-    padding: str = "zero"
-    readout: str = "flatten"
+    depth: Count = 3
+    filter_size: Annotated[int, ODD] = 3
+    padding: Annotated[str, among("circular", "zero")] = "zero"
+    readout: Annotated[str, among("flatten", "pool")] = "flatten"
     activation: Activation | str = "relu"
-    weight_variance: float = 2.0
-    bias_variance: float = 0.0
+    weight_variance: Positive = 2.0
+    bias_variance: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        check_depth(self.depth)
-        check_variances(self.weight_variance, self.bias_variance)
-        require(
-            self.filter_size >= 1 and self.filter_size % 2 == 1,
-            f"`filter_size` must be a positive odd integer; not {self.filter_size!r}.",
-        )
-        one_of("padding", self.padding, ("circular", "zero"))
-        one_of("readout", self.readout, ("flatten", "pool"))
+        super().__post_init__()
         object.__setattr__(self, "activation", as_activation(self.activation))
 
     @property
@@ -124,9 +116,9 @@ class ConvolutionalKernel(abc.ABC):
         images = torch.tensor(as_real(data, name), dtype=torch.float64).to(place)
         require(
             images.ndim in (3, 4) and 0 not in images.shape,
-            f"`{name}` must be (n, channels, height, width) or (n, channels, length), with "
-            f"none of them 0; its shape is {tuple(images.shape)}. Grey images need a "
-            f"channel axis: `{name}.reshape(-1, 1, height, width)`.",
+            f"`{name}` must be (n, channels, height, width) or (n, channels, length), and "
+            f"not empty; its shape is {tuple(images.shape)}. Grey images need a channel "
+            f"axis: `{name}.reshape(-1, 1, height, width)`.",
         )
         require(
             self.filter_size <= min(images.shape[2:]),
@@ -144,7 +136,7 @@ class ConvolutionalKernel(abc.ABC):
             variances = [self.bias_variance + self.weight_variance * q for q in squares]
             std1, std2 = (variance.sqrt() for variance in variances)
             gap = self.weight_variance * half - (std1 - std2) ** 2 / 2
-            # Rounding may not correlate a place without variance, as on a black border.
+            # Rounding must not correlate a place without variance, as on a black border.
             gap = torch.minimum(gap.clamp_min(0.0), 2 * std1 * std2)
             before = Pair(std1, std2, gap)
             after, slope = self.phi.propagate(before)
@@ -156,7 +148,7 @@ class ConvolutionalKernel(abc.ABC):
             half = after.gap + (after.std1 - after.std2) ** 2 / 2
 
     def _beside(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """(n1, ...) and (n2, ...) so that they broadcast to all pairs of places."""
+        """(n1, ...) and (n2, ...), shaped to broadcast to all pairs of places."""
         first, second = first[:, None], second[None]
         if self.readout == "pool":
             ones = (1,) * (first.ndim - 2)
@@ -171,14 +163,14 @@ class ConvolutionalKernel(abc.ABC):
         return sum(squares[1:], squares[0]) / (2 * len(squares))
 
     def _axes(self, values: Tensor) -> list[tuple[int, int]]:
-        """Each axis of the first image with its own of the second, the same to flatten."""
+        """Each axis of the first image with that of the second; the same for flatten."""
         copies = 2 if self.readout == "pool" else 1
         n_axes = (values.ndim - 2) // copies
         return [(axis, axis + (copies - 1) * n_axes) for axis in range(2, 2 + n_axes)]
 
     def _convolve(self, values: Tensor) -> Tensor:
-        """The mean over the filter of products, which are zero outside either image: one
-        axis after another, both images shifted together.
+        """The mean of products over the filter, axis by axis, with both images shifted
+        together. Products are zero outside either image.
         """
         for axes in self._axes(values):
             moved = [self._shifted(values, shift, axes) for shift in self._shifts]
@@ -188,8 +180,8 @@ class ConvolutionalKernel(abc.ABC):
     def _convolve_distances(
         self, half: Tensor, squares: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """The same of half squared distances and of the squares themselves: where one
-        image ends before the other, half the square of the other is left.
+        """The same for half squared distances and for the squares: where one image ends
+        before the other, half the square of the other remains.
         """
         for axis1, axis2 in self._axes(half):
             square1, square2 = squares
@@ -227,7 +219,7 @@ def _outside(moved: Tensor, shift: int, axis: int) -> Tensor:
 
 
 class ConvNNGP(ConvolutionalKernel):
-    """The Gaussian process that a convolutional network is before training.
+    """The Gaussian process of a convolutional network before training.
 
     >>> images = torch.ones(4, 1, 8, 8)
     >>> ConvNNGP(depth=2, readout="pool")(images).shape

@@ -1,4 +1,4 @@
-"""What the exact curves share: a table of rows, and the way to a `LearningCurve`."""
+"""What exact curves share: tables, plots, and the conversion to a `LearningCurve`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
 Series = tuple[str, Floats, Floats]
 
 
-class Curve(Result):
-    """A result of many rows, one a size or a time. A concrete curve gives `rows`."""
+class ExactCurve(Result):
+    """A result of many rows, one per size or time; its `columns` are arrays."""
+
+    n_points = 0
 
     def rows(self) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """One row per size or time."""
+        paths = dict(column.split("=") for column in self.columns)
+        values = zip(*(getattr(self, path) for path in paths.values()), strict=True)
+        return [dict(zip(paths, row, strict=True)) for row in values]
 
     def series(self) -> "tuple[str, str, list[Series]]":
-        """Labels of the axes, and the lines: a name, x and y each."""
+        """Labels of the axes, and the lines, each with a name, x and y."""
         raise NotImplementedError
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """The lines on logarithmic axes; what is infinite or zero is a gap."""
+        """The lines on logarithmic axes; infinite values and zeros are gaps."""
         x_label, y_label, lines = self.series()
         for name, x, y in lines:
             shown = np.where(np.isfinite(y) & (y > 0), y, np.nan)
@@ -39,12 +44,12 @@ class Curve(Result):
         if any(name for name, _, _ in lines):
             ax.legend()
 
-    def row(self) -> dict[str, Any]:
+    def cells(self) -> dict[str, Any]:
         """The last row: the largest size, or the latest time."""
         return self.rows()[-1]
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a size or a time."""
+        """One row per size or time."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())

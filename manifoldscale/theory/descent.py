@@ -1,4 +1,4 @@
-"""Full-batch gradient descent of a network: what linearised training is held against."""
+"""Full-batch gradient descent of a network, to compare with linearised training."""
 
 import dataclasses as dc
 from typing import Any
@@ -14,9 +14,9 @@ from .empirical_ntk import outputs_at
 
 @dc.dataclass(frozen=True, eq=False)
 class Descent:
-    """Losses of one network after numbers of steps, (steps,) each; squared errors summed
-    over outputs, averaged over points, as those of `LinearizedTraining`. NaN once the
-    network has diverged.
+    """Losses of one network after numbers of steps, (steps,) each: squared errors summed
+    over outputs and averaged over points, as in `LinearizedTraining`. NaN once the network
+    has diverged.
     """
 
     steps: Floats
@@ -70,9 +70,8 @@ def gradient_descent(
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.sub_(learning_rate * gradient)
         done = count
-        losses.append(
-            (_loss(network, x, targets), _loss(network, test_inputs, test_targets))
-        )
+        test = _loss(network, test_inputs, test_targets)
+        losses.append((_loss(network, x, targets), test))
     train, test = np.array(losses).T
     return Descent(counts, train, test)
 

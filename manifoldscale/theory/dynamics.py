@@ -8,9 +8,9 @@ training points, a residual in mode i falls by
     decay_i(t) = (1 - eta s_i)^t    in t steps of descent at learning rate eta,
 
 and the outputs elsewhere move by Theta_*X U [(1 - decay) / s] U' (y - f_0). One
-eigendecomposition gives all times. The outputs stay affine in the initial function f_0, so
-that for f_0 from the Gaussian process of an infinitely wide network mean and variance are
-exact as well.
+eigendecomposition gives all times. The outputs stay affine in the initial function f_0. If
+f_0 comes from the Gaussian process of an infinitely wide network, mean and variance are
+therefore exact as well.
 """
 
 import dataclasses as dc
@@ -26,15 +26,15 @@ from ..core.arrays import Floats, as_real
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
-from .curve import Curve, Series
+from .curve import ExactCurve, Series
 from .empirical_ntk import empirical_ntk, outputs_at
 from .gram import as_gram, as_targets, check_semidefinite
 
-NEGLIGIBLE = 0.01  # share of a mode that may be learned and not be counted
+NEGLIGIBLE = 0.01  # share of a mode that may be learned without being counted
 
 
 @dc.dataclass(frozen=True, eq=False)
-class LinearizedTraining(Curve):
+class LinearizedTraining(ExactCurve):
     """Outputs and losses of a linearised network while it trains.
 
     Attributes
@@ -50,8 +50,8 @@ class LinearizedTraining(Curve):
         order; a mode is learned in a time of 1 / rate.
     mode_power : (modes,) part of the initial training loss in each mode.
     learning_rate : of gradient descent; None for gradient flow.
-    right_until : the time up to which modes whose rates are lost in rounding do not
-        matter; later, they are missing, which a caveat says. Infinite where none are lost.
+    right_until : the time up to which modes whose rates are lost in rounding do not matter.
+        Later they are missing, and a caveat says so. Infinite if no rate is lost.
     largest_learning_rate : 2 / largest rate, above which descent diverges.
     """
 
@@ -68,26 +68,23 @@ class LinearizedTraining(Curve):
     right_until: float = math.inf
     caveats: tuple[Remark, ...] = ()
 
+    method = "linearised training"
+    columns = ("time=times", "train_loss=train_loss", "test_loss=test_loss")
+
     @property
     def largest_learning_rate(self) -> float:
         return float(2 / self.rates[0])
 
     def by_mode(self) -> Floats:
-        """(times x modes): the training loss that is left in each mode."""
-        return np.array(
-            [_decay(self.rates, t, self.learning_rate) ** 2 for t in self.times]
-        ) * (self.mode_power)
+        """(times x modes): the remaining training loss in each mode."""
+        decays = [_decay(self.rates, t, self.learning_rate) for t in self.times]
+        return np.array(decays) ** 2 * self.mode_power
 
     def series(self) -> tuple[str, str, list[Series]]:
         lines = [("train", self.times, self.train_loss)]
         if np.isfinite(self.test_loss).any():
             lines.append(("test", self.times, self.test_loss))
         return "training time", "expected loss", lines
-
-    def rows(self) -> list[dict[str, Any]]:
-        columns = (self.times, self.train_loss, self.test_loss)
-        names = ("time", "train_loss", "test_loss")
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def headline(self) -> str:
         kind = (
@@ -136,13 +133,13 @@ def linearized_training(
         either, the network starts at zero.
     test_targets : noise-free labels of the test points.
 
-    The loss that is descended is half the sum of squared errors over points and outputs:
-    for a mean over n points, divide the learning rate by n.
+    The loss is half the sum of squared errors over points and outputs: for a mean over n
+    points, divide the learning rate by n.
 
     Rates below the rounding of the kernel, points x 2e-16 of the largest, are taken as
-    zero. They are, where the kernel is of finite rank or points are repeated; a smooth
-    activation has many that are merely small, which are learned late: `right_until` says
-    when, and a caveat how many.
+    zero. They are zero if the kernel is of finite rank or points are repeated. A smooth
+    activation has many that are merely small, and learned late: `right_until` says when,
+    and a caveat says how many.
 
     Raises
     ------
@@ -164,7 +161,12 @@ def linearized_training(
     if initial is not None:
         start = as_targets(initial, n_points, "initial")
     flow = _Flow.of(kernel, n * repeats)
-    _check_rate(learning_rate, flow.rates)
+    limit = float(2 / flow.rates[0])
+    require(
+        learning_rate is None or 0 < learning_rate < limit,
+        f"`learning_rate` must be positive and below the stability limit 2 / largest "
+        f"eigenvalue = {number(limit)} of this kernel; not {learning_rate!r}.",
+    )
     spread = None
     if nngp is not None:
         covariance = as_gram(nngp, "nngp")
@@ -194,9 +196,9 @@ def linearized_network(
 ) -> LinearizedTraining:
     """Train the linearisation of this very network at its parameters, in closed form.
 
-    What the network itself does in training differs from it by as much as its tangent
-    kernel moves, about 1 / width. Parameters are those of `linearized_training`, with
-    inputs in the place of kernels.
+    The network itself differs from it in training by as much as its tangent kernel moves,
+    about 1 / width. Parameters are those of `linearized_training`, with inputs in place of
+    kernels.
     """
     points = torch.as_tensor(inputs)
     if test_inputs is not None:
@@ -212,8 +214,8 @@ def linearized_network(
 
 
 def _square(ntk: Any, n_outputs: int) -> tuple[Floats, int]:
-    """The kernel as a matrix, and how many rows a point has in it: outputs that share
-    a kernel evolve side by side, others as one vector.
+    """The kernel as a matrix, and its number of rows per point: outputs that share a kernel
+    evolve side by side, others as one vector.
     """
     array = np.asarray(as_real(ntk, "ntk"), dtype=np.float64)
     if array.ndim != 4:
@@ -235,19 +237,8 @@ def _times(times: Any) -> Floats:
     return clock
 
 
-def _check_rate(learning_rate: float | None, rates: Floats) -> None:
-    if learning_rate is None:
-        return
-    limit = float(2 / rates[0])
-    require(
-        0 < learning_rate < limit,
-        f"`learning_rate` must be positive and below the stability limit 2 / largest "
-        f"eigenvalue = {number(limit)} of this kernel; not {learning_rate!r}.",
-    )
-
-
 def _decay(rates: Floats, time: float, learning_rate: float | None) -> Floats:
-    """The share of a residual that is left in each mode."""
+    """The remaining share of a residual in each mode."""
     if np.isinf(time):
         return np.where(rates == 0, 1.0, 0.0)
     if learning_rate is None:
@@ -256,8 +247,8 @@ def _decay(rates: Floats, time: float, learning_rate: float | None) -> Floats:
 
 
 def _gain(rates: Floats, time: float, learning_rate: float | None) -> Floats:
-    """(1 - decay) / rate, without cancellation where little is learned. A mode of rate zero
-    reaches no point, and has none.
+    """(1 - decay) / rate, without cancellation where little is learned; zero for a mode of
+    rate zero, which reaches no point.
     """
     rate = np.where(rates > 0, rates, np.inf)
     if np.isinf(time):
@@ -265,7 +256,7 @@ def _gain(rates: Floats, time: float, learning_rate: float | None) -> Floats:
     if learning_rate is None:
         return np.asarray(-np.expm1(-rates * time) / rate)
     step = learning_rate * rates
-    slow = np.minimum(step, 0.5)  # above, nothing cancels, and the sign may alternate
+    slow = np.minimum(step, 0.5)  # larger steps do not cancel, and may alternate in sign
     little, much = -np.expm1(time * np.log1p(-slow)), 1 - (1 - step) ** time
     return np.where(step <= 0.5, little, much) / rate
 
@@ -275,7 +266,7 @@ class _Flow:
     """The eigensystem of the tangent kernel on the training points.
 
     rates : (modes,); modes : (train x modes); reach : (test x modes), the kernel from the
-    modes to the test points; rounding : rates up to it are lost, and zero.
+    modes to the test points; rounding : rates up to it are lost, and set to zero.
     """
 
     rates: Floats
@@ -288,15 +279,15 @@ class _Flow:
         rates, modes = linalg.eigh(kernel[:n_train, :n_train], driver="evd")
         rates, modes = rates[::-1], modes[:, ::-1]
         check_semidefinite(rates, "ntk")
-        # A kernel that was computed in float32 shows its rounding by rates below zero.
+        # A kernel that was computed in float32 shows its rounding as rates below zero.
         rounding = max(n_train * np.finfo(float).eps * float(rates[0]), -float(rates[-1]))
         lost = rates <= rounding  # zero but for rounding
         reach = kernel[n_train:, :n_train] @ modes
         return cls(np.where(lost, 0, rates), modes, np.where(lost, 0, reach), rounding)
 
     def right_until(self, learning_rate: float | None) -> float:
-        """The time, or step, in which a mode of a rate lost in rounding learns a share of
-        `NEGLIGIBLE` at most.
+        """The time, or step, up to which a mode whose rate is lost in rounding learns at
+        most a share of `NEGLIGIBLE`.
         """
         if self.rates[-1] > 0:
             return math.inf
@@ -330,7 +321,7 @@ class _Spread:
         return cls(inner, flow.modes.T @ covariance[:n, n:], np.diag(covariance)[n:])
 
     def variances(self, flow: _Flow, decay: Floats, gain: Floats) -> tuple[Floats, Floats]:
-        """Of the outputs on training and test points: f_0 minus what is unlearned of it."""
+        """Variances of the outputs on training and test points."""
         left, moved = flow.modes * decay, flow.reach * gain
         train = ((left @ self.inner) * left).sum(1)
         test = self.test - 2 * (moved * self.cross.T).sum(1)

@@ -1,14 +1,14 @@
 """The tangent kernel of a finite network, of any module, and how far it moves.
 
 Theta_op(x, x') = sum over trainable parameters of df_o(x)/dtheta df_p(x')/dtheta, in
-float64. Two routes give it in tiles of bounded memory. Both write the Jacobian of a block
-of inputs as a sum over layers of products a (x) d, so that a tile is the elementwise
+float64. Two routes compute it in tiles of bounded memory. Both write the Jacobian of a
+block of inputs as a sum over layers of products a (x) d. A tile is then the elementwise
 product of the Gram matrices of a and d:
 
-- a multilayer perceptron has a = the layer's input, with a one for the bias, and d = the
-  derivative of the outputs in its pre-activations. No Jacobian is ever formed.
-- any other module has d = the Jacobian itself, by `torch.func`, and no a; example by
-  example where that cannot batch the module.
+- for a multilayer perceptron, a is the input of the layer, with a one for the bias, and d
+  the derivative of the outputs in its pre-activations. No Jacobian is ever formed.
+- for any other module, d is the Jacobian itself, by `torch.func`, and there is no a; it
+  goes example by example where `torch.func` cannot batch the module.
 """
 
 import dataclasses as dc
@@ -25,7 +25,7 @@ from ..core.errors import ManifoldScaleError, one_of, require
 from ..core.weights import check_weights
 from .ntk_mlp import NTKLinear, Pointwise
 
-NUMBERS = 1 << 26  # float64 numbers in the factors of a block: 512 MiB; two are held
+NUMBERS = 1 << 26  # float64 numbers in the factors of a block: 512 MiB, held twice
 
 
 @dc.dataclass(frozen=True)
@@ -55,7 +55,7 @@ def empirical_ntk(
     Parameters
     ----------
     model : any module that maps a batch of inputs to a batch of outputs, each example on
-        its own. It is left as it is: parameters, buffers, gradients, training mode.
+        its own. Its parameters, buffers, gradients and training mode are left unchanged.
     x1, x2 : batches of inputs, tensors or arrays; real ones are taken in float64. Without
         `x2` the kernel is that of `x1` with itself.
     outputs : "full" is (n1, n2, outputs, outputs); "trace" sums the diagonal over outputs
@@ -68,9 +68,9 @@ def empirical_ntk(
 
     Raises
     ------
-    ManifoldScaleError : batch normalisation or dropout in training mode, with which an
-        output is no function of its input alone; a module without trainable parameters,
-        or that does not return one tensor with a row for each example.
+    ManifoldScaleError : batch normalisation or dropout in training mode, which make an
+        output depend on more than its input; a module without trainable parameters, or
+        that does not return one tensor with a row for each example.
     """
     one_of("outputs", outputs, ("full", "trace", "mean"))
     _check(model)
@@ -89,8 +89,8 @@ def empirical_ntk(
 def _general(
     model: nn.Module, x1: Tensor, x2: Tensor | None, n_outputs: int, full: bool
 ) -> Tensor:
-    """By Jacobians. The trace is the sum of the kernels of single outputs, whose Jacobians
-    are smaller: blocks are longer, and fewer are computed again.
+    """By Jacobians. The trace is the sum of the kernels of single outputs: their Jacobians
+    are smaller, so blocks are longer and fewer are computed again.
     """
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if full:
@@ -104,7 +104,7 @@ def _general(
 def _tiled(
     factors: Factors, x1: Tensor, x2: Tensor | None, rows: int, full: bool
 ) -> Tensor:
-    """The kernel by blocks of rows; of a symmetric one, the upper half is computed."""
+    """The kernel by blocks of rows; only the upper half of a symmetric one is computed."""
     other, symmetric = (x1, True) if x2 is None else (x2, False)
     kernel: Tensor | None = None
     for i in range(0, len(x1), rows):
@@ -143,8 +143,8 @@ def _tile(left: list[Factor], right: list[Factor], full: bool) -> Tensor:
 
 
 def _layered(model: nn.Sequential) -> Factors:
-    """Factors of a multilayer perceptron: one forward pass, and one backward pass an
-    output, because the outputs of different examples do not meet.
+    """Factors of a multilayer perceptron: one forward pass, and one backward pass per
+    output, because different examples do not interact.
     """
 
     def factors(x: Tensor) -> list[Factor]:
@@ -184,7 +184,7 @@ def _affine(layer: nn.Linear | NTKLinear, x: Tensor) -> Tensor:
 
 
 def _augmented(layer: nn.Linear | NTKLinear, x: Tensor) -> Tensor:
-    """What multiplies the layer's trainable parameters: its input, and a one."""
+    """The factors of the layer's trainable parameters: its input, and a one."""
     weight_scale, bias_scale = _scales(layer)
     parts = [weight_scale * x] if layer.weight.requires_grad else []
     if layer.bias is not None and layer.bias.requires_grad:
@@ -201,8 +201,8 @@ def _layered_cost(model: nn.Sequential, n_outputs: int) -> int:
 
 
 def _is_layered(model: nn.Module, x: Tensor) -> bool:
-    """Whether the layer-wise route applies: linear layers, none of them used twice, with
-    functions without parameters between them.
+    """Whether the layer-wise route applies: linear layers, each used once, with functions
+    without parameters between them.
     """
     if type(model) is not nn.Sequential:
         return False
@@ -220,10 +220,9 @@ def _is_layered(model: nn.Module, x: Tensor) -> bool:
 
 def _is_pointwise(layer: nn.Module) -> bool:
     known = type(layer).__module__ == nn.ReLU.__module__  # torch's activations
-    named = type(layer) in (Pointwise, nn.Identity, nn.Flatten) or isinstance(
-        layer, _DropoutNd
-    )
-    return (known or named) and not list(layer.parameters())
+    named = type(layer) in (Pointwise, nn.Identity, nn.Flatten)
+    harmless = known or named or isinstance(layer, _DropoutNd)
+    return harmless and not list(layer.parameters())
 
 
 def _jacobian(model: nn.Module, which: slice) -> Factors:
@@ -244,7 +243,7 @@ def _jacobian(model: nn.Module, which: slice) -> Factors:
     def factors(x: Tensor) -> list[Factor]:
         try:
             jacobian = batched(parameters, x)
-        except RuntimeError:  # not every operation can be batched twice, nor any branch
+        except RuntimeError:  # some operations cannot be batched twice, and no branches
             jacobian = _one_by_one(outputs, parameters, x)
         return [Factor(None, derivative.flatten(2)) for derivative in jacobian.values()]
 
@@ -256,7 +255,7 @@ def _one_by_one(
     parameters: dict[str, Tensor],
     x: Tensor,
 ) -> dict[str, Tensor]:
-    """The Jacobian by a backward pass for each example and output: always right."""
+    """The Jacobian by a backward pass for each example and output, which always works."""
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
     with torch.enable_grad():
         rows = [
@@ -275,7 +274,7 @@ def _one_by_one(
 
 
 def _called(model: nn.Module, state: dict[str, Tensor], x: Tensor) -> Tensor:
-    # torch's own tying of weights damages a model that uses one module twice.
+    # torch's tying of weights damages a model that uses one module twice.
     found = functional_call(model, state, (x,), tie_weights=False)
     if not isinstance(found, Tensor) or found.ndim < 1 or len(found) != len(x):
         raise ManifoldScaleError(
@@ -285,8 +284,8 @@ def _called(model: nn.Module, state: dict[str, Tensor], x: Tensor) -> Tensor:
 
 
 def _slots(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Each place of a parameter or buffer: a module that is used twice once, but each of
-    two modules that share a tensor.
+    """Each parameter and buffer by name: once for a module that is used twice, but for each
+    of two modules that share a tensor.
     """
     for prefix, module in model.named_modules():
         for name, tensor in [
@@ -337,6 +336,6 @@ def _check(model: nn.Module) -> None:
         random = isinstance(module, _DropoutNd) and module.training and module.p > 0
         require(
             not (mixing or random),
-            f"With {name!r} ({type(module).__name__}) in training mode an output is no "
-            "function of its input alone; call `model.eval()` first.",
+            f"With {name!r} ({type(module).__name__}) in training mode an output depends "
+            "on more than its input; call `model.eval()` first.",
         )

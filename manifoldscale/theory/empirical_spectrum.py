@@ -2,10 +2,10 @@
 
 The N points at hand are the population: P of them are drawn for training without
 replacement, and the others are the test set. Training points are then not independent
-draws, and the formulas of `learning_curve.py` change. Observing a random subset is adding
-a diagonal matrix with entries delta (observed) or infinity to the Gram matrix; replacing
-it by kappa times the identity (free addition) gives, for the eigenvalues lambda_i of the
-Gram matrix over N and L_i = lambda_i / (lambda_i + kappa),
+draws, and the formulas of `kernel_learning_curve.py` change. Observing a random subset
+means adding a diagonal matrix with entries delta (observed) or infinity to the Gram matrix.
+Replacing it by kappa times the identity (free addition) gives, for the eigenvalues lambda_i
+of the Gram matrix over N and L_i = lambda_i / (lambda_i + kappa),
 
     P = sum_i (lambda_i + delta / N) / (lambda_i + kappa)
 
@@ -15,12 +15,12 @@ and generalised cross-validation of the P training points gives the error on the
             / (sum_i (1 - L_i) [sum_i L_i (1 - L_i) + delta sum_i (1 - L_i)^2 / (N kappa)])
 
 Without ridge this is the error of independent draws over 1 - P / N; as N grows it becomes
-the error of independent draws. Derived for this library; tested against simulation. On
-MNIST it is within 10 % of the measured error up to 0.4 of the points. Beyond, it reads
-low: real images have near neighbours that a Gaussian theory does not know.
+the error of independent draws. It was derived for this library and tested against
+simulation. On MNIST it is within 10 % of the measured error up to 0.4 of the points, and
+too low beyond: real images have near neighbours that a Gaussian theory does not know.
 
 White noise of variance s^2 on the labels adds s^2 / N to every v_i^2. The error on noisy
-labels of the others is then that on their true ones and s^2.
+labels of the others is then the error on their true labels plus s^2.
 """
 
 import dataclasses as dc
@@ -35,9 +35,9 @@ from ..core.errors import require
 from ..core.interval import number
 from .curve import as_sizes
 from .gram import as_gram, as_targets, check_semidefinite
-from .learning_curve import KernelLearningCurve
+from .kernel_learning_curve import KernelLearningCurve
+from .kernel_spectrum import Spectrum, spectrum_of_gram
 from .modes import Modes, blocks, not_negative, solve_kappa
-from .spectrum import Spectrum, spectrum_of_gram
 
 WITHIN = 0.4  # share of the points up to which the prediction was found right
 
@@ -80,13 +80,13 @@ class EmpiricalSpectrum:
 
     @property
     def spectrum(self) -> Spectrum:
-        """The eigenvalues as a `Spectrum`, with its exponent alpha_K and what of it can be
-        trusted.
+        """The eigenvalues as a `Spectrum`, which knows its exponent alpha_K and which of
+        them can be trusted.
         """
         return spectrum_of_gram(self.eigenvalues * len(self))
 
     def head(self, rank: int) -> dict[str, Any]:
-        """The first modes, and what the others add up to, as keyword arguments of
+        """The first modes and the sum of the others, as keyword arguments of
         `kernel_learning_curve`.
         """
         return {
@@ -99,16 +99,14 @@ class EmpiricalSpectrum:
     def learning_curve(
         self, sizes: Any, ridge: float = 0.0, noise: float = 0.0
     ) -> KernelLearningCurve:
-        """The expected error on the other points, with labels as they are, of kernel
-        regression on `sizes` of the points. Formulas on top of this file.
+        """The expected error on the other points, with their labels as given, of kernel
+        regression on `sizes` of the points. The formulas are on top of this file.
 
-        noise : variance, summed over outputs, of noise that is added to the labels of the
-            training points.
+        noise : variance, summed over outputs, of noise added to the training labels.
 
         Raises
         ------
-        ManifoldScaleError : a size that leaves no point to test on; a negative ridge or
-            noise.
+        ManifoldScaleError : a size that leaves no test point; a negative ridge or noise.
         """
         P, N = np.atleast_1d(as_sizes(sizes, "sizes")).ravel(), len(self)
         require(bool(P.max() < N), f"`sizes` must be below the {N:,} points at hand.")

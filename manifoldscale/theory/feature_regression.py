@@ -1,8 +1,8 @@
 """Regression on random nonlinear features of a real data set: all four regimes, measured.
 
-The features are the hidden layer of a network with one hidden layer at initialisation, and
-only the read-out is trained. With infinitely many of them this is kernel regression with
-the NNGP kernel of depth 1.
+The features are the units of one hidden layer at initialisation, and only the read-out is
+trained. With infinitely many of them this is kernel regression with the NNGP kernel of
+depth 1.
 """
 
 import dataclasses as dc
@@ -43,11 +43,11 @@ def random_feature_regression(
 ) -> LearningCurve:
     """Train the read-out of random features on subsets of a data set.
 
-    The limits of the variance-limited regimes are measured with the rest. np.inf among the
-    features is the kernel limit: take it from the losses, or give it as the floor of the
-    fit. The largest size is a finite reference: give it to the fit as such,
-    `floor=ms.Reference(size, loss, stderr)`, because drawing T of n examples leaves a
-    variance of 1 / T - 1 / n.
+    The limits of the variance-limited regimes are measured too. np.inf among the features
+    is the kernel limit: subtract it from the losses, or give it as the floor of the fit.
+    The largest size is a finite reference: give it to the fit as
+    `floor=ms.Reference(size, loss, stderr)`, because drawing T of n examples has a variance
+    of 1 / T - 1 / n.
 
     Parameters
     ----------
@@ -59,19 +59,19 @@ def random_feature_regression(
         weight_variance and bias_variance.
     ridge : added to the diagonal of the Gram matrix of the features. Without one, the
         interpolation of least norm.
-    n_test : test points of each draw; all that no size uses by default.
-    draws : independent draws of features, training and test sets: the runs' seeds. Within
-        a draw, features and training sets are nested.
+    n_test : test points of each draw; by default all that no size uses.
+    draws : independent draws of features, training and test sets: the seeds of the runs.
+        Within a draw, features and training sets are nested.
 
     Returns
     -------
     LearningCurve with one run for each draw, number of features (its `width`, None for the
-    limit) and size; losses are squared errors summed over outputs. `parameters` are those
-    of the read-out, features x outputs.
+    limit) and size; losses are squared errors summed over outputs. `parameters` counts the
+    read-out, features x outputs.
 
     Raises
     ------
-    ManifoldScaleError : sizes that leave no point to test on; targets of another length.
+    ManifoldScaleError : sizes that leave no test point; targets of another length.
     """
     inputs = np.asarray(as_cloud(points).points, dtype=np.float64)
     labels = as_targets(targets, len(inputs))
@@ -105,7 +105,7 @@ class _Features:
 
     @property
     def kernel(self) -> NNGP:
-        """What the products of infinitely many features are."""
+        """The limit of the products of infinitely many features."""
         return NNGP(1, self.activation, self.weight_variance, self.bias_variance)
 
     def draw(self, inputs: Floats, n: int, rng: np.random.Generator) -> Floats:
@@ -117,8 +117,8 @@ class _Features:
         return np.asarray(self.activation(torch.from_numpy(hidden + biases)).numpy())
 
     def design(self, hidden: Floats) -> Floats:
-        """Scaled so that the Gram matrix tends to the kernel; the bias of the read-out is
-        a feature of its own.
+        """Features scaled to make the Gram matrix tend to the kernel; the bias of the
+        read-out is a feature of its own.
         """
         scaled = math.sqrt(self.weight_variance / hidden.shape[1]) * hidden
         if self.bias_variance == 0:
@@ -128,7 +128,7 @@ class _Features:
 
 @dc.dataclass(frozen=True, eq=False)
 class _Examples:
-    """Training examples, nested at the sizes `counts`, and behind them the test set."""
+    """Training examples, nested at the sizes `counts`, followed by the test set."""
 
     inputs: Floats
     labels: Floats
@@ -158,7 +158,7 @@ def _finite(
     ridge: float,
     rng: np.random.Generator,
 ) -> Iterator[Run]:
-    """All numbers of features but the infinite one."""
+    """Runs with finitely many features."""
     finite = [as_count(width, "features") for width in widths if math.isfinite(width)]
     hidden = model.draw(examples.inputs, max(finite, default=0), rng)
     for width in finite:
@@ -169,7 +169,7 @@ def _finite(
 
 
 def _limit(model: _Features, examples: _Examples, ridge: float) -> Iterator[Run]:
-    """Kernel regression, all sizes at once."""
+    """Runs of kernel regression, all sizes at once."""
     n = examples.n_train
     kernel = model.kernel(examples.inputs[:n], examples.inputs).numpy()
     labels, counts = examples.labels[:n], examples.counts

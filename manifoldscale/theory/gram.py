@@ -1,4 +1,4 @@
-"""Gram matrices and the labels beside them, checked once at the door."""
+"""Checks of Gram matrices and their labels."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ..core.arrays import Floats, as_real
 from ..core.errors import require
 
 ASYMMETRY = 1e-6  # of the largest entry: float32 kernels pass, mistaken ones do not
-NEGATIVE = 1e-7  # share of the largest eigenvalue that rounding may make negative
+NEGATIVE = 1e-7  # of the largest eigenvalue: rounding may make others negative by this
 
 
 def as_gram(data: Any, name: str = "gram") -> Floats:
@@ -27,7 +27,7 @@ def as_gram(data: Any, name: str = "gram") -> Floats:
 
 
 def check_semidefinite(values: Floats, name: str = "gram") -> None:
-    """That the eigenvalues of a Gram matrix, in falling order, are those of one."""
+    """Refuse eigenvalues, in falling order, that no Gram matrix has."""
     require(
         float(values[0]) > 0 and float(values[-1]) >= -NEGATIVE * float(values[0]),
         f"`{name}` is not positive semidefinite: its eigenvalues reach from "

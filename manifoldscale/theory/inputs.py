@@ -1,4 +1,4 @@
-"""Inputs as kernels see them: the norms of two points and the angle between them."""
+"""Inputs as a kernel takes them: the norms of two points and the angle between them."""
 
 import dataclasses as dc
 import math
@@ -12,24 +12,24 @@ from ..core.errors import require
 from ..geometry.cloud import Cloud
 from .pair import Pair
 
-NEAR = 1e-4  # of the spread: chords below its root are taken from explicit differences
-CHUNK = 1 << 20  # numbers gathered at once for those
+NEAR = 1e-4  # of the spread: chords below its root are computed from differences
+CHUNK = 1 << 20  # numbers gathered at once for them
 
 
 @dc.dataclass(frozen=True)
 class Inputs:
-    """Points, each as a norm and a direction; the directions also centred.
+    """Points as norms and directions, the directions also centred.
 
     1 - cos of two directions is half their squared distance. From a matrix product it has
-    the absolute error of a rounding at the size of the directions' spread, so that the
-    products are of centred directions, and the few pairs that are nearer than this error
-    allows are computed from their differences.
+    an absolute error of a rounding at the size of the spread. So products are of centred
+    directions, and the few pairs that are nearer than this error allows are computed from
+    their differences.
 
     Parameters
     ----------
     norms : (n, 1).
     directions : (n, features), of unit length; zero for a point at the origin.
-    centred : (n, features), directions minus a centre that both sets share.
+    centred : (n, features), directions minus a centre common to both sets of points.
     """
 
     norms: Tensor
@@ -102,7 +102,7 @@ def _explicit(half: Tensor, first: Tensor, second: Tensor, sign: int, below: flo
 
 
 def as_inputs(x1: Any, x2: Any | None, device: str | None) -> tuple[Inputs, Inputs]:
-    """Both arguments of a kernel, checked; the second is the first where it is None."""
+    """Both arguments of a kernel, checked; None for the second means the first."""
     first = _tensor(x1, "x1", device)
     second = first if x2 is None else _tensor(x2, "x2", device)
     require(

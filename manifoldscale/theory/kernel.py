@@ -1,4 +1,4 @@
-"""What every kernel is: a frozen value that is called on points."""
+"""The base of all kernels: a frozen value that is called on points."""
 
 import abc
 import dataclasses as dc
@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from ..core.errors import require
+from ..core.settings import Settings
 from .assemble import assemble
 from .inputs import Angles, Inputs, as_inputs
 
-BLOCK = 256  # rows and columns of a block: its dozen temporaries stay in cache
+BLOCK = 256  # rows and columns of a block, whose dozen temporaries fit in cache
 
 
 @dc.dataclass(frozen=True)
-class Kernel(abc.ABC):
+class Kernel(Settings, abc.ABC):
     """A positive semidefinite function of two points, invariant under rotations.
 
     A concrete kernel gives its values at a block of pairs, and on the diagonal.
@@ -50,9 +51,9 @@ class Kernel(abc.ABC):
         require(
             self.smoothness > 2,
             f"{self} is not twice differentiable at equal points: near t = 1 it is smooth "
-            f"plus a multiple of (1 - t)^{self.smoothness:g}, so that its representation "
-            "bends more the closer one looks and has no second fundamental form. Use a "
-            "smooth activation, or measure a curvature at a scale.",
+            f"plus a multiple of (1 - t)^{self.smoothness:g}. Its representation bends "
+            "more the closer one looks, and has no second fundamental form. Use a smooth "
+            "activation, or measure a curvature at a scale.",
         )
         return self._derivatives(n_features, radius)
 
@@ -77,7 +78,7 @@ class Kernel(abc.ABC):
 
         Returns
         -------
-        (n1, n2) tensor. Beyond it, memory is that of the points and of a few blocks.
+        (n1, n2) tensor. It needs memory for itself, the points and a few blocks.
 
         Raises
         ------
@@ -113,8 +114,8 @@ class Kernel(abc.ABC):
     def of_cosine(self, t: Tensor, *, n_features: int = 1, radius: float = 1.0) -> Tensor:
         """Values at pairs of points of norm `radius` whose angle has the cosine `t`.
 
-        Networks divide by the number of features: on the sphere of dimension d pass
-        n_features=d + 1 for what the kernel itself gives there; 1 gives
+        Networks divide by the number of features. On the sphere of dimension d pass
+        n_features=d + 1 to get the values of the kernel itself; 1 gives
         K0 = bias_variance + weight_variance t.
         """
         t = torch.as_tensor(t, dtype=torch.float64)

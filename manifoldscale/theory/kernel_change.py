@@ -1,4 +1,4 @@
-"""How far a kernel has moved: lazy training leaves it, rich training aligns it."""
+"""How far a kernel has moved: lazy training keeps it, rich training aligns it."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def kernel_drift(kernel: Any, initial: Any) -> float:
     >>> kernel_drift([[3.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]).__round__(12)
     1.414213562373
 
-    A tangent kernel drifts like 1 / width in the lazy limit, and does not shrink with
-    width where features are learned.
+    The drift of a tangent kernel falls like 1 / width in the lazy limit, and does not
+    shrink with width where features are learned.
     """
     after, before = _pair(kernel, initial)
     norm = float(np.linalg.norm(before))
@@ -33,7 +33,7 @@ def kernel_alignment(kernel: Any, other: Any, *, centered: bool = True) -> float
     ----------
     kernel, other : (n x n) on the same points; `other` may be y y' of labels, and the
         alignment then says how well the kernel fits the task.
-    centered : take the means out of the features of both first.
+    centered : subtract the means of the features of both first.
     """
     first, second = _pair(kernel, other)
     require(

@@ -1,15 +1,21 @@
-"""Curvature of the representation that a kernel is, exact at infinite width."""
+"""Curvature of the representation that a kernel defines, exact at infinite width."""
 
 import dataclasses as dc
 import math
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..core.caveat import Remark
 from ..core.errors import require
-from ..core.interval import number
+from ..core.interval import Interval, number
 from ..core.result import Result
 from ..core.settings import whole
+from ..core.style import drawing
 from .kernel import Kernel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dc.dataclass(frozen=True)
@@ -22,8 +28,8 @@ class KernelGeometry(Result):
     ----------
     dim, radius : of the sphere of inputs.
     stretch : lengths on the image over lengths on the unit sphere, sqrt(k'(1)).
-    sectional_curvature : the same in every plane; scalar_curvature is d (d - 1) times it.
-    kappa_rms : root mean squared curvature of unit-speed geodesics; here all are alike.
+    sectional_curvature : equal in every plane; scalar_curvature is d (d - 1) times it.
+    kappa_rms : root mean squared curvature of unit-speed geodesics, all equal here.
     mean_norm : |H|, H the trace of the second fundamental form over d.
     second_form_norm : |II|.
     """
@@ -39,17 +45,48 @@ class KernelGeometry(Result):
     second_form_norm: float
     caveats: tuple[Remark, ...] = ()
 
+    main = "kappa_rms"
+    columns = (
+        "kernel",
+        "dim",
+        "radius",
+        "stretch",
+        "sectional_curvature",
+        "scalar_curvature",
+        "kappa_rms",
+        "mean_norm",
+        "second_form_norm",
+    )
+    method = "kernel geometry"
+    n_points = 0
+
+    @property
+    def interval(self) -> Interval:
+        """Of kappa_rms, which is exact."""
+        return Interval(self.kappa_rms, self.kappa_rms)
+
+    @drawing
+    def plot(self, ax: "Axes") -> None:
+        """The distance of two points of the image against the way between them along a
+        geodesic; and on a circle of curvature kappa_rms, which has the same start.
+        """
+        angle = np.linspace(0, np.pi, 181)
+        circle = self.radius * np.eye(self.dim + 1)[:2].T @ [np.cos(angle), np.sin(angle)]
+        gram = self.kernel(circle.T).numpy()
+        image = np.sqrt(np.maximum(gram[0, 0] + np.diag(gram) - 2 * gram[0], 0.0))
+        way = self.stretch * angle
+        ax.plot(way, image, label=str(self.kernel))
+        bent = 2 / self.kappa_rms * np.sin(np.minimum(self.kappa_rms * way / 2, np.pi / 2))
+        ax.plot(way, bent, "--", label=f"circle of curvature {number(self.kappa_rms)}")
+        ax.set(xlabel="way along the geodesic", ylabel="distance")
+        ax.legend()
+
     def headline(self) -> str:
         return (
             f"geometry of {self.kernel} on the sphere of dimension {self.dim}: kappa_rms "
             f"{number(self.kappa_rms)}, |H| {number(self.mean_norm)}, scalar curvature "
             f"{number(self.scalar_curvature)}"
         )
-
-    def row(self) -> dict[str, Any]:
-        fields = {field.name: getattr(self, field.name) for field in dc.fields(self)}
-        del fields["caveats"]
-        return {**fields, "kernel": str(self.kernel)}
 
 
 def kernel_geometry(kernel: Kernel, dim: int, *, radius: float = 1.0) -> KernelGeometry:
@@ -61,11 +98,10 @@ def kernel_geometry(kernel: Kernel, dim: int, *, radius: float = 1.0) -> KernelG
     1.0
 
     With k as a function of the cosine t, a geodesic at angle s from its start has
-    <Phi(0), Phi(s)> = k(cos s). Its squared speed is k'(1) everywhere, so that the metric
-    is k'(1) times that of the unit sphere and the sectional curvature 1 / k'(1); its
-    squared acceleration is k'(1) + 3 k''(1), all of it normal by symmetry. Invariance
-    under rotations leaves two numbers for the second fundamental form in an orthonormal
-    frame,
+    <Phi(0), Phi(s)> = k(cos s). Its squared speed is k'(1) everywhere: the metric is k'(1)
+    times that of the unit sphere, and the sectional curvature is 1 / k'(1). Its squared
+    acceleration is k'(1) + 3 k''(1), all of it normal by symmetry. Invariance under
+    rotations leaves two numbers for the second fundamental form in an orthonormal frame,
 
         <h_ij, h_kl> = a delta_ij delta_kl + b (delta_ik delta_jl + delta_il delta_jk),
 
@@ -82,8 +118,8 @@ def kernel_geometry(kernel: Kernel, dim: int, *, radius: float = 1.0) -> KernelG
 
     Raises
     ------
-    ManifoldScaleError : a kernel with a kink, such as that of ReLU, whose curvature is a
-        function of scale and never a number; or a dimension or radius without sense.
+    ManifoldScaleError : a kernel with a kink, such as that of ReLU, whose curvature depends
+        on scale; or a dimension or radius that makes no sense.
     """
     require(
         isinstance(kernel, Kernel),

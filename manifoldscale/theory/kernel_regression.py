@@ -1,8 +1,9 @@
 """Measured learning curves of kernel regression: every size for the price of the largest.
 
-With the Cholesky factor C of the largest training Gram matrix, the prediction of the first
-n examples is the sum over j <= n of (C^-1 k)_j (C^-1 y)_j: the leading blocks of C are the
-factors of the smaller matrices. One factorisation and one triangular solve give all sizes.
+With the Cholesky factor C of the largest training Gram matrix, the prediction from the
+first n examples is the sum over j <= n of (C^-1 k)_j (C^-1 y)_j, because the leading blocks
+of C are the factors of the smaller matrices. One factorisation and one triangular solve
+give all sizes.
 """
 
 import itertools
@@ -47,9 +48,9 @@ def kernel_regression_curve(
     targets : (points,) or (points x outputs) labels.
     sizes : numbers of training examples. Those of one permutation are nested.
     ridge : added to the diagonal of the training Gram matrix.
-    noise : variance of the Gaussian noise, summed over outputs, that is added to the
-        training labels; test labels are as they are.
-    n_test : test points of each permutation; all that no size uses by default.
+    noise : variance, summed over outputs, of Gaussian noise added to the training labels
+        but not to the test labels.
+    n_test : test points of each permutation; by default all that no size uses.
     permutations : independent shuffles of the points into test and training examples.
 
     Returns
@@ -60,7 +61,7 @@ def kernel_regression_curve(
     Raises
     ------
     ManifoldScaleError : a Gram matrix that is not square or symmetric, or not positive
-        definite with this ridge; sizes that leave no point to test on.
+        definite with this ridge; sizes that leave no test point.
     """
     matrix = as_gram(gram)
     labels = as_targets(targets, len(matrix))
@@ -92,7 +93,7 @@ def kernel_regression_curve(
 def nested_predictions(
     gram: Floats, between: Floats, labels: Floats, sizes: list[int], ridge: float
 ) -> Iterator[Floats]:
-    """(test x outputs) predictions of the first n training points, for rising sizes n.
+    """(test x outputs) predictions from the first n training points, for rising sizes n.
 
     Parameters
     ----------

@@ -6,14 +6,13 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ..core.errors import is_whole, one_of, require
-from ..core.settings import check_fields
+from ..core.settings import Count, NotNegative, Positive, among, check
 from .activations import Activation, as_activation
 from .inputs import Angles
 from .kernel import Kernel
@@ -27,8 +26,8 @@ class NetworkKernel(Kernel):
     """A kernel of a network with `depth` hidden layers, in the NTK parametrisation.
 
     The pre-activations of the first layer have the covariance
-    K0 = bias_variance + weight_variance x.x' / n_features; each hidden layer makes
-    K <- bias_variance + weight_variance E[phi(u) phi(v)] of it, the read-out included.
+    K0 = bias_variance + weight_variance x.x' / n_features. Each further layer, the read-out
+    included, maps it to K <- bias_variance + weight_variance E[phi(u) phi(v)].
 
     Parameters
     ----------
@@ -38,15 +37,13 @@ class NetworkKernel(Kernel):
     weight_variance, bias_variance : variances of weights (times fan-in) and biases.
     """
 
-    depth: int = DEPTH
+    depth: Count = DEPTH
     activation: Activation | str = ACTIVATION
-    weight_variance: float = WEIGHT_VARIANCE
-    bias_variance: float = BIAS_VARIANCE
+    weight_variance: Positive = WEIGHT_VARIANCE
+    bias_variance: NotNegative = BIAS_VARIANCE
 
     def __post_init__(self) -> None:
-        check_fields(self)
-        check_depth(self.depth)
-        check_variances(self.weight_variance, self.bias_variance)
+        super().__post_init__()
         object.__setattr__(self, "activation", as_activation(self.activation))
 
     @property
@@ -64,8 +61,8 @@ class NetworkKernel(Kernel):
         return angles.pair.affine(self.weight_variance, self.bias_variance)
 
     def variances(self, norms: Tensor, n_features: int) -> Iterator[Tensor]:
-        """The variance of the pre-activations of each layer, the first and the read-out
-        included.
+        """The variance of the pre-activations of each layer, from the first to the
+        read-out.
         """
         q = self.bias_variance + self.weight_variance * (norms**2 / n_features)
         yield q
@@ -76,7 +73,7 @@ class NetworkKernel(Kernel):
 
 @dc.dataclass(frozen=True)
 class NNGP(NetworkKernel):
-    """The Gaussian process that a network is before training (Lee et al. 2018).
+    """The Gaussian process of a network before training (Lee et al. 2018).
 
     >>> k = NNGP(depth=1)([[1.0, 0.0], [0.0, 1.0]])
     >>> round(float(k[0, 0]), 12), round(float(k[0, 1]) * math.pi, 12)
@@ -133,15 +130,11 @@ class NTK(NetworkKernel):
 class Sensitivity(Kernel):
     """The derivative of a network kernel in one of its variances, as a kernel.
 
-    By forward-mode differentiation of the recursion itself, block by block.
+    It differentiates the recursion itself in forward mode, block by block.
     """
 
     kernel: NetworkKernel
-    parameter: str
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        one_of("parameter", self.parameter, ("weight_variance", "bias_variance"))
+    parameter: Annotated[str, among("weight_variance", "bias_variance")]
 
     @property
     def smoothness(self) -> float:
@@ -155,11 +148,11 @@ class Sensitivity(Kernel):
 
     def _derivative(self, of: Callable[[NetworkKernel], Tensor]) -> Tensor:
         with warnings.catch_warnings(), forward_ad.dual_level():
-            # torch compiles rules of its own on first use, by what it deprecates itself.
+            # On first use torch compiles its rules with functions that it deprecates.
             warnings.simplefilter("ignore", DeprecationWarning)
             value = torch.tensor(getattr(self.kernel, self.parameter), dtype=torch.float64)
             dual = forward_ad.make_dual(value, torch.ones_like(value))  # type: ignore[no-untyped-call]
-            kernel = copy.copy(self.kernel)  # a dual number would be no setting of its own
+            kernel = copy.copy(self.kernel)  # its checks would refuse a dual number
             object.__setattr__(kernel, self.parameter, dual)
             tangent: Tensor = forward_ad.unpack_dual(of(kernel)).tangent  # type: ignore[no-untyped-call]
             return tangent
@@ -205,19 +198,6 @@ def ntk(
     return kernel(x1, x2, device=device)
 
 
-def check_depth(depth: int) -> None:
-    require(
-        is_whole(depth) and int(depth) >= 1,
-        f"`depth` must be a positive integer, the number of hidden layers; not {depth!r}.",
-    )
-
-
 def check_variances(weight_variance: float, bias_variance: float) -> None:
-    require(
-        0 < weight_variance < math.inf,
-        f"`weight_variance` must be positive and finite; not {weight_variance!r}.",
-    )
-    require(
-        0 <= bias_variance < math.inf,
-        f"`bias_variance` must be at least 0 and finite; not {bias_variance!r}.",
-    )
+    check("weight_variance", weight_variance, Positive)
+    check("bias_variance", bias_variance, NotNegative)

@@ -1,4 +1,4 @@
-"""Signal propagation through depth: order, chaos, and what becomes of a circle."""
+"""Signal propagation through depth: order, chaos, and the fate of a circle of inputs."""
 
 import dataclasses as dc
 import math
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import optimize
 
-from ..core.arrays import Floats, frozen
+from ..core.arrays import Floats, freeze_fields
 from ..core.caveat import Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
@@ -22,8 +22,7 @@ from .kernels import check_variances
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CRITICAL = 1e-9  # of chi_1 about 1, within which a network counts as critical
-NO_VARIANCE = 1e-100  # of the bias: below rounding
+CRITICAL = 1e-9  # distance of chi_1 from 1 up to which a network counts as critical
 SMALLEST, LARGEST = 1e-12, 1e12  # variances between which a fixed point is sought
 
 
@@ -34,14 +33,13 @@ class MeanField(Result):
     Parameters
     ----------
     variance : q*, of the pre-activations; 0 or infinite where they die out or grow.
-    correlation : c*, of the pre-activations at two inputs. NaN where they keep what they
-        began with: smooth networks whose variance dies out, linear ones without a limit.
-    chi_1 : weight_variance E[phi'^2] at q*: what a small difference is multiplied by in
-        each layer.
+    correlation : c*, of the pre-activations at two inputs. NaN where it depends on the
+        start: in smooth networks whose variance dies out, and linear ones without a limit.
+    chi_1 : weight_variance E[phi'^2] at q*: the factor of small differences per layer.
     chi_2 : weight_variance E[phi''^2] at q*; infinite where phi has a kink.
     variance_length, correlation_length : layers in which deviations from q* and c* fall by
-        a factor e; infinite at criticality. The second is so too where q* is 0 or infinite:
-        covariance and variance then change by the same factor a layer.
+        a factor e; infinite at criticality. The second is also infinite where q* is 0 or
+        infinite: covariance and variance then change by the same factor per layer.
     phase : "ordered" (chi_1 < 1), "critical" or "chaotic".
     """
 
@@ -57,6 +55,22 @@ class MeanField(Result):
     phase: str
     caveats: tuple[Remark, ...] = ()
 
+    main = "phase"
+    columns = (
+        "activation",
+        "weight_variance",
+        "bias_variance",
+        "variance",
+        "correlation",
+        "chi_1",
+        "chi_2",
+        "variance_length",
+        "correlation_length",
+        "phase",
+    )
+    method = "mean field"
+    n_points = 0
+
     def headline(self) -> str:
         return (
             f"{self.activation} at weight variance {number(self.weight_variance)}, bias "
@@ -66,15 +80,22 @@ class MeanField(Result):
             f"{number(self.correlation_length)}"
         )
 
-    def row(self) -> dict[str, Any]:
-        fields = {field.name: getattr(self, field.name) for field in dc.fields(self)}
-        del fields["caveats"]
-        return {**fields, "activation": str(self.activation)}
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        depth: int = 20,
+        *,
+        label: str | None = None,
+        color: Any = None,
+        **style: Any,
+    ) -> "Axes":
+        """How two inputs, and a circle of inputs, change through `depth` layers."""
+        return self.layers(depth).plot(ax, label=label, color=color, **style)
 
     def layers(
         self, depth: int, variance: float = 1.0, correlation: float = 0.5
     ) -> "Layers":
-        """What becomes of two inputs, and of a circle of inputs, through depth.
+        """How two inputs, and a circle of inputs, change through depth.
 
         Parameters
         ----------
@@ -105,20 +126,13 @@ class MeanField(Result):
             k, q = network.covariance(k, q), network.variance(q)
             bend = bend / chi_1 + 3 * chi_2 / chi_1**2
             speed = chi_1 * speed
-        columns = np.array(rows).T
-        return Layers(
-            variance=columns[0],
-            correlation=columns[1],
-            chi_1=columns[2],
-            chi_2=columns[3],
-            length=2 * np.pi * np.sqrt(columns[4]),
-            curvature=np.sqrt(columns[5]),
-        )
+        v, c, chi_1, chi_2, speeds, bends = np.array(rows).T
+        return Layers(v, c, chi_1, chi_2, 2 * np.pi * np.sqrt(speeds), np.sqrt(bends))
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Layers:
-    """Signal propagation layer by layer, (depth + 1,) each, the first layer in front.
+    """Signal propagation layer by layer, (depth + 1,) each, from the first layer on.
 
     Parameters
     ----------
@@ -144,8 +158,7 @@ class Layers:
         ax.legend()
 
     def __post_init__(self) -> None:
-        for field in dc.fields(self):
-            object.__setattr__(self, field.name, frozen(getattr(self, field.name)))
+        freeze_fields(self)
 
 
 def mean_field(
@@ -164,8 +177,8 @@ def mean_field(
     ----------
     activation : a name or a value.
     weight_variance, bias_variance : of the network.
-    start : the variance that iteration starts from; it decides where there is more than
-        one fixed point (all are, for ReLU at weight variance 2 without bias).
+    start : the variance at which the iteration starts. It decides if there are several
+        fixed points (for ReLU at weight variance 2 without bias, every variance is one).
 
     Raises
     ------
@@ -203,9 +216,9 @@ def critical_weight_variance(
     >>> critical_weight_variance("relu"), round(critical_weight_variance("tanh"), 9)
     (2.0, 1.0)
 
-    At a variance q the two conditions, chi_1 = 1 and q a fixed point, give the weight and
-    the bias variance in turn. The q that give this bias variance are found by bracketing;
-    of those, the smallest that larger variances fall back to counts.
+    At a variance q the two conditions, chi_1 = 1 and q a fixed point, determine the weight
+    and the bias variance. The q that give this bias variance are found by bracketing; the
+    smallest one that larger variances fall back to counts.
 
     Raises
     ------
@@ -214,12 +227,13 @@ def critical_weight_variance(
     """
     phi = as_activation(activation)
     check_variances(1.0, bias_variance)
-    bias_variance = 0.0 if bias_variance < NO_VARIANCE else bias_variance
-    if isinstance(phi, LeakyReLU):  # chi_1 does not depend on the variance
-        return 1 / _at(phi.derivative_moment, 1.0)
+    bias_variance = 0.0 if bias_variance < 1e-100 else bias_variance  # below rounding
 
     def weight(q: float) -> float:
         return 1 / _at(phi.derivative_moment, q)
+
+    if isinstance(phi, LeakyReLU):  # chi_1 does not depend on the variance
+        return weight(1.0)
 
     def excess(log_q: float) -> float:
         q = math.exp(log_q)
@@ -259,8 +273,8 @@ class _Network:
         return first, self.weight * _at(self.phi.curvature_moment, q)
 
     def keeps_correlations(self, q: float) -> bool:
-        """Whether the limit of a correlation depends on its start: all layers are linear,
-        or all but a few are, near zero.
+        """Whether the limit of a correlation depends on its start: the layers are linear,
+        or become so as the variance dies out.
         """
         if self.phi.is_smooth and isinstance(self.phi, LeakyReLU):
             return self.bias == 0 or self.weight > 1
@@ -277,8 +291,8 @@ class _Network:
         return self.weight * float(slope)
 
     def fixed_variance(self, start: float) -> float:
-        """Where the iteration q <- V(q) from `start` goes: V rises, so that it goes one
-        way, to the first fixed point.
+        """The limit of the iteration q <- V(q) from `start`: V is increasing, so it moves
+        in one direction, to the first fixed point.
         """
 
         def growth(log_q: float) -> float:
@@ -311,7 +325,7 @@ class _Network:
 def _sign_changes(
     function: Callable[[float], float], start: float, end: float
 ) -> Iterator[tuple[float, float]]:
-    """Those of 200 steps from start to end over which the sign changes, in turn."""
+    """The steps, of 200 from start to end, over which the sign changes."""
     before, value = start, function(start)
     for here in np.linspace(start, end, 201).tolist()[1:]:
         found = function(here)

@@ -1,4 +1,4 @@
-"""The modes of a kernel, checked once at the door, and the equation for kappa."""
+"""The modes of a kernel, with their checks, and the equation for kappa."""
 
 import dataclasses as dc
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ class Modes:
     Attributes
     ----------
     eigenvalues : (modes,), not negative, in falling order.
-    degeneracies : (modes,), how many orthonormal eigenfunctions share each. They need not
-        be whole: a quadrature over an infinite spectrum has weights here.
+    degeneracies : (modes,), how many orthonormal eigenfunctions share each. They may be
+        fractions: a quadrature over an infinite spectrum has weights here.
     """
 
     eigenvalues: Floats
@@ -27,7 +27,7 @@ class Modes:
 
     @classmethod
     def of(cls, eigenvalues: Any, degeneracies: Any = None) -> "Modes":
-        """Modes that users hand in.
+        """Modes from the values of a user.
 
         Raises
         ------
@@ -98,7 +98,7 @@ def not_negative(name: str, value: float) -> float:
 
 
 def blocks(n_sizes: int, n_modes: int) -> Iterator[slice]:
-    """The sizes in runs whose (sizes x modes) tables have about a million entries."""
+    """The sizes in blocks whose (sizes x modes) tables have about a million entries."""
     step = max(1, BLOCK // n_modes)
     return (slice(start, start + step) for start in range(0, n_sizes, step))
 
@@ -106,12 +106,12 @@ def blocks(n_sizes: int, n_modes: int) -> Iterator[slice]:
 def solve_kappa(poles: Floats, residues: Floats, sizes: Floats) -> Floats:
     """kappa >= 0 with sum_i residues_i / (poles_i + kappa) = size, for every size.
 
-    The sum falls with kappa from its value at 0, so that a root exists where that value
-    exceeds the size; elsewhere kappa is 0, the limit of a vanishing ridge.
+    The sum falls with kappa from its value at 0, so a root exists if that value exceeds the
+    size; otherwise kappa is 0, the limit of a vanishing ridge.
 
-    The bracket is exact. Above, every term is at most residue / kappa. Below, with C_j
-    the sum of residue / pole over the j largest poles, those terms alone are at least
-    C_j / (1 + kappa / pole_j); a pole at zero, as a ridge is, gives residue / kappa.
+    The bracket is exact. Upper end: every term is at most residue / kappa. Lower end: with
+    C_j the sum of residue / pole over the j largest poles, these terms are at least
+    C_j / (1 + kappa / pole_j); a pole at zero, such as a ridge, gives residue / kappa.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def solve_kappa(poles: Floats, residues: Floats, sizes: Floats) -> Floats:
 
 
 def lower_bound(poles: Floats, counts: Floats, sizes: Floats) -> Floats:
-    """The largest pole_j (C_j / size - 1), with C_j cumulative `counts`: a kappa at which
-    the sum still exceeds the size; 0 where there is none.
+    """The largest pole_j (C_j / size - 1), with C_j the cumulative `counts`: a kappa at
+    which the sum still exceeds the size; else 0.
     """
     return np.asarray(np.max(poles * (counts / sizes[:, None] - 1), axis=1, initial=0.0))
 
@@ -154,6 +154,6 @@ def _root(poles: Floats, residues: Floats, sizes: Floats, lower: Floats) -> Floa
         value, slope = resolvent_sum(poles, residues, upper * np.exp(log_ratio))
         return np.log(value / sizes), slope / value
 
-    # Rounding may leave the true root a hair below the bound: widen by a few ulps.
+    # By rounding the true root may lie just below the bound: widen it by a few ulps.
     low = np.minimum(np.log(lower / upper) - 1e-14, 0)
     return np.asarray(upper * np.exp(decreasing_root(function, low)))

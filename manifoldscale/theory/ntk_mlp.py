@@ -1,4 +1,4 @@
-"""Finite networks in the NTK parametrisation, whose limits `nngp` and `ntk` are."""
+"""Finite networks in the NTK parametrisation, with the limits `nngp` and `ntk`."""
 
 import math
 from collections import OrderedDict
@@ -10,20 +10,14 @@ from torch.nn import functional as F
 from ..core.random import Rng, generator
 from ..core.settings import whole
 from .activations import Activation, as_activation
-from .kernels import (
-    ACTIVATION,
-    BIAS_VARIANCE,
-    WEIGHT_VARIANCE,
-    check_depth,
-    check_variances,
-)
+from .kernels import ACTIVATION, BIAS_VARIANCE, WEIGHT_VARIANCE, check_variances
 
 
 class NTKLinear(nn.Module):
     """x -> weight_scale weight x + bias_scale bias, with standard normal parameters.
 
-    The scales, sqrt(weight_variance / inputs) and sqrt(bias_variance), stand in front of
-    the parameters rather than in their distribution: the gradients, and with them the
+    The scales, sqrt(weight_variance / inputs) and sqrt(bias_variance), multiply the
+    parameters instead of being in their distribution. The gradients, and with them the
     tangent kernel, then have a limit of infinite width at one learning rate. Without bias
     variance there is no bias.
     """
@@ -93,13 +87,12 @@ def ntk_mlp(
     ----------
     depth : number of hidden layers of `width` units; the read-out comes on top.
     activation, weight_variance, bias_variance : as for `ntk`, to which the tangent kernel
-        converges with width, as its outputs do to the process of `nngp`.
+        converges with width; the outputs converge to the process of `nngp`.
     """
     phi = as_activation(activation)
-    check_depth(depth)
     check_variances(weight_variance, bias_variance)
     inputs, width = whole("inputs", inputs), whole("width", width)
-    outputs = whole("outputs", outputs)
+    depth, outputs = whole("depth", depth), whole("outputs", outputs)
     stream = torch.Generator().manual_seed(int(generator(rng).integers(2**62)))
     sizes = [inputs, *[width] * depth, outputs]
     layers: OrderedDict[str, nn.Module] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Pairs of correlated Gaussians: what a layer of infinite width is at two inputs."""
+"""Pairs of correlated Gaussians: a layer of infinite width at two inputs."""
 
 import dataclasses as dc
 import functools
@@ -12,18 +12,18 @@ LARGE = 1e70  # standard deviations whose fourth powers are still floats
 
 @dc.dataclass(frozen=True)
 class Pair:
-    """Gaussians u, v of mean zero, as standard deviations and what their angle leaves.
+    """Gaussians u, v of mean zero, as standard deviations and a gap.
 
-    E[uv] = std1 std2 - gap. Near a duplicate the gap falls like the square of the
-    distance, and 1 - cos from a covariance would be rounding error: the gap is therefore
-    what is handed from layer to layer, and the covariance is read from it.
+    E[uv] = std1 std2 - gap. Near a duplicate the gap falls like the square of the distance,
+    and 1 - cos from a covariance would be rounding error. So the gap is passed from layer
+    to layer, and the covariance is computed from it.
 
     Parameters
     ----------
     std1, std2 : standard deviations of u and v, tensors that broadcast against `gap`.
     gap : std1 std2 - E[uv], at least 0.
-    opposite : std1 std2 + E[uv], where the caller knows it better than as a difference:
-        near antipodes it is what the gap is near duplicates.
+    opposite : std1 std2 + E[uv], if the caller knows it better than as a difference; it is
+        to antipodes what the gap is to duplicates.
     """
 
     std1: Tensor
@@ -57,8 +57,9 @@ class Pair:
 
     @property
     def sine(self) -> Tensor:
-        """std1 std2 times the sine of the angle, the root of `minor`. That is a product of
-        four standard deviations; where it would leave the floats, roots are taken first.
+        """std1 std2 times the sine of the angle, the root of `minor`. `minor` is a product
+        of four standard deviations; where it would over- or underflow, roots are taken
+        first.
         """
         if all(_is_moderate(std) for std in (self.std1, self.std2)):
             return safe_sqrt(self.minor)
@@ -68,7 +69,7 @@ class Pair:
         return safe_sqrt(self.gap) * safe_sqrt(opposite)
 
     def beside_minor(self, above: Tensor, factor: float) -> Tensor:
-        """sqrt(above + factor minor), where `minor` overflows as well."""
+        """sqrt(above + factor minor), even where `minor` overflows."""
         if max(float(std.max()) for std in (self.std1, self.std2)) < LARGE:
             return (above + factor * self.minor).sqrt()
         return torch.hypot(above.sqrt(), factor**0.5 * self.sine)
@@ -76,8 +77,8 @@ class Pair:
     def affine(self, weight: float | Tensor, bias: float | Tensor) -> "Pair":
         """sqrt(weight) u + sqrt(bias) z with one z for both: the next pre-activations.
 
-        Where the variances differ the bias itself opens the gap, by
-        sqrt((b + w s^2)(b + w t^2)) - (b + w s t), written without the subtraction.
+        If the variances differ, the bias widens the gap by
+        sqrt((b + w s^2)(b + w t^2)) - (b + w s t), here written without the subtraction.
         """
         if not isinstance(bias, Tensor) and bias == 0:
             root = weight**0.5
@@ -90,11 +91,11 @@ class Pair:
 
 
 def _is_moderate(std: Tensor) -> bool:
-    """Whether fourth powers neither over- nor underflow, to zero either."""
+    """Whether fourth powers neither overflow nor underflow."""
     smallest, largest = std.detach().aminmax()
     return bool((smallest > 1 / LARGE) & (largest < LARGE))
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """The root of x >= 0, whose derivative is zero and not infinite at zero."""
+    """The root of x >= 0, with a derivative of zero, not infinity, at zero."""
     return x.clamp_min(TINY).sqrt()

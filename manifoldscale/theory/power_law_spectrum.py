@@ -1,4 +1,4 @@
-"""Power-law spectra, infinite ones included, and what follows from them exactly."""
+"""Power-law spectra, infinite ones included, and their exact consequences."""
 
 import dataclasses as dc
 import math
@@ -11,7 +11,7 @@ from ..core.errors import is_real, require
 from ..core.settings import whole
 
 NODES = 16  # of a Gauss-Legendre rule over each panel of log eigenvalues
-PANEL = 4.0  # width: the sums have poles at a distance of pi, so the rule is exact to 1e-16
+PANEL = 4.0  # width: with poles at a distance of pi, the rule is exact to 1e-16
 SMALLEST = 300 * math.log(10)  # eigenvalues stay above 1e-300
 
 
@@ -20,10 +20,10 @@ class PowerLawSpectrum:
     """The infinite spectrum lambda_i = i^-(1 + alpha_K), i = 1, 2, ..., as finitely many
     eigenvalues with degeneracies.
 
-    The first ranks are there one by one; all later ones stand as the nodes of a quadrature
-    over log i, whose weights are the degeneracies. Sums over modes of smooth functions of
-    the eigenvalue are those of the infinite spectrum to about 1e-14, where a spectrum cut
-    after n modes lacks a share of about (n / P)^-alpha_K of the loss of P examples: 46 % at
+    The first ranks are listed one by one. Nodes of a quadrature over log i stand for all
+    later ones, with its weights as degeneracies. Sums over modes of smooth functions of the
+    eigenvalue agree with the infinite spectrum to about 1e-14. A spectrum cut after n modes
+    would lack a share of about (n / P)^-alpha_K of the loss of P examples: 46 % at
     alpha_K = 0.6, n = 3,000 and P = 1,000.
 
     Attributes
@@ -31,8 +31,8 @@ class PowerLawSpectrum:
     alpha_K : decay exponent beyond 1.
     ranks : (modes,) the i of each eigenvalue; not whole beyond the first ones.
     eigenvalues, degeneracies : (modes,)
-    tail : the trace beyond the last node, where eigenvalues are 1e-300; it is nothing
-        unless alpha_K < 0.06.
+    tail : the trace beyond the last node, where eigenvalues are 1e-300; negligible unless
+        alpha_K < 0.06.
     """
 
     alpha_K: float
@@ -52,7 +52,7 @@ class PowerLawSpectrum:
 
 
 def power_law_spectrum(alpha_K: float, n: int = 1000) -> PowerLawSpectrum:
-    """The spectrum i^-(1 + alpha_K) without end, its first `n` ranks one by one.
+    """The infinite spectrum i^-(1 + alpha_K), with its first `n` ranks one by one.
 
     >>> spectrum = power_law_spectrum(1.0)
     >>> total = (spectrum.degeneracies * spectrum.eigenvalues).sum()
@@ -75,7 +75,7 @@ def power_law_spectrum(alpha_K: float, n: int = 1000) -> PowerLawSpectrum:
     counts[n - 1], counts[n] = 1 - 1 / 24, 1 / 24
     order = np.argsort(ranks)
     tail = math.exp(-alpha_K * stop) / alpha_K
-    return PowerLawSpectrum(float(alpha_K), ranks[order], counts[order], tail)
+    return PowerLawSpectrum(alpha_K, ranks[order], counts[order], tail)
 
 
 def _gauss_legendre(start: float, stop: float, panel: float) -> tuple[Floats, Floats]:
@@ -89,7 +89,7 @@ def _gauss_legendre(start: float, stop: float, panel: float) -> tuple[Floats, Fl
 
 @dc.dataclass(frozen=True)
 class PowerLawAsymptote:
-    """prefactor * size^-alpha, the limit of a learning curve at large size."""
+    """prefactor * size^-alpha, a learning curve in the limit of large size."""
 
     alpha: float
     prefactor: float

@@ -11,9 +11,9 @@ z = sum L_i, q = sum L_i^2, Q = sum L_i (1 - L_i), a = n - z and b = N - z,
     loss = [n N gamma Q + noise (z Q + q b)] / [a b + Q (a + b)]
 
 Each term is positive: nothing cancels. Without ridge and noise, with m the smaller and M
-the larger of n and N, gamma solves z = m and the loss is m gamma / (1 - m / M): the same
-for features and samples exchanged. That duality holds with a ridge as well, for ridge N
-unchanged. Corrections of finite size are about 1 / m, and 1 / |M - m| where that is more.
+the larger of n and N, gamma solves z = m and the loss is m gamma / (1 - m / M), which stays
+the same if features and samples are exchanged. This duality holds with a ridge too, at the
+same ridge N. Corrections of finite size are about 1 / m, or 1 / |M - m| if that is larger.
 """
 
 import dataclasses as dc
@@ -26,13 +26,13 @@ from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
-from .curve import Curve, Series, as_count, as_sizes
+from .curve import ExactCurve, Series, as_count, as_sizes
 from .modes import Modes, blocks, lower_bound, not_negative, resolvent_sum
 from .roots import decreasing_root
 
 
 @dc.dataclass(frozen=True, eq=False)
-class RandomFeatureCurve(Curve):
+class RandomFeatureCurve(ExactCurve):
     """The expected test loss of random features, over features and samples.
 
     Attributes
@@ -41,8 +41,8 @@ class RandomFeatureCurve(Curve):
     samples : (samples,) numbers of training examples; inf is the best fit to the features.
     error : (features x samples) expected squared error on noise-free test labels; infinite
         where features and samples are equal in number and there is no ridge.
-    gamma : (features x samples) the eigenvalue of which half is learned.
-    ridge, noise : as they were given.
+    gamma : (features x samples) the eigenvalue that is half learned.
+    ridge, noise : as given.
     """
 
     features: Floats
@@ -54,8 +54,10 @@ class RandomFeatureCurve(Curve):
     noise: float
     caveats: tuple[Remark, ...] = ()
 
+    method = "linear random features"
+
     def series(self) -> tuple[str, str, list[Series]]:
-        """Along the axis with more sizes, a line for each of the other."""
+        """Along the axis with more sizes, with a line for each size of the other."""
         if len(self.samples) >= len(self.features):
             pairs = zip(self.features, self.error, strict=True)
             lines = [(f"{size:g} features", self.samples, error) for size, error in pairs]
@@ -88,8 +90,8 @@ class RandomFeatureCurve(Curve):
         return float(self.error[0, 0])
 
     def to_curve(self) -> LearningCurve:
-        """The same losses as a `LearningCurve`: features are its parameters. An infinite
-        number of either stands as None, so that `curve.at(parameters=None)` is the limit.
+        """The same losses as a `LearningCurve`, with features as its parameters. An
+        infinite number of either becomes None: `curve.at(parameters=None)` is the limit.
         """
         runs = [
             Run(
@@ -129,20 +131,21 @@ def linear_random_features(
 
     Parameters
     ----------
-    eigenvalues : (modes,) of the covariance of the inputs, in falling order. A power law
-        that is cut off has too steep a loss: see `power_law_spectrum`.
+    eigenvalues : (modes,) of the covariance of the inputs, in falling order. A truncated
+        power law gives too steep a loss: see `power_law_spectrum`.
     features, samples : numbers, or lists of numbers, which span a grid; np.inf is the
         limit.
     ridge : added to the diagonal of the samples x samples Gram matrix of the features,
-        whose expectation is that of the inputs.
+        whose expectation is the Gram matrix of the inputs.
     noise : variance of the training labels.
     degeneracies : (modes,), how many inputs share an eigenvalue; 1 by default.
 
-    The limits: with one of the two infinite the loss is resolution-limited, a power law
-    with the exponent of the spectrum; at finite but much larger M the loss exceeds that
-    limit by its m / (M - m) part, variance-limited with exponent 1. At features = samples
+    The limits: if one of the two is infinite, the loss is resolution-limited, a power law
+    with the exponent of the spectrum. At finite but much larger M the loss exceeds that
+    limit by a share of m / (M - m), variance-limited with exponent 1. At features = samples
     without ridge the loss is infinite. Without ridge, a spectrum of at most m modes is
-    learned exactly, but for label noise: noise rank / (n - rank), ordinary least squares.
+    learned exactly, up to label noise: noise rank / (n - rank), as in ordinary least
+    squares.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def linear_random_features(
 
 @dc.dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Pairs of sizes, with all that is divided by the larger one, which may be infinite.
+    """Pairs of sizes, with quantities divided by the larger one, which may be infinite.
 
     few : m, the smaller size; inverse : 1 / M; gap : 1 - m / M; pull : ridge N / M.
     """
@@ -194,8 +197,8 @@ class _Pairs:
         return _Pairs(*(getattr(self, field.name)[rows] for field in dc.fields(self)))
 
     def excess(self, gamma: Floats) -> tuple[Floats, Floats]:
-        """m - z, and its slope in log gamma: the root x of x^2 / M + gap x = pull / gamma,
-        in the form without cancellation.
+        """m - z and its derivative in log gamma: the root x of x^2 / M + gap x =
+        pull / gamma, in the form without cancellation.
         """
         product = self.pull / gamma
         root = np.sqrt(self.gap**2 + 4 * product * self.inverse)
@@ -222,7 +225,7 @@ def _solve_gamma(modes: Modes, pairs: _Pairs) -> Floats:
 
 
 def _root(poles: Floats, residues: Floats, pairs: _Pairs, lower: Floats) -> Floats:
-    half = pairs.few / 2  # above, z and the excess are at most half of m each
+    half = pairs.few / 2  # above it, z and the excess are at most half of m each
     upper = residues.sum() / half
     upper = np.maximum(upper, pairs.pull / (half**2 * pairs.inverse + pairs.gap * half))
 

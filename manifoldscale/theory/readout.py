@@ -1,4 +1,4 @@
-"""The linear read-out of features: ridge regression, or the interpolation of least norm."""
+"""The linear read-out of features: ridge regression or least-norm interpolation."""
 
 import numpy as np
 from scipy import linalg
@@ -12,8 +12,8 @@ def readout(design: Floats, labels: Floats, ridge: float) -> Floats:
     Parameters
     ----------
     design : (samples x features); labels : (samples x outputs).
-    ridge : added to the diagonal of design design'. Without one, least squares, and of
-        several solutions that of least norm.
+    ridge : added to the diagonal of design design'. Without one, the least-squares solution
+        of least norm.
     """
     n_samples, n_features = design.shape
     if ridge == 0:

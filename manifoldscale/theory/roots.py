@@ -11,15 +11,15 @@ LogFunction = Callable[[Floats], tuple[Floats, Floats]]
 
 MAX_STEPS = 200  # bisection alone needs about 60 for any bracket of floats
 PRECISION = 4 * np.finfo(float).eps
-RESIDUAL = 1e-9  # of f / target: far above rounding, far below any use of the root
+RESIDUAL = 1e-9  # of f / target: far above rounding, and far below what any use needs
 
 
 def decreasing_root(function: LogFunction, low: Floats) -> Floats:
     """The root of each function in [low, 0], by Newton's method inside a bracket.
 
-    The unknown is log(x / x_upper), so that a root keeps its relative precision however
-    small it is. A Newton step that leaves the bracket, or that does not halve the last
-    step, is replaced by a bisection [Numerical Recipes, `rtsafe`].
+    The unknown is log(x / x_upper), which keeps the relative precision of small roots. A
+    Newton step that leaves the bracket, or that does not halve the last step, is replaced
+    by a bisection [Numerical Recipes, `rtsafe`].
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""The linear random-feature model at finite size: what the closed form is tested against.
+"""The linear random-feature model at finite size, to test the closed form.
 
 For one draw of inputs X (n x modes) and features F (N x modes), the fitted function is
-linear in the labels: f(x) = x . B y. The average over test examples of the squared error is
-|Lambda^(1/2) (w - B y)|^2, and that over teachers w and label noise a trace, taken exactly:
+linear in the labels: f(x) = x . B y. The squared error averaged over test examples is
+|Lambda^(1/2) (w - B y)|^2. Its average over teachers w and label noise is an exact trace,
 tr[(1 - B X)' Lambda (1 - B X)] + noise tr[B' Lambda B].
 """
 
@@ -31,15 +31,15 @@ def simulate_linear_random_features(
     average_teachers: bool = True,
     rng: Rng = 0,
 ) -> LearningCurve:
-    """Train linear random features: arguments as those of `linear_random_features`.
+    """Train linear random features; other arguments are those of `linear_random_features`.
 
     Parameters
     ----------
     features, samples : finite whole numbers, or lists of them, which span a grid.
-    draws : independent draws of inputs and features at each pair: the runs' seeds.
-    average_teachers : average over teachers and label noise exactly, or draw one of each a
-        run, as an experiment does. The average scatters so little that the corrections of
-        finite size to the closed form, about 0.5 / m, show.
+    draws : independent draws of inputs and features at each pair: the seeds of the runs.
+    average_teachers : average over teachers and label noise exactly, or draw one of each
+        per run, as an experiment does. The average scatters so little that the corrections
+        of finite size to the closed form, about 0.5 / m, are visible.
 
     Returns
     -------
@@ -71,10 +71,10 @@ def simulate_linear_random_features(
 
 @dc.dataclass(frozen=True, eq=False)
 class _Model:
-    """One draw. All products are of at most (features x modes) by (modes x samples).
+    """One draw. No product exceeds (features x modes) by (modes x samples).
 
     inputs : (samples x modes); features : (features x modes);
-    solution : (features x samples), labels to coefficients: B = features' solution.
+    solution : (features x samples), from labels to coefficients: B = features' solution.
     """
 
     eigenvalues: Floats
@@ -102,7 +102,9 @@ class _Model:
         return float(self.eigenvalues @ (teacher - fitted) ** 2)
 
     def _average_loss(self, noise: float) -> float:
-        """The traces, in the order in which no product has two axes of the larger size."""
+        """The traces, ordered to keep every product from having two axes of the larger
+        size.
+        """
         weighted = self.features * self.eigenvalues
         if len(self.features) <= len(self.inputs):
             gram, fitted = weighted @ self.features.T, self.solution @ self.inputs

@@ -1,8 +1,9 @@
-"""Kernels of the distance alone: Laplace, Matern, Gaussian."""
+"""Kernels that depend only on the distance: Laplace, Matern, Gaussian."""
 
 import abc
 import dataclasses as dc
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -10,11 +11,11 @@ from scipy import special
 from torch import Tensor
 
 from ..core.arrays import Floats
-from ..core.errors import require
-from ..core.settings import check_fields
+from ..core.settings import Positive, Rule, above
 from .inputs import Angles
 from .kernel import Kernel
 
+LIMIT = "For the limit of large nu use `Gaussian()`."
 NODES = 97  # a quarter of a standard deviation apart
 
 
@@ -22,14 +23,7 @@ NODES = 97  # a quarter of a standard deviation apart
 class Stationary(Kernel):
     """k(x, x') = f(|x - x'| / length_scale) with f(0) = 1."""
 
-    length_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            0 < self.length_scale < math.inf,
-            f"`length_scale` must be positive and finite; not {self.length_scale!r}.",
-        )
+    length_scale: Positive = 1.0
 
     @abc.abstractmethod
     def of_distance(self, distance: Tensor) -> Tensor:
@@ -74,20 +68,12 @@ class Gaussian(Stationary):
 class Matern(Stationary):
     """2^(1 - nu) / Gamma(nu) s^nu K_nu(s) with s = sqrt(2 nu) |x - x'| / length_scale.
 
-    A polynomial times an exponential for nu = 1/2, 3/2, 5/2; a Bessel function, computed
-    by SciPy, otherwise (Rasmussen & Williams 2006, eq. 4.14). Where that overflows, at ever
-    larger distances as nu grows, a mixture of Gaussians is the same function.
+    A polynomial times an exponential for nu = 1/2, 3/2, 5/2; otherwise a Bessel function,
+    computed by SciPy (Rasmussen & Williams 2006, eq. 4.14). Where that overflows, which
+    reaches larger distances as nu grows, a mixture of Gaussians is the same function.
     """
 
-    nu: float = 1.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            0 < self.nu < math.inf,
-            f"`nu` must be positive and finite; not {self.nu!r}. For the limit of large nu "
-            "use `Gaussian()`.",
-        )
+    nu: Annotated[float, above(0), Rule("finite", math.isfinite, LIMIT)] = 1.5
 
     @property
     def smoothness(self) -> float:
@@ -118,9 +104,7 @@ class Matern(Stationary):
         return torch.as_tensor(values).to(s.device)
 
     def _mixture(self, s: Floats) -> Floats:
-        """Gaussians with gamma-distributed precisions, where the distance is small for
-        this nu.
-        """
+        """Gaussians with gamma-distributed precisions, for distances small at this nu."""
         u = np.linspace(-12, 12, NODES) / math.sqrt(self.nu)
         log = self.nu * (u - np.expm1(u))
         weights = np.exp(log - log.max())

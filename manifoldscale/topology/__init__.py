@@ -5,6 +5,12 @@ from .coefficients import (
     Coefficients as Coefficients,
     compare_coefficients as compare_coefficients,
 )
+from .coordinates import (
+    Angles as Angles,
+    CircularCoordinates as CircularCoordinates,
+    CircularCorrelation as CircularCorrelation,
+    circular_correlation as circular_correlation,
+)
 from .persistence import Betti as Betti, Persistence as Persistence
 from .rips import Rips as Rips
 from .summaries import (

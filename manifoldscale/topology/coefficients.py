@@ -1,4 +1,4 @@
-"""Two fields of coefficients, whose Betti numbers differ where there is torsion."""
+"""Two fields of coefficients, whose Betti numbers differ if there is torsion."""
 
 import dataclasses as dc
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,15 @@ class Coefficients(Result):
     over_3: Persistence
 
     @property
+    def method(self) -> Rips:
+        """The method over Z2; over Z3 all other settings are the same."""
+        return self.over_2.method  # type: ignore[no-any-return]
+
+    @property
+    def n_points(self) -> int:
+        return self.over_2.n_points
+
+    @property
     def torsion(self) -> tuple[int, ...]:
         """How many holes more there are over Z2, for each degree."""
         pairs = zip(self.over_2.betti, self.over_3.betti, strict=True)
@@ -44,7 +53,7 @@ class Coefficients(Result):
         )
 
     @property
-    def caveats(self) -> tuple[Remark, ...]:  # type: ignore[override]
+    def caveats(self) -> tuple[Remark, ...]:
         degrees = [str(k) for k, apart in enumerate(self.apart) if apart]
         notes = [Caveat.TORSION(f"degree {', '.join(degrees)}")] if degrees else []
         both = dict.fromkeys([*self.over_2.caveats, *self.over_3.caveats])
@@ -64,16 +73,13 @@ class Coefficients(Result):
     def headline(self) -> str:
         return f"{self.over_2.headline()}\n{self.over_3.headline()}"
 
-    def row(self) -> dict[str, Any]:
+    def cells(self) -> dict[str, Any]:
         two, three = self.over_2.row(), self.over_3.row()
         names = [name for name in two if name.startswith("betti")]
         return {
             **{f"{name}_z2": two[name] for name in names},
             **{f"{name}_z3": three[name] for name in names},
             **{f"torsion_{k}": differ for k, differ in enumerate(self.torsion)},
-            "method": str(self.over_2.method),
-            "n_points": self.over_2.n_points,
-            "caveats": "; ".join(str(note) for note in self.caveats),
         }
 
 
@@ -83,7 +89,7 @@ def compare_coefficients(on: Any, method: Rips | None = None) -> Coefficients:
     Parameters
     ----------
     on : `Cloud`, `Neighbors` or array of points.
-    method : the settings, whose `coefficients` do not count; `Rips()`.
+    method : the settings (`coefficients` is ignored); by default `Rips()`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What persistent homology will cost, before it starts: it cannot be interrupted."""
+"""What persistent homology will cost, known before it starts: it cannot be interrupted."""
 
 import dataclasses as dc
 import math
@@ -10,14 +10,14 @@ from ..core.errors import ManifoldScaleError
 from ..core.random import keyed
 
 # Measured with ripser 0.6.15, one thread of a 2 GHz server: spheres, tori, a Klein bottle
-# and Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). The largest
-# rates of any: others took up to four times less (benchmarks/topology.py).
-PAIR_BYTES = 200.0  # an ordered pair of points
+# and Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). These are the
+# largest rates; other clouds took up to four times less (benchmarks/topology.py).
+PAIR_BYTES = 200.0  # per ordered pair of points
 PAIR_SECONDS = 4e-6
-SIMPLEX_BYTES = {0: 0.0, 1: 0.0, 2: 4.5}  # a simplex of the highest dimension
+SIMPLEX_BYTES = {0: 0.0, 1: 0.0, 2: 4.5}  # per simplex of the highest dimension
 SIMPLEX_SECONDS = {0: 0.0, 1: 4e-9, 2: 1e-7}
 LARGEST_INDEX = 2.0**55  # of a simplex, in ripser
-DRAWN = 20_000  # tuples of points that are looked at
+DRAWN = 20_000  # tuples of points that are drawn
 
 
 @dc.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Cost:
     Attributes
     ----------
     simplices : number of simplices of dimension up_to + 1 in the filtration.
-    seconds, bytes : of all runs, one after the other; of the largest one.
+    seconds : of all runs, one after the other; bytes : of the largest run.
     """
 
     landmarks: int
@@ -50,17 +50,15 @@ class Cost:
         return indexed and self.seconds <= seconds and self.bytes <= memory
 
     def scaled(self, landmarks: int) -> "Cost":
-        """That of another number of landmarks on the same cloud."""
+        """The cost of another number of landmarks on the same cloud."""
         share = (landmarks / self.landmarks) ** (self.up_to + 2)
         return Cost(landmarks, self.up_to, share * self.simplices, self.runs)
 
 
 def predicted(points: Floats, up_to: int, threshold: float, runs: int) -> Cost:
-    """The cost of these landmarks.
-
-    Of all (up_to + 2)-tuples of points, the share that lies within the threshold (or the
-    enclosing radius, beyond which nothing happens) is measured on a few thousand drawn
-    ones.
+    """The cost of these landmarks, from the share of (up_to + 2)-tuples of points within
+    the threshold (or the enclosing radius, beyond which nothing happens), measured on some
+    thousand random tuples.
     """
     size = up_to + 2
     if len(points) < size:
@@ -72,20 +70,20 @@ def predicted(points: Floats, up_to: int, threshold: float, runs: int) -> Cost:
         for j in range(i):
             apart = np.linalg.norm(points[drawn[:, i]] - points[drawn[:, j]], axis=1)
             kept &= apart <= cut
-    # One more tuple than was seen: none seen does not mean none.
+    # Count one tuple more: none among the drawn ones does not mean none.
     share = (kept.sum() + 1) / (DRAWN + 1)
     return Cost(len(points), up_to, share * math.comb(len(points), size), runs)
 
 
 def enclosing_radius(points: Floats) -> float:
-    """The least over points of the largest distance to any other: from there on the Rips
-    complex is a cone, and has no holes.
+    """The smallest radius of a ball about a point that holds all points: from this scale on
+    the Rips complex is a cone, without holes.
     """
     return min(float(np.linalg.norm(points - point, axis=1).max()) for point in points)
 
 
 def check(cost: Cost, time_limit: float, memory_limit: float) -> None:
-    """Raise, with a number of landmarks that fits, where the cost is beyond the limits."""
+    """Raise an error, with a number of landmarks that fits, if the cost is too high."""
     if cost.fits(time_limit, memory_limit):
         return
     fits = [

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.arrays import Floats, Ints, frozen
+from ..core.arrays import Floats, Ints
 from ..core.caveat import Remark
 from ..core.interval import number
-from ..core.result import Quantity, Result
+from ..core.result import Quantity, Result, as_cells
 from ..core.style import drawing
 from .summaries import betti_curve, finite_bars, landscape, persistence_entropy
 
@@ -24,12 +24,13 @@ class Betti(Quantity):
 
     Attributes
     ----------
-    value : the bars that noise does not explain.
-    interval : where the number of a further subsample lies, at the interval's level; with
-        the value itself.
+    value : number of bars that noise does not explain.
+    interval : where the number of a further subsample lies, at the interval's level; it
+        includes the value itself, and what is sure, and cannot be excluded, by stricter and
+        looser laws of noise (`null_model.POWERS`).
     counts : the number in each subsample.
     detectable : death / birth from which one more bar would count as a hole (degree 0: the
-        length of an edge of the tree over the median edge). A smaller hole is not excluded.
+        length of an edge of the tree over the median edge). There may be smaller holes.
     """
 
     degree: int = 0
@@ -53,13 +54,14 @@ class Persistence(Result):
 
     Attributes
     ----------
-    betti : a `Betti` a degree.
-    diagrams : (bars x 2) births and deaths a degree, by falling death / birth (degree 0:
-        by falling death). Infinite where a bar does not end.
-    p_values : (bars,) a degree: that noise has so many bars that stand out, over all bars
-        of the degree (`null_model.gap_p_values`). A hole is one of at most `method.level`.
-    p_universal : (bars,) a degree: a bar alone against the universal law, not corrected for
-        their number; NaN in degree 0, where there is no such law.
+    betti : one `Betti` per degree.
+    diagrams : births and deaths, (bars x 2) per degree, by falling death / birth (degree 0:
+        by falling death). Infinite if a bar does not end.
+    p_values : (bars,) per degree, for so many bars of noise that stand out, corrected for
+        all bars of the degree (`null_model.gap_p_values`). A hole has at most
+        `method.level`.
+    p_universal : (bars,) per degree, for one bar against the universal law, not corrected
+        for their number; NaN in degree 0, which has no such law.
     landmarks : (L,) row numbers of the landmarks.
     covering_radius : the largest distance of a point from its nearest landmark.
     n_points : distinct points.
@@ -75,10 +77,7 @@ class Persistence(Result):
     n_points: int
     caveats: tuple[Remark, ...] = ()
 
-    def __post_init__(self) -> None:
-        for name in ("diagrams", "p_values", "p_universal"):
-            object.__setattr__(self, name, tuple(frozen(a) for a in getattr(self, name)))
-        object.__setattr__(self, "landmarks", frozen(self.landmarks))
+    columns = ("coefficients=method.coefficients", "covering_radius", "n_landmarks")
 
     @property
     def n_landmarks(self) -> int:
@@ -118,25 +117,16 @@ class Persistence(Result):
         line = f"  = one more hole would show from death / birth = {', '.join(seen)}"
         return "\n".join([head, *([line] if seen else []), *notes])
 
-    def row(self) -> dict[str, Any]:
-        row: dict[str, Any] = {}
+    def cells(self) -> dict[str, Any]:
+        cells: dict[str, Any] = {}
         for one, entropy in zip(self.betti, self.entropy, strict=True):
-            row[one.name] = one.value
-            row[f"{one.name}_low"], row[f"{one.name}_high"] = one.interval
-            row[f"detectable_{one.degree}"] = one.detectable
-            row[f"entropy_{one.degree}"] = entropy
-        return {
-            **row,
-            "coefficients": self.method.coefficients,
-            "covering_radius": self.covering_radius,
-            "n_landmarks": self.n_landmarks,
-            "method": str(self.method),
-            "n_points": self.n_points,
-            "caveats": "; ".join(str(note) for note in self.caveats),
-        }
+            cells |= as_cells(one.name, one)
+            cells[f"detectable_{one.degree}"] = one.detectable
+            cells[f"entropy_{one.degree}"] = entropy
+        return cells | super().cells()
 
     def bars(self) -> "pd.DataFrame":
-        """A row a bar: degree, birth, death, p_value, p_universal."""
+        """A row per bar: degree, birth, death, p_value, p_universal."""
         import pandas as pd
 
         columns = zip(self.diagrams, self.p_values, self.p_universal, strict=True)
@@ -158,8 +148,8 @@ class Persistence(Result):
 
     @drawing
     def plot(self, ax: "Axes") -> None:
-        """Births and deaths: holes filled, noise hollow, and shaded what the landmarks do
-        not resolve; returns the ax.
+        """Births and deaths: holes filled, noise hollow. The landmarks do not resolve the
+        shaded band.
         """
         ends = np.concatenate([finite_bars(diagram).ravel() for diagram in self.diagrams])
         top = 1.1 * float(ends.max(initial=0)) or 1.0

@@ -1,8 +1,9 @@
-"""Betti numbers of the manifold that a cloud lies on, from its Rips complex."""
+"""Betti numbers of the manifold of a cloud, from its Rips complex."""
 
 import dataclasses as dc
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..core.errors import require
 from ..core.interval import Interval
 from ..core.method import Method
 from ..core.random import keyed, nested_rows
-from ..core.settings import check_fields
+from ..core.settings import Level, Rule, above, at_least
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
 from ..geometry.spanning_tree import tree_edges
@@ -28,12 +29,13 @@ from .null_model import (
 from .persistence import Betti, Persistence
 from .process import Diagrams, diagrams
 
-LANDMARKS = {0: 1, 1: 300, 2: 150}  # a few seconds with the default subsamples
-TREE_POINTS = 1000  # of the tree that counts components
+LANDMARKS = {0: 1, 1: 300, 2: 150}  # take a few seconds with the default subsamples
+TREE_POINTS = 1000  # points of the tree that counts components
+BEYOND = "Degree 3 is beyond what can be computed on enough points."
 FEWEST = 10
 FEW = 100
 TIED = 0.01  # share of tied edges that a continuous density never shows
-TAIL = 0.95  # of the subsamples that the interval holds
+TAIL = 0.95  # share of the subsamples that the interval holds
 
 
 @dc.dataclass(frozen=True)
@@ -42,14 +44,14 @@ class Rips(Method[Persistence]):
 
     A simplex enters at the diameter of its points; a hole of degree k is a bar from its
     birth to its death. The Betti number of degree k is the number of bars that noise does
-    not explain at `level`, over all bars of the degree: the tests, and how they were
-    validated, are in `topology/null_model.py`. Degree 0 is the minimum spanning tree of
-    up to 1,000 points, drawn at random: landmarks would prefer outliers.
+    not explain at `level`, corrected for all bars of the degree; `topology/null_model.py`
+    has the tests and their validation. Degree 0 comes from the minimum spanning tree of up
+    to 1,000 random points, because landmarks would prefer outliers.
 
     The interval comes from the same count in `subsamples` draws of half of the points
-    without replacement, each with landmarks of its own. (A bootstrap with replacement has
-    duplicates, and is not valid for Betti numbers.) It holds the scatter of the sample, not
-    what too few landmarks miss: the result says from which death / birth a hole shows.
+    without replacement, each with its own landmarks. (A bootstrap with replacement has
+    duplicates, and is not valid for Betti numbers.) It includes the scatter of the sample,
+    not what too few landmarks miss: the result says from which death / birth a hole shows.
 
     The slope of the tree's length against the number of points is a dimension:
     `ms.dimension.PersistentHomology()`.
@@ -59,58 +61,30 @@ class Rips(Method[Persistence]):
     up_to : highest degree, 0, 1 or 2.
     landmarks : their number; 300 up to degree 1, 150 up to degree 2. Time grows as the 2nd
         to 3rd power in degree 1, and as the 4th in degree 2.
-    coefficients : 2 or 3, the field Z2 or Z3. Where they differ there is torsion:
+    coefficients : 2 or 3, the field Z2 or Z3. If their results differ there is torsion:
         `ms.topology.compare_coefficients`.
     threshold : largest scale, in the units of the cloud. It saves time and memory.
-    subsamples : draws for the intervals; 39 give 95 %. 0 gives none.
+    subsamples : draws for the intervals; 39 give 95 %, 0 gives no interval.
     level : chance of a false hole, for each degree.
-    time_limit : seconds, after which the computation, a process of its own, is stopped.
-    memory_limit : bytes. More than that, or more time, is refused beforehand.
+    time_limit : seconds, after which the computation, in a separate process, is stopped.
+    memory_limit : bytes. A run that would need more memory or time is refused.
     seed : of the subsamples, and of the points of the tree.
 
     Raises
     ------
-    ManifoldScaleError : fewer than 10 distinct points, no points but distances, a cost
+    ManifoldScaleError : fewer than 10 distinct points, distances without points, a cost
         beyond the limits, or a process that died or was stopped.
     """
 
-    up_to: int = 1
-    landmarks: int | None = None
-    coefficients: int = 2
-    threshold: float = math.inf
-    subsamples: int = 39
-    level: float = 0.05
+    up_to: Annotated[int, Rule("0, 1 or 2", (0, 1, 2).__contains__, BEYOND)] = 1
+    landmarks: Annotated[int, at_least(FEWEST)] | None = None
+    coefficients: Annotated[int, Rule("2 or 3", (2, 3).__contains__)] = 2
+    threshold: Annotated[float, above(0)] = math.inf
+    subsamples: Annotated[int, at_least(0)] = 39
+    level: Level = 0.05
     time_limit: float = 600.0
     memory_limit: float = 4e9
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        require(
-            self.up_to in (0, 1, 2),
-            f"`up_to` must be 0, 1 or 2; not {self.up_to!r}. Degree 3 is beyond what can "
-            "be computed on enough points.",
-        )
-        require(
-            self.coefficients in (2, 3),
-            f"`coefficients` must be 2 or 3; not {self.coefficients!r}.",
-        )
-        require(
-            self.landmarks is None or self.landmarks >= FEWEST,
-            f"`landmarks` must be at least {FEWEST}; not {self.landmarks!r}.",
-        )
-        require(
-            self.threshold > 0,
-            f"`threshold` must be positive; not {self.threshold!r}.",
-        )
-        require(
-            self.subsamples >= 0,
-            f"`subsamples` must be an integer of at least 0; not {self.subsamples!r}.",
-        )
-        require(
-            0 < self.level < 1,
-            f"`level` must be between 0 and 1; not {self.level!r}.",
-        )
 
     @property
     def n_neighbors(self) -> int:
@@ -135,15 +109,18 @@ class Rips(Method[Persistence]):
             _tests(one, ratio, self.threshold / length)
             for one, ratio in zip(found, sizes, strict=True)
         ]
-        counts = np.array(
-            [[int((p <= self.level).sum()) for p, _ in test] for test in tests]
-        )
+        counts = np.array([self._holes(test) for test in tests])
         noise = [
             one[p > self.level] for one, (p, _) in zip(found[0], tests[0], strict=True)
         ]
         top = [self._shows(k, one, sizes[0]) for k, one in enumerate(noise)]
+        least, most = (
+            self._holes(_tests(found[0], sizes[0], self.threshold / length, of))
+            for of in ("least", "most")
+        )
+        ends = list(zip(least, most, strict=True))
         betti = tuple(
-            self._betti(degree, counts[:, degree], top[degree], n)
+            self._betti(degree, counts[:, degree], ends[degree], top[degree], n)
             for degree in range(self.up_to + 1)
         )
         return Persistence(
@@ -158,6 +135,10 @@ class Rips(Method[Persistence]):
             caveats=self._caveats(near, len(clouds[0]), betti, found[0]),
         )
 
+    def _holes(self, tests: Sequence[tuple[Floats, Floats]]) -> list[int]:
+        """How many bars of each degree are no noise."""
+        return [int((p <= self.level).sum()) for p, _ in tests]
+
     def _subsamples(self, points: Floats) -> list[Floats]:
         """Halves of the points."""
         draws = (keyed(self.seed, "subsample", i) for i in range(self.subsamples))
@@ -167,7 +148,7 @@ class Rips(Method[Persistence]):
     def _diagrams(
         self, drawn: Sequence[Floats], clouds: Sequence[Floats], threshold: float
     ) -> list[Diagrams]:
-        """Bars in falling order of each draw: degree 0 of its points, the rest of its
+        """Bars of each draw in falling order: degree 0 from its points, the rest from its
         landmarks.
         """
         found: list[Diagrams] = [[] for _ in drawn]
@@ -191,14 +172,22 @@ class Rips(Method[Persistence]):
         sizes = law.sizes(ratios(noise[np.isfinite(noise[:, 1])], math.inf))
         return detectable(sizes, law, self.level)
 
-    def _betti(self, degree: int, counts: np.ndarray, seen: float, n: int) -> Betti:
+    def _betti(
+        self,
+        degree: int,
+        counts: np.ndarray,
+        ends: tuple[int, int],
+        seen: float,
+        n: int,
+    ) -> Betti:
         value, others = int(counts[0]), np.sort(counts[1:])
         draws = len(others)
         interval, notes = Interval(math.nan, math.nan), [Caveat.NO_SUBSAMPLES()]
         if draws:
             # A further draw lies between the j-th from either end with this probability.
             j = max(int((1 - TAIL) / 2 * (draws + 1)), 1)
-            low, high = min(others[j - 1], value), max(others[-j], value)
+            low = min(others[j - 1], value, ends[0])
+            high = max(others[-j], value, ends[1])
             interval = Interval(float(low), float(high), 1 - 2 * j / (draws + 1))
             notes = []
         return Betti(
@@ -215,10 +204,7 @@ class Rips(Method[Persistence]):
     def _caveats(
         self, near: Neighbors, used: int, betti: Sequence[Betti], bars: Diagrams
     ) -> tuple[Remark, ...]:
-        notes = []
-        if near.n_duplicates:
-            total = near.n_points + near.n_duplicates
-            notes.append(Caveat.DUPLICATES(f"{near.n_duplicates:,} of {total:,} points"))
+        notes = near.duplicate_remarks()
         if near.n_points < FEW:
             notes.append(Caveat.FEW_POINTS(f"{near.n_points} points"))
         edges = bars[0][1:, 1]
@@ -232,29 +218,32 @@ class Rips(Method[Persistence]):
         if not self.subsamples:
             notes.append(Caveat.NO_SUBSAMPLES())
         for one in betti:
-            if one.interval.width > 0:
+            drawn = {one.value, *one.counts}
+            if min(drawn) > one.interval.low or max(drawn) < one.interval.high:
+                notes.append(Caveat.BETTI_OPEN(f"degree {one.degree}"))
+            elif one.interval.width > 0:
                 notes.append(Caveat.BETTI_UNSTABLE(f"degree {one.degree}"))
         return tuple(notes)
 
 
 def _tests(
-    bars: Diagrams, points_per_landmark: float, threshold: float
+    bars: Diagrams, points_per_landmark: float, threshold: float, of: str = "count"
 ) -> list[tuple[Floats, Floats]]:
     """p-values of each degree: over all bars, and against the universal law."""
     edges = _tail(bars[0][1:, 1])
     p_values = np.ones(len(bars[0]))
-    p_values[0] = 0.0  # what exists has a component
+    p_values[0] = 0.0  # there is always one component
     p_values[1 : len(edges) + 1] = gap_p_values(edges, COMPONENTS)
     out = [(p_values, np.full(len(bars[0]), np.nan))]
     for degree, diagram in enumerate(bars[1:], start=1):
-        found, law = ratios(diagram, threshold), noise_of(degree, points_per_landmark)
+        found, law = ratios(diagram, threshold), noise_of(degree, points_per_landmark, of)
         p_values = gap_p_values(law.sizes(found), law)
         out.append((p_values, universal_p_values(np.log(found))))
     return out
 
 
 def ratios(diagram: Floats, threshold: float) -> Floats:
-    """death / birth, a bar without an end taken to end at the threshold."""
+    """death / birth; a bar without an end counts as ending at the threshold."""
     return np.asarray(np.minimum(diagram[:, 1], threshold) / diagram[:, 0])
 
 
@@ -265,7 +254,7 @@ def _falling(bars: Floats, threshold: float) -> Floats:
 
 
 def _components(points: Floats, seed: int) -> Floats:
-    """Bars of degree 0, by falling death: the edges of the tree, and what stays."""
+    """Bars of degree 0, by falling death: the last component, and the edges of the tree."""
     rows = nested_rows(TREE_POINTS, len(points), seed)
     deaths = np.append(np.inf, np.sort(tree_edges(points[rows]))[::-1])
     return np.stack([np.zeros(len(deaths)), deaths], axis=1)

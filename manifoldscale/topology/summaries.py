@@ -16,8 +16,8 @@ def finite_bars(diagram: Floats) -> Floats:
 def persistence_entropy(diagram: Floats) -> float:
     """-sum of p log p in nats, p = length / total length of the bars that end.
 
-    Between 0, for one bar, and the log of the number of bars, for equal ones (Chintakunta
-    et al. 2015, Pattern Recognition 48:391). NaN where no bar ends.
+    Between 0, for one bar, and the log of the number of bars, for equal bars (Chintakunta
+    et al. 2015, Pattern Recognition 48:391). NaN if no bar ends.
     """
     lengths = np.diff(finite_bars(diagram), axis=1)[:, 0]
     lengths = lengths[lengths > 0]

@@ -1,5 +1,7 @@
 """Capacity against what is known: points, spheres, and separability itself."""
 
+import dataclasses as dc
+import itertools
 import math
 from typing import Any
 
@@ -331,3 +333,60 @@ def test_bad_data_are_refused() -> None:
     ):
         with pytest.raises(ms.ManifoldScaleError, match="must be"):
             sphere_capacity(**settings_)
+
+
+def codes(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(stimuli x neurons) rates of eight classes of twenty stimuli, and their classes."""
+    labels = np.repeat(np.arange(8), 20)
+    inner = rng.standard_normal((160, 2)) / 2
+    if kind == "blobs":
+        means = rng.gamma(0.5, 1.0, (8, 150))[labels]
+        spread = rng.standard_normal((160, 20)) @ rng.standard_normal((20, 150)) / 20**0.5
+        return np.maximum(means + 0.3 * spread, 0.02), labels
+    if kind == "rings":
+        waves = np.concatenate([np.cos(4 * inner), np.sin(4 * inner)], 1)
+        weights = rng.standard_normal((8, 4, 150))[labels] / 2
+        means = rng.standard_normal((8, 150))[labels] / 2
+        return np.exp(means + np.einsum("nf,nfk->nk", waves, weights)), labels
+    planes = rng.standard_normal((8, 2, 6))[labels]
+    latent = rng.standard_normal((8, 6))[labels] + np.einsum("nd,ndk->nk", inner, planes)
+    seen = latent @ rng.standard_normal((6, 150)) / 6**0.5
+    return (np.maximum(seen, 0) + 0.05 if kind == "relu" else np.exp(0.8 * seen)), labels
+
+
+def recorded(rates: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> ms.Cloud:
+    counts = rng.poisson(rates[..., None], (*rates.shape, 8)).astype(float)
+    cloud = ms.population(counts, order="stimuli neurons trials")
+    return dc.replace(cloud, labels=labels)
+
+
+def test_noise_of_trials_leaves_a_lower_bound() -> None:
+    rng = np.random.default_rng(0)
+    rates, labels = codes("smooth", rng)
+    method = Capacity(probes=10, exemplars=12)
+    truth = ms.estimate(ms.Cloud(rates, labels=labels), method)
+    noisy = ms.estimate(recorded(rates / rates.mean(), labels, rng), method)
+    assert noisy.capacity.value < 0.7 * truth.capacity.value
+    assert truth.capacity.value in noisy.capacity.interval
+    assert (
+        truth.dim.value in noisy.dim.interval
+        and truth.radius.value in noisy.radius.interval
+    )
+    assert Caveat.CAPACITY_OF_NOISE in {note.caveat for note in noisy.caveats}
+    quiet = ms.estimate(recorded(1e7 * rates, labels, rng), method)
+    assert quiet.capacity.interval.high < math.inf
+    assert Caveat.CAPACITY_OF_NOISE not in {note.caveat for note in quiet.caveats}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["blobs", "rings", "smooth", "relu"])
+def test_the_bound_holds_at_any_noise(kind: str) -> None:
+    method, held = Capacity(probes=12, exemplars=20), []
+    for seed, rate in itertools.product(range(3), (0.3, 1.0, 10.0, 1000.0)):
+        rng = np.random.default_rng(seed)
+        rates, labels = codes(kind, rng)
+        rates *= rate / rates.mean()
+        truth = ms.estimate(ms.Cloud(rates, labels=labels), method).capacity.value
+        found = ms.estimate(recorded(rates, labels, rng), method).capacity.interval
+        held.append(truth in found)
+    assert np.mean(held) >= 11 / 12

@@ -177,6 +177,7 @@ def refused(*words: str) -> str:
     return found.output
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of what reads the files
 def test_models(here: Path) -> None:
     for model in MODELS:

@@ -126,7 +126,7 @@ def test_probe_along_training_and_at_initialisation(here: Path) -> None:
         *["--csv", "all.csv", "--no-curvature"],
     )
     assert found.exit_code == 0, found.output
-    names = ["initialisation", "000-step1", "001-step2"]
+    names = ["initialisation", "step 1", "step 2"]
     assert list(json.loads(found.stdout)) == names
     assert Path("all.csv").read_text().startswith("network,site,features")
 
@@ -164,7 +164,7 @@ def test_study_quick_and_again(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["study", "cifar"], 1, "DATA must be one of digits, fashion-mnist, mnist5k"),
+        (["study", "cifar"], 1, "no data set 'cifar'; did you mean"),
         (["study", "--teacher", "0"], 2, "--teacher"),
         (["probe", "nothing.pt", "digits"], 1, "neither a file nor"),
         (["probe", "py:cli_net:net", "nothing"], 1, "no data set 'nothing'"),

@@ -16,12 +16,16 @@ import torch
 from click.testing import CliRunner, Result
 from torch import nn
 
-from manifoldscale import probe as probing
 from manifoldscale.cli.main import main
 from manifoldscale.core.interval import Interval
-from manifoldscale.core.reading import Reading, difference
-from manifoldscale.report.record import read_record
-from manifoldscale.report.series import networks_of
+from manifoldscale.core.measurement import Measurement, SiteMeasurements, difference
+from manifoldscale.geometry.cloud import Cloud
+from manifoldscale.networks.extract import Representations
+from manifoldscale.runs.probe import networks_of
+from manifoldscale.runs.record import read_record
+from manifoldscale.runs.result import load
+from manifoldscale.runs.steps import beside
+from manifoldscale.runs.steps.geometry import Probing
 
 NET = """
 import torch
@@ -59,7 +63,7 @@ def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
     found = call(*COMMAND, "--sites", "@input", "--out", "run")
     assert found.exit_code == 0, found.output
     (site,) = saved()["networks"]["network"]
-    kappa, scaled = (Reading.from_dict(one) for one in site["readings"][1:])
+    kappa, scaled = (Measurement.from_dict(one) for one in site["readings"][1:3])
     assert (kappa.name, scaled.name) == ("kappa_rms", "kappa_extent")
     assert np.sqrt(3 / 4) in kappa.interval and np.sqrt(3 / 2) in scaled.interval
     assert kappa.method.startswith("Quadric(dim=2") and kappa.more["queries"] == 400
@@ -71,13 +75,14 @@ def test_curvature_of_the_inputs_is_that_of_the_torus(here: Path) -> None:
 def test_there_is_no_curvature_in_many_dimensions(here: Path) -> None:
     """It says so at once; the dimension is not lost."""
     cloud = np.random.default_rng(0).standard_normal((1200, 16)).astype("float32")
-    clouds = {"wide": probing.Cloud(cloud)}
-    (geometry,) = probing.probe_clouds(clouds, probing.Probing(curvature=True))
-    dim, kappa, _ = geometry.readings()
+    clouds, probing = {"wide": Cloud(cloud)}, Probing(curvature=True)
+    look = probing.look(clouds, "wide", 0)
+    geometry = probing.bend(clouds, "wide", look.dimension, 0, look.near)
+    dim, kappa, _ = geometry.measurements()
     assert dim.value > 11 and not kappa.is_known
     assert "above 10 dimensions" in kappa.caveats[0]
-    assert "above 10 dimensions" in str(geometry)
-    assert np.isnan(geometry.row()["kappa_rms"])
+    row = SiteMeasurements("wide", 16, geometry.measurements()).row()
+    assert "above 10 dimensions" in row["caveats"] and np.isnan(row["kappa_rms"])
 
 
 def test_what_is_done_is_not_done_again(
@@ -86,13 +91,13 @@ def test_what_is_done_is_not_done_again(
     assert call(*COMMAND, "--out", "run").exit_code == 0
     first = saved()
     made = []
-    estimate = probing.Probing.look
+    estimate = Probing.look
 
     def counted(self: Any, clouds: Any, site: str, seed: int) -> Any:
         made.append(site)
         return estimate(self, clouds, site, seed)
 
-    monkeypatch.setattr(probing.Probing, "look", counted)
+    monkeypatch.setattr(Probing, "look", counted)
     Path("run/results.json").unlink()
     Path("run/sites/network/2.json").unlink()  # as if it was stopped before this one
     Path("run/sites/network/3.json").write_text("{half a fi")
@@ -135,9 +140,10 @@ def test_references_of_one_name_are_told_apart(here: Path) -> None:
     assert list(stored["networks"]) == ["network", *names]
     assert list(stored["differences"]) == [f"network less {name}" for name in names]
     # A name is no difference for its words: the axis of the networks starts at zero.
-    drawn = networks_of(read_record("twice"))
+    drawn, differences = networks_of(read_record("twice").content)
     assert not any(network.is_difference for network in drawn)
-    assert all(n.is_difference for n in networks_of(read_record("twice"), "differences"))
+    assert [network.role for network in drawn] == ["trained", "against", "against"]
+    assert all(network.is_difference for network in differences)
     file = "one/model less more.pt"
     again = call(*COMMAND, "--against", file, "--against", file)
     assert again.exit_code == 1 and f"names a file twice: {file}" in again.stderr
@@ -161,13 +167,46 @@ def test_against_a_checkpoint_and_initialisation(here: Path) -> None:
         "network less initialisation",
         "network less against other",
     ]
-    record = read_record("run")
-    first, second = networks_of(record)[1:]
-    for place, one in enumerate(networks_of(record, "differences")[1].sites):
+    (_, first, second), differences = networks_of(read_record("run").content)
+    for place, one in enumerate(differences[1].sites):
         known = difference(*(net.sites[place]["dimension"] for net in (first, second)))
         assert one["dimension"].value == known.value
         assert tuple(one["dimension"].interval) == tuple(known.interval)
     assert Interval(*first.sites[0]["dimension"].interval).width > 0
+    _is_beside(stored, found.stdout)
+
+
+def _is_beside(stored: Any, said: str) -> None:
+    """Which networks are alike, in every form: the file, its reader, a table, the page."""
+    others = [(row["site"], row["beside"]) for row in stored["beside"]]
+    names = ("initialisation", "against other")
+    assert others == [(site, name) for name in names for site in ("0", "2")]
+    same, unlike = stored["beside"][:2], stored["beside"][2:]
+    for row in same:  # it was not trained, and its initialisation has the same seed
+        assert row["cka"] == pytest.approx(1) and row["imbalance_ab"] < 0.0051
+    for row in unlike:
+        assert row["cka_low"] < row["cka"] < row["cka_high"] < 1 and row["n_points"] > 100
+        assert row["imbalance_ab"] > same[0]["imbalance_ab"]
+    assert load("run").tables()["beside"] == stored["beside"]
+    assert Path("run/beside.csv").read_text().count("against other") == 2
+    assert "network beside" in said
+    assert "Representations beside each other" in Path("run/report.html").read_text()
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_many_points_are_compared_at_some_of_their_groups(
+    grouped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "MOST", 30)
+    rows = np.arange(120.0)
+    groups = np.repeat(np.arange(40), 3) if grouped else None
+    clouds = Representations((), {"fc": rows[:, None]}, rows > 60, rows, groups)
+    some = beside.few_points(clouds)
+    chosen = some.arrays["fc"][:, 0]
+    assert len(chosen) == 30 and (some.ids == chosen).all() and chosen.max() > 90
+    assert (some.labels == (chosen > 60)).all()
+    if grouped:
+        assert (np.unique(some.groups, return_counts=True)[1] == 3).all()
 
 
 def test_networks_on_one_input_have_one_dimension_of_it(here: Path) -> None:
@@ -189,17 +228,18 @@ def test_networks_on_one_input_have_one_dimension_of_it(here: Path) -> None:
 def test_shuffled_labels_of_a_study(here: Path) -> None:
     import dataclasses as dc
 
-    from manifoldscale.networks.models import load_model
-    from manifoldscale.study import dataset_study, on_shuffled_labels, run_study, save_study
+    from manifoldscale.networks.loading import load_model
+    from manifoldscale.runs.steps.subjects import on_shuffled_labels
+    from manifoldscale.runs.study import dataset_study, study
 
-    study = dataset_study("digits", quick=True)
+    asked = dataset_study("digits", quick=True)
     plan = dc.replace(
-        study.plan,
+        asked.plan,
         dataset_sizes=(60, 120, 240, 480),
         seeds=1,
-        training=dc.replace(study.plan.training, steps=40),
+        training=dc.replace(asked.plan.training, steps=40),
     )
-    save_study(run_study(dc.replace(study, plan=plan, n_points=500), "study"), "study")
+    study(dc.replace(asked, plan=plan, n_points=500), out="study")
     checkpoint = "study/probe.safetensors"
     found = call(
         *["probe", checkpoint, "digits", "--points", "500", "--sites", "hidden3"],
@@ -276,11 +316,11 @@ def test_the_checkpoint_is_probed_beside_those_along_training(classifier: Path) 
     found = call(*PLAIN, *along, "--out", "run")
     assert found.exit_code == 0, found.output
     about = saved()["about"]
-    assert list(saved()["networks"]) == ["000-wrong", "trained"]
+    assert list(saved()["networks"]) == ["wrong", "trained"]
     assert about["networks"]["trained"].startswith(
         "weights: final.pt; 100.0% of 300 labels"
     )
-    assert "naming one class always" in about["networks"]["000-wrong"]
+    assert "always naming one class" in about["networks"]["wrong"]
     assert "weights: final.pt; 100.0%" in found.output
     for name in ("final.pt", "wrong.pt"):
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
@@ -319,3 +359,18 @@ def test_a_key_of_a_checkpoint_is_chosen(classifier: Path) -> None:
     assert "both.pt::ema" in call(*PLAIN, "--checkpoint", "both.pt").output
     found = call(*PLAIN, "--checkpoint", "both.pt::ema")
     assert found.exit_code == 0 and "weights: both.pt::ema; 100.0%" in found.output
+
+
+def test_a_convolutional_network_is_shown_images(here: Path) -> None:
+    """A named data set has a row per image; the network takes 1 x 8 x 8."""
+    Path("conv_net.py").write_text(
+        "from torch import nn\n"
+        "def net():\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(),\n"
+        "        nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 10))\n"
+    )
+    found = call("probe", "py:conv_net:net", "digits", "--points", "300", "--no-curvature")
+    assert found.exit_code == 0, found.output
+    assert "as images of 1 x 8 x 8" in " ".join(found.stdout.split())
+    listed = call("sites", "py:conv_net:net", "digits")
+    assert listed.exit_code == 0 and "NCHW" in listed.stdout, listed.output

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 import manifoldscale as ms
 from manifoldscale.cli.main import main
 from manifoldscale.data import UserCodeError, load_examples
-from manifoldscale.networks.models import load_model
+from manifoldscale.networks.loading import load_model
 from manifoldscale.sweeps import Plan, TeacherStudent
 
 # Numbers are those of the lines.
@@ -125,7 +125,7 @@ def test_the_exception_itself_is_the_cause() -> None:
     ("name", "message"),
     [
         ("fails", "raised RuntimeError"),
-        ("forgets", "is called with 3 arguments, and takes ()"),
+        ("forgets", "returned None: does the function lack a `return`?"),
     ],
 )
 def test_the_student_of_a_sweep(name: str, message: str) -> None:

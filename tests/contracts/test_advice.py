@@ -113,7 +113,7 @@ def test_a_table_says_how_it_is_made_longer() -> None:
             ms.Neighbors.from_distances(cdist(points, points), 4),
             "from_distances(matrix, 9)",
         ),
-        (TABLES["a graph"], "a graph of 9 neighbours a point"),
+        (TABLES["a graph"], "a graph of 9 neighbours per point"),
     ):
         with pytest.raises(ms.ManifoldScaleError, match=re.escape(call)):
             near.first(9)

@@ -3,6 +3,7 @@ views. A method is added by one row of METHODS.
 """
 
 import copy
+import dataclasses as dc
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import manifoldscale as ms
 from manifoldscale import testing
+from manifoldscale.core.method import Method
 
 METHODS = [
     ms.topology.Rips(landmarks=40, subsamples=3),
@@ -48,6 +50,27 @@ def test_methods_are_values(method: Any) -> None:
     assert copy.deepcopy(method) == method and method in {copy.deepcopy(method)}
     with pytest.raises(AttributeError, match="is a value"):
         method.fit  # noqa: B018 - the access is the test
+
+
+@dc.dataclass(frozen=True)
+class Broken(Method[Any]):
+    """A method of somebody else, one of whose properties fails."""
+
+    @property
+    def n_neighbors(self) -> int:
+        return 2
+
+    @property
+    def table(self) -> Any:
+        return None.shape  # type: ignore[attr-defined]
+
+    def __call__(self, near: Any, /) -> Any:
+        return self.table
+
+
+def test_the_error_of_an_authors_own_property_is_seen() -> None:
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+        ms.estimate(cloud(), Broken())
 
 
 @methods

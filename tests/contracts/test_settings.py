@@ -3,7 +3,8 @@ is none."""
 
 import dataclasses as dc
 import json
-from typing import Any
+import math
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,20 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.core.serialize import plain
-from manifoldscale.core.settings import real, whole
+from manifoldscale.core.settings import (
+    FINITE,
+    Count,
+    Level,
+    Positive,
+    Settings,
+    above,
+    among,
+    at_least,
+    real,
+    whole,
+)
 from manifoldscale.networks.mlp import MLP
-from manifoldscale.networks.points import Flatten, Project, Several
+from manifoldscale.networks.points import Flatten, Position, Project, Several
 from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training
 
 TEACHER = TeacherStudent(2, ambient_dim=4)
@@ -42,7 +54,10 @@ VALUES: list[Any] = [
     ms.curvature.ReachEstimate(2),
     ms.curvature.VolumeGrowth(2),
     ms.topology.Rips(),
+    ms.topology.CircularCoordinates(),
+    ms.dimension.AboveNoise(),
     ms.classes.Capacity(),
+    ms.classes.Concept(order=("Monday", "Tuesday", "Wednesday", "Thursday")),
     ms.spectra.Covariance(),
     ms.views.UMAP(),
     ms.views.PCA(),
@@ -60,6 +75,7 @@ VALUES: list[Any] = [
     ms.theory.Matern(2.5),
     MLP(4, 8, 2, 1),
     Several("tokens", 4),
+    Position(2, 5),
     Project(Flatten(), 64),
     TEACHER,
     DataSet("digits"),
@@ -104,6 +120,50 @@ def test_numbers_of_arguments() -> None:
     for wrong in (True, "2", None, float("nan"), float("inf")):
         with pytest.raises(ManifoldScaleError, match="`radius` must be a finite number"):
             real("radius", wrong)
+
+
+@dc.dataclass(frozen=True)
+class Ruled(Settings):
+    """One field a rule."""
+
+    share: Annotated[float, at_least(0, below=1)] = 0.5
+    part: Annotated[float, above(0, most=1)] | None = None
+    slope: Annotated[float, FINITE] = 1.0
+    degree: Annotated[int, at_least(0, most=2, advice="Degree 3 costs too much.")] = 1
+    rule: Annotated[str, among("ml", "linear")] = "ml"
+    size: Count = 1
+    scale: Positive = 1.0
+    level: Level = 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ("share", 1.0, "at least 0 and below 1; not 1.0."),
+        ("share", math.nan, "at least 0 and below 1; not nan."),
+        ("part", 0, "above 0 and at most 1; not 0."),
+        ("part", "half", "a number or None; not 'half'."),
+        ("slope", math.inf, "a finite number; not inf."),
+        ("degree", 3, "at least 0 and at most 2; not 3. Degree 3 costs too much."),
+        ("rule", "best", "one of 'ml', 'linear'; not 'best'."),
+        ("size", 0, "a positive integer; not 0."),
+        ("size", 2.0, "a whole number; not 2.0."),
+        ("scale", 0.0, "positive; not 0.0."),
+        ("scale", math.inf, "a finite number; not inf."),
+        ("level", 95, "between 0 and 1, as in 0.95; not 95."),
+    ],
+)
+def test_a_rule_says_what_it_wants_and_what_it_found(
+    name: str, wrong: Any, words: str
+) -> None:
+    with pytest.raises(ManifoldScaleError) as found:
+        Ruled(**{name: wrong})
+    assert str(found.value) == f"`{name}` must be {words}"
+
+
+def test_what_keeps_its_rules_is_taken() -> None:
+    assert Ruled(0, 1.0, -3, 2, "linear", np.int64(9), 1e300, 0.5).size == 9
+    assert Ruled(part=None) == Ruled()
 
 
 @pytest.mark.parametrize("rng", [3, np.int64(3), np.uint8(3)])

@@ -210,7 +210,7 @@ def test_row_numbers_are_no_column() -> None:
     assert read(kept).columns.unread == ("task",)
     both = pd.concat([frame(), frame()], keys=["x", "y"])
     assert read(both.drop(columns="task"), row="all").columns.unread == ("index_0",)
-    with pytest.raises(ms.ManifoldScaleError, match="'loss' stands more than once"):
+    with pytest.raises(ms.ManifoldScaleError, match="'loss' appears more than once"):
         read(pd.DataFrame([[1, 2, 3]], columns=["n_train", "loss", "loss"]))
 
 
@@ -340,7 +340,7 @@ def test_settings_that_are_written_as_one_cell(tmp_path: Path) -> None:
     [
         ("n,loss\n1,0.5,7\n", "line 2 has 3 cells, the header 2"),
         ("n,loss\n1,0.5\n2\n", "line 3 has 1 cells, the header 2"),
-        ("n,loss,loss\n1,2,3\n", "'loss' stands more than once"),
+        ("n,loss,loss\n1,2,3\n", "'loss' appears more than once"),
         ("n_train,loss\n", "no rows"),
         ("n_train;loss\n100;0,5\n", "'loss' must hold numbers; it holds '0,5'"),
         ("n_train,loss\n1,NaN\n,\n", "no losses to fit"),
@@ -358,7 +358,7 @@ def test_text_that_is_no_table(text: str, message: str, tmp_path: Path) -> None:
 )
 def test_the_logarithm_of_a_loss_is_none(name: str) -> None:
     rows = [{"n_train": d, "note": 1, name: -0.5 * np.log(d)} for d in SIZES]
-    with pytest.raises(ms.ManifoldScaleError, match="a logarithm, give the loss itself"):
+    with pytest.raises(ms.ManifoldScaleError, match="is a logarithm: give the loss itself"):
         read(rows)
     both = read([row | {"mse": row["n_train"] ** -0.5} for row in rows])
     assert both.columns.column("loss") == "mse" and name in both.columns.unread

@@ -37,7 +37,7 @@ def wandb_chart(path: Path, spread: float = 0.0) -> Path:
 
 def test_a_chart_of_wandb_is_a_trajectory_a_run(tmp_path: Path) -> None:
     curve = read(wandb_chart(tmp_path / "chart.csv"), row="trajectory")
-    assert "a column a run, 2 runs; __MIN and __MAX were left out" in str(curve)
+    assert "one column per run, 2 runs; __MIN and __MAX were left out" in str(curve)
     assert "1 rows of Step 0, or without one, were left out" in str(curve)
     assert curve.is_trajectory and {run.network for run in curve.runs} == {0, 1}
     first = [run for run in curve.runs if run.network == 0]

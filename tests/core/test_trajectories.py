@@ -219,7 +219,7 @@ def test_rows_that_share_a_seed_are_told() -> None:
         for b in range(4)
     ]
     curve = read(rows)
-    assert "72 rows have 18 sizes and seeds, and count as networks" in str(curve)
+    assert "72 rows have 18 sizes and seeds, and count as separate networks" in str(curve)
     fit = ms.fit_power_law(curve)
     assert "ROWS_OF_A_NETWORK" in {note.caveat.name for note in fit.caveats}
     assert len(read(rows, row="last")) == 18

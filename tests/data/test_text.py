@@ -1,5 +1,6 @@
 """Lines of text: padding on the right with its mask, whatever the tokenizer does."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,51 @@ def test_lines_that_are_cut_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "length"),
+    [
+        ({"n_positions": 3, "model_type": "gpt2"}, 3),
+        ({"max_position_embeddings": 6, "model_type": "xlm-roberta", "pad_token_id": 1}, 4),
+        ({"max_position_embeddings": -1}, 5),
+    ],
+)
+def test_lines_longer_than_the_network_are_cut(
+    tmp_path: Path, config: dict[str, Any], length: int
+) -> None:
+    folder = tokenizer(tmp_path)
+    (folder / "config.json").write_text(json.dumps(config))
+    (tmp_path / "lines.txt").write_bytes(LINES)
+    found = load_examples(f"text:{tmp_path / 'lines.txt'}@{folder}")
+    assert found.inputs["input_ids"].shape == (2, length)
+    assert (f"1 lines were cut at {length} tokens" in found.read) == (length < 5)
+
+
+def test_unknown_tokens_are_counted(tmp_path: Path) -> None:
+    known = " ".join(f"w{i}" for i in range(19))
+    few = read(tmp_path, f"{known} cat\n".encode())
+    assert few.read == "1 lines; 5 % of the tokens are unknown to the tokenizer"
+    many = read(tmp_path, b"w1 w2 dog\nw3 w1 w1 cat cat\n")
+    assert "; warning: 37.5 % of the tokens are unknown" in many.read
+
+
+def test_the_mark_of_utf_8_is_no_token(tmp_path: Path) -> None:
+    plain, marked = read(tmp_path, LINES), read(tmp_path, b"\xef\xbb\xbf" + LINES)
+    assert marked.read == plain.read
+    np.testing.assert_array_equal(marked.inputs["input_ids"], plain.inputs["input_ids"])
+    (tmp_path / "words.txt").write_bytes(b"\xef\xbb\xbfw1\nw4\n")
+    (tmp_path / "lines.txt").write_bytes(LINES)
+    path = str(tmp_path / "words.txt")
+    folder = tmp_path / "tokenizer"
+    found = load_examples(f"text:{tmp_path / 'lines.txt'}@{folder}", words=[path])
+    assert found.inputs[f"word:{path}"].tolist() == [[0, 1, 0, 0, 0], [0, 1, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
     ("contents", "message"),
     [
         (b"", "holds no lines"),
         (b"\n  \n", "holds no lines"),
-        ("w1 café\n".encode("latin-1"), "no text in UTF-8"),
-        (b"\xff\xfew\x001\x00", "no text in UTF-8"),
+        ("w1 café\n".encode("latin-1"), "not text in UTF-8"),
+        (b"\xff\xfew\x001\x00", "not text in UTF-8"),
     ],
 )
 def test_files_that_hold_no_lines(tmp_path: Path, contents: bytes, message: str) -> None:
@@ -76,7 +116,7 @@ def test_files_that_hold_no_lines(tmp_path: Path, contents: bytes, message: str)
 def test_records_are_no_lines_of_text(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"x{ending}"
     path.write_text('{"text": "w1 w2"}\n')
-    with pytest.raises(ManifoldScaleError, match=r"holds records.*one a line.*py:module"):
+    with pytest.raises(ManifoldScaleError, match=r"holds records.*one per line.*py:module"):
         load_examples(f"text:{path}@{tokenizer(tmp_path)}")
 
 

@@ -6,8 +6,8 @@ import skdim
 from scipy.spatial.distance import pdist
 
 import manifoldscale as ms
-from manifoldscale.dimension import CorrelationDimension, pairs
-from manifoldscale.dimension.pairs import pair_variance
+from manifoldscale.dimension import CorrelationDimension, u_statistics
+from manifoldscale.dimension.u_statistics import pair_variance
 
 
 @pytest.mark.parametrize("n", [300, 500])
@@ -62,7 +62,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = ms.manifolds.Sphere(2).sample(200, rng=7)
     methods = [CorrelationDimension(), CorrelationDimension(algorithm="takens")]
     whole = [ms.estimate(cloud, method) for method in methods]
-    monkeypatch.setattr(pairs, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(u_statistics, "BLOCK_BYTES", 1 << 12)
     for method, before in zip(methods, whole, strict=True):
         after = ms.estimate(cloud, method)
         assert after.value == pytest.approx(before.value, rel=1e-12)

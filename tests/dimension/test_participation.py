@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.core.participation import (
+from manifoldscale.core.covariance_moments import (
     _without_each,
     scatter_sums,
     unbiased_moments,

@@ -91,7 +91,12 @@ def test_without_scikit_dimension_the_error_names_it(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, kind in vars(skdim.id).items() if inspect.isclass(kind)]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "ESS" else [])
+        for name, kind in vars(skdim.id).items()
+        if inspect.isclass(kind)
+    ],
 )
 def test_no_global_generator_is_read_or_moved(name: str) -> None:
     """Else what threads get would depend on one another."""

@@ -11,7 +11,7 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.data import load_examples
 from manifoldscale.networks.checkpoints import read_weights
-from manifoldscale.networks.models import load_model
+from manifoldscale.networks.loading import load_model
 
 
 class Attack:

@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import manifoldscale as ms
-from manifoldscale.geometry import product
+from manifoldscale.geometry import brute
 from manifoldscale.geometry.bounds import Brain, Plain
+from manifoldscale.geometry.brute import Search
 from manifoldscale.geometry.neighbors import find_neighbors
-from manifoldscale.geometry.points import Frame, Rows
-from manifoldscale.geometry.product import Search
+from manifoldscale.geometry.rows import Frame, Rows
 from manifoldscale.geometry.stream import stream_neighbors
 
 from .exact import by_brute_force, clouds
@@ -33,7 +33,7 @@ WAYS = {
 def halved(request: pytest.FixtureRequest) -> Iterator[bool]:
     """Small clouds are swept by their queries; here their products are halved too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(product, "PAYS", 0 if request.param else 10**18)
+        patch.setattr(brute, "PAYS", 0 if request.param else 10**18)
         yield request.param
 
 
@@ -140,11 +140,11 @@ def test_bfloat16_alone_would_be_wrong_and_most_certificates_fail() -> None:
     points = CLOUDS["tight clusters"]
     search = Search.among(Rows.of(points, None, None), np.arange(len(points)), 5)
     found = torch.empty((240, 5), dtype=torch.int64), torch.empty((240, 5)).double()
-    failed = product._propose(search, torch.arange(240), found, True)
+    failed = brute._propose(search, torch.arange(240), found, True)
     assert len(failed) > 200
     indices, _ = by_brute_force(points, 5)
     assert (found[0].numpy() != indices).any()
-    np.testing.assert_array_equal(product.nearest(search, True)[0], indices)
+    np.testing.assert_array_equal(brute.nearest(search, True)[0], indices)
 
 
 @pytest.mark.usefixtures("halved")
@@ -153,7 +153,7 @@ def test_bfloat16_certifies_most_queries_of_a_smooth_cloud() -> None:
     points = ms.manifolds.Sphere(4).sample(3000, ambient=256).points
     search = Search.among(Rows.of(points, None, None), np.arange(3000), 10)
     found = torch.empty((3000, 10), dtype=torch.int64), torch.empty((3000, 10)).double()
-    assert len(product._propose(search, torch.arange(3000), found, True)) < 300
+    assert len(brute._propose(search, torch.arange(3000), found, True)) < 300
 
 
 def test_a_small_k_and_a_large_one() -> None:

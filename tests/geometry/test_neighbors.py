@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies as st
 from scipy.spatial.distance import cdist
 
 import manifoldscale as ms
-from manifoldscale.geometry import product
+from manifoldscale.geometry import brute
+from manifoldscale.geometry.brute import Search
 from manifoldscale.geometry.neighbors import find_neighbors
-from manifoldscale.geometry.points import Rows
-from manifoldscale.geometry.product import Search
+from manifoldscale.geometry.rows import Rows
 
 
 def brute_force(points: np.ndarray, k: int) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_tight_clusters_far_apart_need_the_float64_pass() -> None:
     points = np.repeat(centres, 40, axis=0) + 1e-3 * rng.standard_normal((400, 32))
     one = Search.among(Rows.of(points, None, None), np.arange(400), 5)
     found = torch.empty((400, 5), dtype=torch.int64), torch.empty((400, 5)).double()
-    assert len(product._propose(one, torch.arange(400), found, False)) == 400
+    assert len(brute._propose(one, torch.arange(400), found, False)) == 400
     near = ms.Cloud(points).neighbors(5)
     np.testing.assert_allclose(near.distances, brute_force(points, 5), rtol=1e-9)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import manifoldscale as ms
-from manifoldscale.geometry import product
+from manifoldscale.geometry import brute
 from manifoldscale.geometry.stream import stream_neighbors
 
 POINTS = np.random.default_rng(0).standard_normal((500, 12)).astype(np.float32) + 1e3
@@ -51,7 +51,10 @@ def test_queries_from_elsewhere() -> None:
     ("arguments", "message"),
     [
         (([POINTS[:, :5]], POINTS, 3), "Batch 0 has 5 features; the queries have 12"),
-        (([POINTS[:4]], POINTS, 5), "5 neighbours a query were asked for; the stream of 4"),
+        (
+            ([POINTS[:4]], POINTS, 5),
+            "5 neighbours per query were asked for; the stream of 4",
+        ),
         (([], POINTS, 1), "the stream of 0 rows"),
         (([POINTS], POINTS, 0), "`k` must be a positive integer"),
         (([POINTS, POINTS * np.nan], POINTS, 3), "`batch 1` holds 6,000 NaN"),
@@ -76,8 +79,8 @@ def saved(path: Path, points: np.ndarray) -> np.memmap:
 def test_a_memory_map_stays_one_and_gives_the_same_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "SWEEP_BYTES", 4096)
-    monkeypatch.setattr(product, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(brute, "SWEEP_BYTES", 4096)
+    monkeypatch.setattr(brute, "RESIDENT_BYTES", 0)
     doubled = np.concatenate([POINTS, POINTS[:7]])
     cloud = ms.Cloud(saved(tmp_path / "points.npy", doubled))
     assert isinstance(cloud.points, np.memmap)

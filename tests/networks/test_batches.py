@@ -433,7 +433,7 @@ def test_rows_that_depend_on_the_batch_or_on_chance_are_told(
 
     batched = nn.Sequential(nn.BatchNorm1d(6, track_running_stats=False)).eval()
     for net, site, words in (
-        (batched, "0", "depends on the other examples"),
+        (batched, "0", "depend on the other examples"),
         (Drops(), "Drops", "draws random numbers in eval mode"),
         (NET, "0", ""),
     ):
@@ -492,7 +492,7 @@ def test_several_heads_have_no_layer_before_the_last() -> None:
             return (z, side) if self.side else z
 
     with pytest.raises(
-        ManifoldScaleError, match=r"choose of '(aux|last):in', '(aux|last):in'"
+        ManifoldScaleError, match=r"choose one of '(aux|last):in', '(aux|last):in'"
     ):
         ms.extract(Heads(True), X, "@penultimate")
     assert list(ms.extract(Heads(False), X, "@penultimate")) == ["last:in"]

@@ -173,7 +173,9 @@ def test_paths_into_tuples_and_mappings() -> None:
     states = ms.extract(model, x, "lstm/0", points="last")["lstm/0"].points
     expected = model.lstm(x.transpose(0, 1))[0][-1].detach()
     np.testing.assert_allclose(states, expected, atol=1e-6)
-    with pytest.raises(ms.ManifoldScaleError, match="several tensors; choose of 'lstm/0'"):
+    with pytest.raises(
+        ms.ManifoldScaleError, match="several tensors; choose one of 'lstm/0'"
+    ):
         ms.extract(model, x, "lstm")
     assert list(ms.extract(model, x, "@logits")) == ["head"]
 
@@ -219,7 +221,7 @@ class Turn(nn.Module):
         ("unused", "does not call 'unused' .*directly"),
         ("list", "ModuleList, which is never called itself"),
         ("re:(", "not a regular expression"),
-        ("list.0#2", "called 1 times a pass"),
+        ("list.0#2", "called 1 times per pass"),
         ("@penultimate", "nothing in that role"),
     ],
 )

@@ -11,10 +11,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from manifoldscale.cli.provenance import hashes
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.networks.checkpoints import fill, read_weights
-from manifoldscale.networks.models import load_model
+from manifoldscale.networks.loading import load_model
+from manifoldscale.runs.steps.provenance import hashes
 
 
 def network() -> nn.Module:
@@ -374,7 +374,7 @@ def test_an_index_stands_for_all_of_its_files(shards: Path) -> None:
 )
 def test_a_damaged_index_is_one_clear_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "i.index.json").write_text(text)
-    with pytest.raises(ManifoldScaleError, match=r"no index|no tensors"):
+    with pytest.raises(ManifoldScaleError, match=r"not an index|no tensors"):
         fill(network(), tmp_path / "i.index.json")
 
 

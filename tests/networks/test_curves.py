@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 import manifoldscale as ms
@@ -126,3 +127,74 @@ def test_errors() -> None:
         through_layers(net, CIRCLE, sites="conv*")
     with pytest.raises(ms.ManifoldScaleError, match="`n` must be"):
         through_layers(net, Curve(lambda s: s[:, None]), n=10)
+
+
+def test_an_orthogonal_layer_keeps_length_and_turning_at_every_step() -> None:
+    """A circle of radius 2 in 6 dimensions is one after it: the polygon of its chords has
+    length 4 pi sinc over the root of the features, and turns by 2 pi.
+    """
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0)))[0]
+    net = nn.Sequential(nn.Linear(6, 6, bias=False))
+    with torch.no_grad():
+        net[0].weight.copy_(turn)
+    circle = great_circle(2 * torch.eye(6)[0], torch.ones(6))
+    found = through_layers(net, circle, n=256, initial=False)
+    np.testing.assert_allclose(found.turning_of_step, 2 * math.pi, rtol=1e-6)
+    half = found.steps / 2
+    expected = 4 * math.pi * np.sin(half) / half / math.sqrt(6)
+    np.testing.assert_allclose(found.length_of_step[0], expected, rtol=1e-6)
+
+
+def test_polygons_of_a_smooth_network_tend_to_what_derivatives_give() -> None:
+    net = wide(nn.Tanh, 60, 3, 2.25, 1)
+    found = through_layers(net, CIRCLE, n=1024, initial=False)
+    np.testing.assert_allclose(found.turning_of_step[:, 0], found.turning, rtol=5e-4)
+    np.testing.assert_allclose(found.length_of_step[:, 0], found.length, rtol=5e-4)
+    straight = through_layers(
+        nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4)),
+        segment([0.0, 0.0, 1.0], [1.0, 2.0, 0.0]),
+        initial=False,
+    )
+    assert straight.turning_of_step.max() < 1e-6
+
+
+def test_a_wide_relu_layer_turns_as_its_kernel_says() -> None:
+    """Of a circle at radius sqrt(n), a layer of weight variance 2 makes points with the
+    inner products of the arc-cosine kernel (Cho and Saul 2009); those of chords follow.
+    """
+    net = wide(nn.ReLU, 40_000, 1, 2.0, 0)
+    found = through_layers(net, CIRCLE, n=64, sites="1", initial=False)
+
+    def kernel(angle: np.ndarray) -> np.ndarray:
+        return (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
+
+    step = found.steps
+    chord2 = 2 * (kernel(0 * step) - kernel(step))
+    along = 2 * kernel(step) - kernel(0 * step) - kernel(np.minimum(2 * step, np.pi))
+    expected = 2 * np.pi / step * np.arccos(along / chord2)
+    np.testing.assert_allclose(found.turning_of_step[0], expected, rtol=0.02)
+
+
+def test_nothing_of_a_network_with_kinks_is_blank() -> None:
+    """One kink: a path through the corner of ReLU(x), ReLU(-x) turns by a right angle, at
+    every step.
+    """
+    net = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU())
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[1.0], [-1.0]]))
+    found = through_layers(net, segment([-1.0], [1.0]), sites="1", n=100, initial=False)
+    assert found.turning_of_step[0, 0] == pytest.approx(math.pi / 2 * 100 / 98)
+    relu = through_layers(wide(nn.ReLU, 300, 2, 2.0, 0), CIRCLE, n=64)
+    frame = relu.to_frame()
+    assert len(frame) == 4 * 5 and list(frame["site"].unique()) == ["0", "1", "2", "3"]
+    assert np.isfinite(frame[["length_of_step", "turning_of_step", "kappa_of_step"]]).all(
+        axis=None
+    )
+    for quantity in ("turning", "length", "kappa"):
+        for against in (None, "site", "step"):
+            ax = relu.plot(Figure().add_subplot(), quantity, against)
+            drawn = np.concatenate([line.get_ydata() for line in ax.lines])
+            assert len(drawn) and np.isfinite(drawn).all(), (quantity, against)
+    with pytest.raises(ms.ManifoldScaleError, match="`quantity` must be one of"):
+        relu.plot(Figure().add_subplot(), "speed")
+    assert "at step" in relu.headline() and "nan" not in relu.headline()

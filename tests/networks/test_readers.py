@@ -8,7 +8,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from manifoldscale.core.errors import ManifoldScaleError
-from manifoldscale.networks.readers import population, read_folder
+from manifoldscale.data.population import population
+from manifoldscale.networks.readers import read_folder
 
 X = np.random.default_rng(0).standard_normal((6, 4))
 

@@ -74,7 +74,7 @@ def test_shards_of_any_number_complete_each_other(tmp_path: Path, data: tuple) -
     ms.extract(net(), data, batch_size=77, store=place, shard=(0, 2))
     done = ms.extract(net(), data, batch_size=1, store=place)
     same(done["2"], whole["2"])
-    read_store(place).verify()
+    open_store(place, verify=True)
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
@@ -100,7 +100,7 @@ def test_random_tokens_on_disk(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(stored["0"].points, memory.points)
     np.testing.assert_array_equal(stored["0"].groups, memory.groups)
-    with pytest.raises(ms.ManifoldScaleError, match="number of points an example"):
+    with pytest.raises(ms.ManifoldScaleError, match="number of points per example"):
         ms.extract(net(), x, "0", points="tokens", store=tmp_path / "t")
 
 
@@ -146,11 +146,11 @@ def test_damage_is_named_and_mended(tmp_path: Path, data: tuple, damage: str) ->
     else:
         journal.write_bytes(journal.read_bytes()[:-9])
     with pytest.raises(ms.ManifoldScaleError, match=r"[Cc]hunk \d"):
-        read_store(place).verify()
+        open_store(place, verify=True)
     if damage == "changed":
         file.unlink()
     same(ms.extract(net(), data, "2", store=place)["2"], whole)
-    read_store(place).verify()
+    open_store(place, verify=True)
 
 
 def test_a_disk_without_room(
@@ -185,7 +185,9 @@ def test_folders_that_cannot_be_used(tmp_path: Path, data: tuple) -> None:
         ms.extract(net(), data, store=tmp_path / "file" / "s")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("")
-    with pytest.raises(ms.ManifoldScaleError, match="holds files that are no extraction"):
+    with pytest.raises(
+        ms.ManifoldScaleError, match="holds files that are not an extraction"
+    ):
         ms.extract(net(), data, store=tmp_path / "mine")
     with pytest.raises(ms.ManifoldScaleError, match="holds no extraction"):
         open_store(tmp_path / "nothing")
@@ -224,7 +226,7 @@ def test_labels_that_are_texts_are_kept(tmp_path: Path) -> None:
     for _ in range(2):
         reps = ms.extract(nn.Identity(), (x, labels), "@input", store=tmp_path / "s")
         assert reps.labels.tolist() == labels.tolist()
-    with pytest.raises(ms.ManifoldScaleError, match="64 bytes at most; one has 99"):
+    with pytest.raises(ms.ManifoldScaleError, match="at most 64 bytes; one has 99"):
         long = np.array(["x" * 99] * 5)
         ms.extract(nn.Identity(), (x, long), "@input", store=tmp_path / "long")
 

@@ -23,7 +23,7 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.cli.main import main
 from manifoldscale.networks.checkpoints import fill
-from manifoldscale.networks.models import load_model
+from manifoldscale.networks.loading import load_model
 
 
 def folder_of(package: str) -> Path:
@@ -179,15 +179,35 @@ def test_a_transformer_with_padding_equals_one_without(sentences: tuple[str, str
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_transformer_against_a_hook(sentences: tuple[str, str]) -> None:
     model, data = load_model(sentences[0]), ms.data.load_examples(sentences[1])
-    tensors = {k: torch.from_numpy(v) for k, v in data.inputs.items()}
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    tensors = {name: torch.from_numpy(data.inputs[name]) for name in names}
     # Two more rows: fewer than eight take other kernels, and `extract` fills them up.
     tensors = {k: torch.cat([v, v[-1:], v[-1:]]) for k, v in tensors.items()}
     expected = by_hand(model, lambda x: model(**x), tensors)
     site = "encoder.layer.3.output.dense"
-    found = ms.extract(model, data, site, points="tokens")[site]
+    found = ms.extract(model, data, site, points="tokens+special")[site]
     kept = expected[site][0][:6][tensors["attention_mask"][:6].bool()]
     np.testing.assert_allclose(found.points, kept, atol=1e-6)
     np.testing.assert_array_equal(np.unique(found.groups), np.arange(6))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_last_word_is_not_what_the_tokenizer_adds(
+    sentences: tuple[str, str], tmp_path: Path
+) -> None:
+    """[SEP] is the same for sentences of one length; the word before it is not."""
+    lines = [f"The {colour} cat sees the {animal}" for colour in ("red", "old", "big")
+             for animal in ("dog", "bird", "fish", "horse")]  # fmt: skip
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    (tmp_path / "words.txt").write_text("\n".join(line.split()[1] for line in lines))
+    words = str(tmp_path / "words.txt")
+    model = load_model(sentences[0])
+    data = ms.data.load_examples(sentences[1], words=[words])
+    found = ms.extract(
+        model, data, "embeddings", points=["last", "last+special", f"word:{words}"]
+    )
+    counts = [len(np.unique(one.arrays["embeddings"], axis=0)) for one in found.values()]
+    assert counts == [4, 1, 3]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -12,9 +12,7 @@ from click.testing import CliRunner
 from torch import nn
 
 from manifoldscale.cli.main import main
-from manifoldscale.report.figures import save_figures
-from manifoldscale.report.page import save_page
-from manifoldscale.study import dataset_study, run_study, save_study
+from manifoldscale.runs.study import dataset_study, study
 
 NET = """
 import torch
@@ -50,7 +48,7 @@ def call(*arguments: str) -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `study/`, `probe/`, `fit/` and `plan.json`."""
+    """A folder with `study/`, `probe/`, `fit/`, `compare/`, `estimate/` and `plan.json`."""
     place = tmp_path_factory.mktemp("runs")
     with contextlib.chdir(place):
         _study(place / "study")
@@ -62,21 +60,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frame = pd.DataFrame({"n_train": x, "loss": (0.05 + (x / 100) ** -0.5) * noise})
         frame.to_csv("one.csv", index=False)
         call("fit", "one.csv", "--out", "fit")
+        call("compare", "fit", "probe", "--out", "compare")
+        ring = np.random.default_rng(0).uniform(0, 2 * np.pi, 150)
+        np.savez("ring.npz", X=np.stack([np.cos(ring), np.sin(ring)], 1), y=ring > 3)
+        call("estimate", "ring.npz", "--labels", "y", "--out", "estimate")
     return place
 
 
 def _study(place: Path) -> None:
-    study = dataset_study("digits", quick=True)
+    asked = dataset_study("digits", quick=True)
     plan = dc.replace(
-        study.plan,
+        asked.plan,
         dataset_sizes=(60, 120, 240, 480),
         seeds=2,
-        training=dc.replace(study.plan.training, steps=60),
+        training=dc.replace(asked.plan.training, steps=60),
     )
-    result = run_study(dc.replace(study, plan=plan, n_points=600), place)
-    save_study(result, place)
-    save_figures(result, place / "figures")
-    save_page(result, place / "report.html")
+    study(dc.replace(asked, plan=plan, n_points=600), out=place)
 
 
 def _probe() -> None:

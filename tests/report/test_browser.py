@@ -3,8 +3,8 @@
 Needs Debian's packages chromium and chromium-driver, and selenium; skipped without them.
 """
 
+import contextlib
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +14,14 @@ from typing import Any
 import pytest
 
 from manifoldscale.core.interval import Interval, number
+from manifoldscale.core.measurement import Measurement
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402 - only where it is installed
+from selenium.common.exceptions import (  # noqa: E402
+    JavascriptException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
@@ -62,7 +67,7 @@ def page(runs: Path) -> Path:
     return path
 
 
-RESULTS = ("study", "probe", "fit", "plan.json")
+RESULTS = ("study", "probe", "fit", "estimate", "plan.json")
 
 
 def show(browser: Any, page: Path, width: int = 1280, scheme: str = "light") -> None:
@@ -79,11 +84,14 @@ def show(browser: Any, page: Path, width: int = 1280, scheme: str = "light") -> 
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Wait for a condition; an element that plotly replaced is asked for again."""
     end = time.monotonic() + seconds
-    while not (found := condition()):
+    while True:
+        with contextlib.suppress(StaleElementReferenceException, JavascriptException):
+            if found := condition():
+                return found
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
-    return found
 
 
 def luminance(color: str) -> float:
@@ -99,7 +107,8 @@ def contrast(first: str, second: str) -> float:
 
 
 def css(browser: Any, selector: str, name: str) -> str:
-    return str(browser.find_element(By.CSS_SELECTOR, selector).value_of_css_property(name))
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return str(until(lambda: browser.execute_script(script, selector, name)))
 
 
 def assert_readable(browser: Any, scheme: str) -> None:
@@ -109,7 +118,7 @@ def assert_readable(browser: Any, scheme: str) -> None:
     for selector in ("p.lead", "td", "caption", "summary", "figcaption"):
         assert contrast(css(browser, selector, "color"), paper) >= 4.5, selector
     until(lambda: contrast(css(browser, ".xtick text", "fill"), paper) >= 4.5)
-    series = "#figure-part1-0 .lines .js-line"
+    series = "#figure-part1-dimension .lines .js-line"
     lines = browser.find_elements(By.CSS_SELECTOR, series)
     assert len(lines) >= 3
     for line in lines:
@@ -130,18 +139,32 @@ def test_it_opens_without_an_error_or_a_horizontal_scroll(
     assert_readable(browser, scheme)
 
 
+def test_a_legend_leaves_a_narrow_plot_its_height(browser: Any, page: Path) -> None:
+    show(browser, page, 380)
+    squashed = """
+      return Array.from(document.querySelectorAll(".js-plotly-plot")).filter((one) => {
+        const plot = one.querySelector(".nsewdrag").getBoundingClientRect();
+        const figure = one.closest("figure").querySelector("figcaption");
+        const svg = one.querySelector(".main-svg").getBoundingClientRect();
+        return plot.height < 150 || svg.bottom > figure.getBoundingClientRect().top + 1;
+      }).length;
+    """
+    until(lambda: browser.execute_script(squashed) == 0)
+    # Sentences above tables are within the page.
+    cut = """
+      return Array.from(document.querySelectorAll("caption span"))
+        .filter((one) => one.getBoundingClientRect().right > window.innerWidth).length;
+    """
+    assert browser.execute_script(cut) == 0
+
+
 def test_the_scheme_can_change_while_it_is_open(browser: Any, page: Path) -> None:
     show(browser, page, 1280, "light")
-    tick = browser.find_element(By.CSS_SELECTOR, ".xtick text")
-    assert luminance(tick.value_of_css_property("fill")) < 0.1
+
+    assert luminance(css(browser, ".xtick text", "fill")) < 0.1
     media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-
-    def is_light() -> bool:
-        tick = browser.find_element(By.CSS_SELECTOR, ".xtick text")
-        return luminance(tick.value_of_css_property("fill")) > 0.5
-
-    until(is_light)
+    until(lambda: luminance(css(browser, ".xtick text", "fill")) > 0.5)
 
 
 def test_hovering_tells_the_estimate_its_interval_method_and_size(
@@ -149,14 +172,16 @@ def test_hovering_tells_the_estimate_its_interval_method_and_size(
 ) -> None:
     show(browser, page)
     stored = json.loads((runs / "study/results.json").read_text())["sites"][0]
-    selector = "#figure-part0-0 .scatterlayer .points path"
-    point = browser.find_element(By.CSS_SELECTOR, selector)
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
-    ActionChains(browser).move_to_element(point).perform()
-    label = "#figure-part0-0 .hoverlayer .hovertext"
-    text = until(
-        lambda: " ".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, label))
-    )
+    selector = "#figure-part0-dimension .scatterlayer .points path"
+    label = "#figure-part0-dimension .hoverlayer .hovertext"
+
+    def hovered() -> str:
+        point = browser.find_element(By.CSS_SELECTOR, selector)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
+        ActionChains(browser).move_to_element(point).perform()
+        return " ".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, label))
+
+    text = until(hovered)
     reading = stored["readings"][0]
     ends = reading["interval"]
     interval = Interval(ends["low"], ends["high"])
@@ -187,12 +212,13 @@ def test_the_site_slider(browser: Any, page: Path, runs: Path) -> None:
     for sites_of in stored.values():
         assert number(sites_of[1]["readings"][0]["value"]) in shown[0].text
     # The figure by site is marked there; of the one over networks, this site's trace shows.
-    shapes = "return document.getElementById('figure-part1-0').layout.shapes"
+    shapes = "return document.getElementById('figure-part1-dimension').layout.shapes"
     assert browser.execute_script(shapes)[0]["x0"] == 1
-    visible = (
-        "return document.getElementById('figure-part1-along-0').data.map((t) => t.visible)"
-    )
-    assert browser.execute_script(visible) == [place == 1 for place in range(len(sites))]
+    along = "document.getElementById('figure-part1-dimension_along')"
+    visible = f"return {along}.data.map((t) => t.visible)"
+    # Each trace has its band, after all traces.
+    lines = [place == 1 for place in range(len(sites))]
+    assert browser.execute_script(visible) == lines + lines
     control = browser.find_element(By.ID, "range-part1-site")
     assert control.get_attribute("aria-valuetext") == sites[1]
 
@@ -202,8 +228,8 @@ def test_the_slider_along_training(browser: Any, page: Path) -> None:
     output = browser.find_element(By.CSS_SELECTOR, "#slider-part1-network output")
     assert output.text == "all"
     assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "initialisation"
-    assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "000-step1"
-    figure = "document.getElementById('figure-part1-0')"
+    assert step(browser, "part1-network", Keys.ARROW_RIGHT) == "step 1"
+    figure = "document.getElementById('figure-part1-dimension')"
     opacity = f"return {figure}.data.map((trace) => trace.opacity)"
     assert browser.execute_script(opacity) == [0.25, 1, 0.25]
 
@@ -221,8 +247,8 @@ def test_tables_hold_the_saved_numbers_and_where_they_come_from(
             cells = [cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")]
             assert cells[0] == site["site"]
             for reading in site["readings"]:
-                value = math.nan if reading["value"] is None else reading["value"]
-                assert number(value) in cells
+                value, _ = Measurement.from_dict(reading).printed
+                assert value in cells
     how = tables[0].find_element(By.TAG_NAME, "summary")
     how.click()
     opened = tables[0].find_element(By.TAG_NAME, "details").text

@@ -11,10 +11,16 @@ from click.testing import CliRunner, Result
 import manifoldscale as ms
 from manifoldscale.cli.main import main
 from manifoldscale.core.interval import number
-from manifoldscale.report.page import save_page, save_pages
-from manifoldscale.report.record import KINDS, RecordError, read_record, read_records
+from manifoldscale.report.page import library
+from manifoldscale.runs.record import (
+    RecordError,
+    kinds,
+    read_record,
+    read_records,
+    save_pages,
+)
 
-RESULTS = ("study", "probe", "fit", "plan.json")
+RESULTS = ("study", "probe", "fit", "compare", "estimate", "plan.json")
 
 
 def report(*arguments: object) -> Result:
@@ -23,27 +29,37 @@ def report(*arguments: object) -> Result:
 
 def test_every_kind_is_read_from_its_folder_or_file(runs: Path) -> None:
     found = [read_record(runs / name) for name in RESULTS]
-    assert {record.kind for record in found} == set(KINDS)
-    assert [record.name for record in found] == ["study", "probe", "fit", "plan"]
+    assert {record.kind for record in found} == set(kinds())
+    assert [record.name for record in found] == [
+        *("study", "probe", "fit", "compare", "estimate", "plan")
+    ]
     assert read_record(runs / "study/results.json").name == "study"
 
 
 def test_a_page_is_made_again_from_the_saved_numbers(runs: Path, tmp_path: Path) -> None:
     """To the last byte, but for the random names that Plotly gives nothing here."""
-    for name in ("study", "probe", "fit"):
-        save_page(read_record(runs / name), tmp_path / "again.html")
+    for name in ("study", "probe", "fit", "compare", "estimate"):
+        save_pages([read_record(runs / name)], tmp_path / "again.html")
         assert (tmp_path / "again.html").read_text() == (
             runs / name / "report.html"
         ).read_text()
 
 
+def test_a_page_is_small(runs: Path) -> None:
+    """With the library that draws it; it is the one that the pinned Plotly ships."""
+    for name in ("study", "probe", "fit", "compare", "estimate"):
+        assert (runs / name / "report.html").stat().st_size < 2_000_000
+    bundled = re.search(r"v(\d+)\.\d+\.\d+", library()[:200])
+    assert bundled is not None and "Licensed under the MIT license" in library()[:400]
+
+
 def test_one_page_of_several_asks_no_network(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.html"
     found = report(*(runs / name for name in RESULTS), "--out", out)
-    assert found.exit_code == 0 and "4 of 4 results" in found.stdout
+    assert found.exit_code == 0 and "6 of 6 results" in found.stdout
     page = re.sub(r"<script.*?</script>", "", out.read_text(), flags=re.S)
     assert not re.findall(r"""(?:src|href)=["']?(?!#)[a-z/]""", page)
-    assert page.count("<section") == 4 and "Provenance" in page
+    assert page.count("<section") == 6 and "Provenance" in page
     for name in RESULTS[:2]:
         sites = read_record(runs / name).content.get("sites") or next(
             iter(read_record(runs / name).content["networks"].values())

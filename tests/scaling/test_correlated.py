@@ -16,8 +16,8 @@ from manifoldscale.scaling.correlated import (
     serial_p,
 )
 from manifoldscale.scaling.losses import losses_of
-from manifoldscale.scaling.many import geometric_mean
 from manifoldscale.scaling.profile_fit import Problem, solve
+from manifoldscale.scaling.projection import geometric_mean
 
 X = np.geomspace(100, 10_000, 40)
 LAW = 0.2 + (X / 100) ** -0.5
@@ -82,6 +82,7 @@ def test_errors_along_a_run_widen_the_intervals_and_are_said() -> None:
     assert np.median((high - low) / (wide - narrow)) > 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("r", [0.5, 0.9])
 def test_the_band_holds_the_law_along_a_run(r: float) -> None:
     held = []
@@ -107,6 +108,7 @@ def test_steps_of_runs_are_never_independent() -> None:
     assert fit.correlation > 0.5 and "TRAJECTORIES" in names(fit)
 
 
+@pytest.mark.slow
 def test_serial_p_is_uniform_where_errors_are_independent() -> None:
     ps = []
     for seed in range(120):
@@ -164,6 +166,7 @@ def test_a_bend_without_replicates_is_found(curve: object) -> None:
     assert "over D = 1e+04 to 1e+06" in fit.headline()
 
 
+@pytest.mark.slow
 def test_a_law_has_no_bend_whatever_the_correlation() -> None:
     bent = [
         ms.fit_power_law(X, LAW * (1 + 0.02 * errors(r, seed))).is_local

@@ -38,7 +38,7 @@ def test_a_trajectory_beats_others_between_its_rows() -> None:
     [
         ([1, 2], [1], None, "one length"),
         ([1, 0], [1, 1], None, "positive; 1 rows"),
-        ([1, 2], [1, 1], ["a"], "`network` must have one entry a row"),
+        ([1, 2], [1, 1], ["a"], "`network` must have one entry per row"),
     ],
 )
 def test_what_is_no_envelope_is_refused(compute, loss, network, said) -> None:
@@ -49,7 +49,7 @@ def test_what_is_no_envelope_is_refused(compute, loss, network, said) -> None:
 @pytest.mark.parametrize("floor", ["free", 0.1])
 def test_the_exponent_of_a_sum_of_powers(floor: str | float) -> None:
     """Exact losses: what is off is that there are only so many sizes."""
-    law = compute_envelope(networks(noise=0.0), floor)
+    law = compute_envelope(networks(noise=0.0), floor=floor)
     assert law.alpha == pytest.approx(EXPONENT, abs=0.005)
     assert abs(law.alpha - EXPONENT) < max(3 * abs(law.finite_set), 0.001)
     assert law.floor == pytest.approx(0.1, abs=0.015)
@@ -63,7 +63,7 @@ def test_an_envelope_of_few_sizes_is_coarse_and_says_how_much() -> None:
     """Sizes that are a factor of eight apart, in place of two."""
     curve = networks(noise=0.001, sizes=13)
     apart = tuple(run for run in curve.runs if np.log2(run.parameters / 1000) % 3 == 0)
-    coarse = compute_envelope(dc.replace(curve, runs=apart), 0.1)
+    coarse = compute_envelope(dc.replace(curve, runs=apart), floor=0.1)
     assert "COARSE_ENVELOPE" in {note.caveat.name for note in coarse.caveats}
     assert EXPONENT in coarse.interval
 
@@ -72,7 +72,7 @@ def test_an_envelope_of_few_sizes_is_coarse_and_says_how_much() -> None:
 @pytest.mark.parametrize(("seeds", "floor"), [(4, "free"), (4, 0.1), (1, "free")])
 def test_intervals_of_envelopes_hold_the_truth(seeds: int, floor: str | float) -> None:
     held = [
-        EXPONENT in compute_envelope(networks(seeds=seeds, seed=i), floor).interval
+        EXPONENT in compute_envelope(networks(seeds=seeds, seed=i), floor=floor).interval
         for i in range(60)
     ]
     assert np.mean(held) >= 0.9

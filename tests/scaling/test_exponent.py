@@ -11,7 +11,8 @@ from manifoldscale.core.caveat import Caveat
 from manifoldscale.core.interval import Interval
 from manifoldscale.core.learning_curve import LearningCurve, Run
 from manifoldscale.core.result import Quantity
-from manifoldscale.scaling.exponent import CONDITIONS, ladder
+from manifoldscale.scaling.exponent import ladder
+from manifoldscale.scaling.laws import CONDITIONS
 
 ALL_MET = tuple(CONDITIONS)
 NOISE = {"label_noise": 0.1}

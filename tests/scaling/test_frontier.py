@@ -30,6 +30,7 @@ def budgets(
     return LearningCurve(tuple(runs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["parametric", "isoflop"])
 def test_intervals_hold_the_exponent(method: str) -> None:
     """Equal exponents, 24 draws: 23 expected, 20 is three standard errors below."""
@@ -123,7 +124,7 @@ def test_it_prints_and_draws(method: str) -> None:
     assert f"({method}, 135 pairs" in found.headline() and str(found).startswith("P ~ C^0.")
     assert found.row()["low_a"] < found.a == found.value < found.row()["high_a"]
     ax = found.plot(Figure().add_subplot())
-    assert ax.get_xlabel() == "parameters P" and len(ax.lines) >= 11
+    assert ax.get_xlabel() == "parameters $P$" and len(ax.lines) >= 11
     ax.figure.canvas.draw()
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 import manifoldscale as ms
 from manifoldscale.core.learning_curve import LearningCurve, Run
-from manifoldscale.scaling.many import costs_at, fit_many, grid_costs
+from manifoldscale.scaling.profile_fit import Problem, reweighted
 from manifoldscale.scaling.projection import GRID, Profile
 
 X = np.geomspace(100, 10_000, 8)
@@ -18,12 +18,12 @@ def drawn(sets: int, floor: float = 0.1, spread: float = 0.03) -> np.ndarray:
 
 
 @pytest.mark.parametrize("floor", [None, 0.0, 0.05])
-def test_costs_on_the_grid_are_those_of_one_profile(floor: float | None) -> None:
+def test_costs_of_many_are_those_of_one_profile(floor: float | None) -> None:
     y, weights = drawn(3), np.random.default_rng(1).random((3, len(X))) + 0.5
-    costs = grid_costs(X, y, weights, floor, GRID)
-    for row, w, found in zip(y, weights, costs, strict=True):
+    costs = Profile(X, y, weights, floor).at(GRID[:, None]).cost
+    for row, w, found in zip(y, weights, costs.T, strict=True):
         np.testing.assert_allclose(
-            found, Profile(X, row, w, floor).at(GRID).cost, rtol=1e-7
+            found, Profile(X, row, w, floor).at(GRID).cost, rtol=1e-10
         )
 
 
@@ -31,18 +31,19 @@ def test_costs_on_the_grid_are_those_of_one_profile(floor: float | None) -> None
 def test_many_fits_are_the_fits_one_by_one(floor: str) -> None:
     y = drawn(6)
     known = None if floor == "free" else 0.0
-    many = fit_many(X, y, np.ones(len(X)), known)
+    many = reweighted(Problem(X, y, np.ones(len(X)), known))
     # Two runs a size, so that the errors of neighbouring sizes are known to be their own.
     fits = [
         ms.fit_power_law(np.tile(X, 2), np.append(row * 1.001, row * 0.999), floor=floor)
         for row in y
     ]
-    np.testing.assert_allclose(many.alpha, [fit.alpha for fit in fits], rtol=1e-4)
-    np.testing.assert_allclose(many.floor, [fit.floor for fit in fits], atol=1e-4)
+    np.testing.assert_allclose(many.alpha, [fit.alpha for fit in fits], rtol=1e-6)
+    np.testing.assert_allclose(many.floor, [fit.floor for fit in fits], atol=1e-6)
     # An end of the interval is where the profile reaches the limit.
     freedom = len(X) - (3 if known is None else 2)
     limit = many.cost * (1 + stats.f.ppf(0.95, 1, freedom) / freedom)
-    ends = [costs_at(many, X, y, fit.interval.low, known)[i] for i, fit in enumerate(fits)]
+    low = np.array([fit.interval.low for fit in fits])
+    ends = Profile(X, y, many.weights, known).at(low).cost
     np.testing.assert_allclose(ends, limit, rtol=1e-3)
 
 

@@ -7,8 +7,8 @@ from scipy import stats
 
 import manifoldscale as ms
 from manifoldscale.scaling.families import FAMILIES, fit_family
-from manifoldscale.scaling.models import compare_models
 from manifoldscale.scaling.range_selection import select_range
+from manifoldscale.scaling.rivals import compare_models
 
 X = np.geomspace(100, 20_000, 10)
 U = X / 100
@@ -159,7 +159,7 @@ def test_the_averaged_interval_covers(bend: float) -> None:
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X, U**-0.5, "several runs a size"),
+        (X, U**-0.5, "several runs per size"),
         (np.repeat(X[:4], 2), np.arange(8, 0, -1.0), "needs 5 sizes over one decade"),
         (np.repeat(X, 2), 1 + np.arange(20) / 20, "do not fall"),
     ],
@@ -216,6 +216,7 @@ def test_copies_of_runs_are_no_further_evidence() -> None:
     np.testing.assert_allclose(deltas[0], deltas[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_an_error_that_runs_of_one_size_share_makes_no_law_another_curve(
     seeds: int,

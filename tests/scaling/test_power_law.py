@@ -318,7 +318,7 @@ def test_it_plots() -> None:
     from matplotlib.figure import Figure
 
     axes = ms.fit_power_law(*noisy(0.5, 0.1, 0)).plot(Figure().add_subplot())
-    assert axes.get_xscale() == "log" and axes.get_xlabel() == "training examples D"
+    assert axes.get_xscale() == "log" and axes.get_xlabel() == "training examples $D$"
 
 
 @pytest.mark.slow
@@ -404,6 +404,7 @@ def test_scatter_is_that_between_runs_or_about_the_fit() -> None:
     assert few.scatter[1] == few.freedom == 2
 
 
+@pytest.mark.slow
 def test_local_exponents_cover_over_draws() -> None:
     """1.96 errors: a difference of residuals over their own scatter has no heavy tails."""
     held = []

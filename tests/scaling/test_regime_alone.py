@@ -1,4 +1,4 @@
-"""Verdicts on one run a size: never the wrong one for want of replicates."""
+"""Verdicts on one run per size: never the wrong one for want of replicates."""
 
 import collections
 import dataclasses as dc
@@ -111,6 +111,7 @@ def test_never_the_other_regime(
     assert found[OTHER[truth]] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["counts", "both varied", "widths"])
 def test_the_evidence_that_is_there_is_used(table: str) -> None:
     """2 % of scatter over two decades."""
@@ -157,6 +158,7 @@ def test_counts_and_noise_alone_make_no_verdict(
     assert not wrong & set(found)
 
 
+@pytest.mark.slow
 def test_a_limit_against_the_counts_is_not_taken_for_scarcity() -> None:
     """By counts alone a quarter of these were resolution-limited."""
     curve, _ = MISLEADING["a limit against the counts"]
@@ -173,7 +175,7 @@ def test_an_unstated_floor_may_be_the_limit() -> None:
     assert "as `floor`" in verdicts[None].settle[0]
 
 
-def test_one_run_a_size_is_said_with_what_would_settle_it() -> None:
+def test_one_run_per_size_is_said_with_what_would_settle_it() -> None:
     exact = random_features(RESOLUTION, "data", 1.0, 10_000)
     rng = np.random.default_rng(0)
     runs = [
@@ -182,7 +184,7 @@ def test_one_run_a_size_is_said_with_what_would_settle_it() -> None:
     ]
     found = classify_regime(LearningCurve(tuple(runs)))
     assert found.verdict == "undetermined" and "three seeds" in found.settle[0]
-    assert any("one run a size" in item.facts for item in found.evidence)
+    assert any("one run per size" in item.facts for item in found.evidence)
     copies = classify_regime(LearningCurve((*runs, *runs)))  # which scatter by nothing
     assert copies.verdict == "undetermined" and "seeds" in copies.settle[0]
 
@@ -209,8 +211,10 @@ def test_along_width_the_exponent_is_that_in_width_and_names_its_rival() -> None
     assert "alpha_W" in found.headline() and "alpha_P" not in str(found)
     assert found.fit is not None and found.fit.alpha == pytest.approx(1, abs=0.05)
     assert any(item.kind == "superposition" for item in found.evidence)
-    assert any("ensemble_test" in runs for runs in found.settle)
+    assert any("ensemble_test" in runs for runs in found.tell)
+    assert "would tell more" in str(found)
+    assert bool(found.settle) == (found.verdict == "undetermined")
     data = classify_regime(
         LearningCurve(tuple(Run(r.loss, r.width, parameters=2) for r in runs)), "data"
     )
-    assert data.verdict == VARIANCE and not data.settle
+    assert data.verdict == VARIANCE and not data.settle and not data.tell

@@ -10,9 +10,9 @@ from scipy import stats
 import manifoldscale as ms
 from manifoldscale.core.interval import Interval, number
 from manifoldscale.core.result import Quantity
-from manifoldscale.scaling.duality import test_duality
-from manifoldscale.scaling.pairs import pool
-from manifoldscale.scaling.relation import holm, test_relation
+from manifoldscale.scaling.data_vs_parameters import test_duality
+from manifoldscale.scaling.exponent_vs_dimension import holm, test_relation
+from manifoldscale.scaling.meta_analysis import pool
 
 TRUE = np.geomspace(2, 14, 7)
 
@@ -175,7 +175,7 @@ def test_the_two_exponents_are_compared_in_pairs() -> None:
 def test_it_prints_and_plots() -> None:
     found = test_relation(*pairs(3))
     assert str(found).startswith("r = alpha d / 4 = ") and found.row()["n"] == 7
-    assert found.plot(Figure().add_subplot()).get_xlabel() == "dimension d"
+    assert found.plot(Figure().add_subplot()).get_xlabel() == "dimension $d$"
     assert '"ratio"' in found.to_frame().to_json()
 
 
@@ -251,3 +251,9 @@ def test_entries_that_share_a_data_set_are_no_further_data_sets() -> None:
     shared = ms.test_relation(dims, alphas, datasets=["a", "a", "b"])
     assert "over 3 entries of 2 data sets, " in shared.headline()
     assert "over 3 data sets, " in ms.test_relation(dims, alphas).headline()
+
+
+def test_the_names_of_verbs_are_no_names_of_tests() -> None:
+    assert ms.relation is ms.test_relation and ms.duality is ms.test_duality
+    assert ms.scaling.relation is ms.relation and ms.scaling.duality is ms.duality
+    assert not ms.relation.__test__ and not ms.duality.__test__

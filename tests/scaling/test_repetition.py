@@ -55,6 +55,7 @@ def test_it_finds_what_repetition_is_worth() -> None:
     np.testing.assert_allclose(p, 1e6, rtol=1e-6)  # few parameters are none in excess
 
 
+@pytest.mark.slow
 def test_intervals_hold_it() -> None:
     """24 draws at 2 % of scatter: 23 expected, 20 is three standard errors below."""
     laws = [fit_repetition(repeated(0.02, rng), BASE) for rng in range(24)]
@@ -65,7 +66,7 @@ def test_intervals_hold_it() -> None:
 
 def test_the_objective_is_the_sum_of_costs() -> None:
     curve = repeated(0.03, 1)
-    found = fit_repetition(curve, BASE, Huber(1e-3))
+    found = fit_repetition(curve, BASE, errors=Huber(1e-3))
     r = [
         np.log(
             run.loss / found.predict(run.dataset_size, run.parameters, run.unique_examples)
@@ -77,7 +78,7 @@ def test_the_objective_is_the_sum_of_costs() -> None:
     assert found.objective == pytest.approx(costs.sum(), rel=1e-9)
     assert found.minima[0] == (found.R_D, found.R_P, found.objective)
     assert [m[2] for m in found.minima] == sorted(m[2] for m in found.minima)
-    assert pytest.approx(R_D, rel=0.3) == fit_repetition(curve, BASE, "auto").R_D
+    assert pytest.approx(R_D, rel=0.3) == fit_repetition(curve, BASE, errors="auto").R_D
 
 
 def test_examples_that_lose_nothing_have_no_upper_end() -> None:

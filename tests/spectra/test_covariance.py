@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 import manifoldscale as ms
 from manifoldscale.core.caveat import Caveat
+from manifoldscale.core.random import keyed
 from manifoldscale.spectra import Covariance
 from manifoldscale.spectra.covariance import eigenvalues, slope
 
@@ -179,7 +180,7 @@ def test_bad_data_are_refused() -> None:
         (
             ms.Cloud(points, groups=np.arange(100)),
             Covariance(repeats=True),
-            "100 of 100 stimuli have one row only",
+            "100 of 100 stimuli have only one row",
         ),
     ):
         with pytest.raises(ms.ManifoldScaleError, match=message):
@@ -202,3 +203,54 @@ def test_ranks_below_the_noise_have_no_exponent() -> None:
     assert math.isnan(found.alpha.value) and found.verdict == "undetermined"
     assert Caveat.NO_SPECTRUM in {note.caveat for note in found.caveats}
     assert len(found.plot().lines) == 2  # the sample and the bound
+
+
+def repeated(seed: int, snr: float, trials: int = 4) -> tuple[ms.Cloud, float]:
+    """A population of 80 neurons with eigenvalues 1 / rank in noise of as many dimensions,
+    and the participation ratio of the signal.
+    """
+    rng = keyed(seed, "repeated", snr)
+    values = 1 / np.arange(1.0, 81)
+    values /= values.sum()
+    signal = rng.standard_normal((400, 80)) * np.sqrt(values)
+    noise = rng.standard_normal((400, 80, trials)) / np.sqrt(80 * snr)
+    cloud = ms.population(signal[..., None] + noise, order="stimuli neurons trials")
+    return cloud, 1 / float(np.square(values).sum())
+
+
+def test_the_participation_of_a_signal_has_no_noise_in_it() -> None:
+    cloud, truth = repeated(0, snr=0.2)
+    found = ms.estimate(cloud, Covariance(repeats=True))
+    assert truth in found.participation.interval
+    plain = ms.estimate(cloud, Covariance())
+    assert plain.participation.value > 2 * truth
+    assert Caveat.SPECTRUM_OF_NOISE in {note.caveat for note in plain.caveats}
+    assert not found.caveats or "noise" not in str(found.caveats)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snr", [0.1, 0.3, 1.0])
+def test_intervals_of_the_participation_of_a_signal(snr: float) -> None:
+    held, values = [], []
+    for seed in range(40):
+        cloud, truth = repeated(seed, snr)
+        found = ms.estimate(cloud, Covariance(repeats=True)).participation
+        held.append(truth in found.interval)
+        values.append(found.value)
+    assert np.mean(values) == pytest.approx(truth, rel=0.05)
+    assert np.mean(held) >= 0.9
+
+
+def test_all_repeats_count() -> None:
+    """Rows of groups, and an array with an axis of trials, are the same two halves."""
+    rng = keyed(0, "all repeats")
+    trials = rng.standard_normal((60, 12, 1)) * np.geomspace(3, 0.3, 12)[:, None]
+    trials = trials + 0.5 * rng.standard_normal((60, 12, 5))
+    cloud = ms.population(trials, order="stimuli neurons trials")
+    rows = trials.transpose(2, 0, 1).reshape(-1, 12)  # all stimuli once, and again
+    grouped = ms.Cloud(rows, groups=np.tile(np.arange(60), 5))
+    one, other = (
+        ms.estimate(c, Covariance(repeats=True, ranks=(1, 5))) for c in (cloud, grouped)
+    )
+    np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, rtol=1e-10)
+    assert one.participation.value == pytest.approx(other.participation.value)

@@ -10,7 +10,8 @@ from scipy import stats
 
 import manifoldscale as ms
 from manifoldscale.scaling.correlated import autoregressive
-from manifoldscale.scaling.many import costs_at, fit_many
+from manifoldscale.scaling.profile_fit import Problem, reweighted
+from manifoldscale.scaling.projection import Profile
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def test_floors(alpha: float, share: float) -> None:
     ("correlation", "freedom"), [(0.0, 0), (0.5, 0), (0.9, 0), (0.0, 3)],
     ids=["independent", "AR(0.5)", "AR(0.9)", "Student t(3)"],
 )  # fmt: skip
-def test_one_run_a_size(sizes: int, correlation: float, freedom: int) -> None:
+def test_one_run_per_size(sizes: int, correlation: float, freedom: int) -> None:
     """Exponents and floors at 2 % noise, as along one training run or with tails; over the
     same laws as above, 200 draws. Wide intervals are no fault here: at 20 sizes little
     tells how far errors go together.
@@ -116,9 +117,9 @@ def test_forecasts_of_new_runs(kind: str) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.35, 0.7], ids=lambda s: f"floor share {s}")
 @pytest.mark.parametrize("sizes", [5, 8, 12])
 def test_exponents_over_the_grid_of_designs(alpha: float, share: float, sizes: int) -> None:
-    """The profile interval by its definition, for 2,000 experiments at once (that it is
-    the interval of `fit_power_law` is tested beside `fit_many`): each cell within 90-98 %,
-    with half a standard error for the count.
+    """The profile interval by its definition, for 2,000 experiments at once by the fit of
+    `fit_power_law` (that its interval ends there is tested in `scaling/test_many.py`):
+    each cell within 90-98 %, with half a standard error for the count.
     """
     x = np.geomspace(100, 10_000, sizes)
     fall = (x / 100) ** -alpha
@@ -128,8 +129,9 @@ def test_exponents_over_the_grid_of_designs(alpha: float, share: float, sizes: i
         rng = np.random.default_rng([sizes, seeds])
         noise = rng.standard_normal((2000, seeds, sizes))
         y = (mean * (1 + spread * noise)).mean(1)
-        many = fit_many(x, y, np.full(sizes, float(seeds)))
-        held = np.mean(costs_at(many, x, y, alpha, None) <= many.cost * limit)
+        many = reweighted(Problem(x, y, np.full(sizes, float(seeds)), None))
+        true = Profile(x, y, many.weights, None).at(alpha)
+        held = np.mean(true.cost <= many.cost * limit)
         assert 0.90 <= held <= 0.9815, (seeds, spread)
 
 

@@ -11,8 +11,8 @@ from torch import nn
 import manifoldscale as ms
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.sweeps import DataSet, TeacherStudent, Training
-from manifoldscale.sweeps.batches import Order
-from manifoldscale.sweeps.losses import example_loss
+from manifoldscale.sweeps.minibatches import Order
+from manifoldscale.sweeps.objectives import example_loss
 from manifoldscale.sweeps.pack import MLPPack
 from manifoldscale.sweeps.train import train
 

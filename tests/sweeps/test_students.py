@@ -22,15 +22,15 @@ from manifoldscale.sweeps import (
     Task,
     TeacherStudent,
     Training,
+    factory,
     run,
-    students,
     train_one,
 )
 from manifoldscale.sweeps.data_sets import FIRST_PUBLISHED
+from manifoldscale.sweeps.factory import FromFactory
 from manifoldscale.sweeps.plan import PackSpec
 from manifoldscale.sweeps.run import _train, failures
-from manifoldscale.sweeps.students import FromFactory
-from manifoldscale.sweeps.trial import tried
+from manifoldscale.sweeps.trial import why_alone
 
 TASK = TeacherStudent(2, ambient_dim=4, teacher_width=20)
 TRAINING = Training(steps=30, batch_size=None, dtype="float64", schedule="constant")
@@ -175,7 +175,7 @@ def test_what_cannot_be_batched_is_said(caplog: pytest.LogCaptureFixture) -> Non
             run(of(student))
         assert len(caplog.messages) == 1
         assert "one by one" in caplog.text and words in caplog.text
-        assert tried(of(student).shape(6), torch.float64).seconds > 0
+        assert why_alone(of(student).shape(6), torch.float64)
     caplog.clear()
     run(of(Fourier))
     assert not caplog.messages
@@ -410,7 +410,7 @@ def test_what_a_file_makes_of_a_student_is_in_its_key(
     keys = []
     for hidden in (0, 2, 0):
         Path("layers.json").write_text(str(hidden))
-        students._made.cache_clear()  # as in another process
+        factory._made.cache_clear()  # as in another process
         plan = dc.replace(PLAN, student="py:reads_a_file:student")
         keys.append(plan.key(plan.shape(6), 24, 0))
     assert keys[0] == keys[2] != keys[1]

@@ -1,10 +1,14 @@
 """Tasks draw what they say."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 import manifoldscale as ms
-from manifoldscale.sweeps import DataSet, Task, TeacherStudent
+from manifoldscale.core.serialize import plain
+from manifoldscale.sweeps import DataSet, Plan, ShuffledLabels, Task, TeacherStudent
+from manifoldscale.sweeps.stored import TASKS, plan_from
 from manifoldscale.sweeps.teachers import Teacher, target
 
 
@@ -92,3 +96,23 @@ def test_smaller_training_sets_are_the_first_part_of_larger_ones(task: Task) -> 
 def test_tasks_that_cannot_work(make: object, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         make()
+
+
+def test_every_task_is_in_the_table_by_its_name() -> None:
+    offered = {one for one in vars(ms.sweeps).values() if inspect.isclass(one)}
+    tasks = {one for one in offered if issubclass(one, Task) and one is not Task}
+    assert set(TASKS.values()) == tasks and all(TASKS[one.__name__] is one for one in tasks)
+
+
+def test_a_task_inside_another_is_stored_and_made_again() -> None:
+    plan = Plan(ShuffledLabels(DataSet("digits", superclasses=2)), [10, 20], [4])
+    assert plan_from(plain(plan)) == plan
+
+
+def test_a_task_says_what_noise_its_labels_carry() -> None:
+    clean, noisy = TeacherStudent(3), TeacherStudent(3, label_noise=0.2)
+    assert (clean.label_noise, clean.met) == (0.0, ("noiseless",))
+    assert (noisy.label_noise, noisy.met) == (0.2, ())
+    assert (DataSet("digits").label_noise, DataSet("digits").met) == (0.0, ())
+    for task in (clean, noisy):
+        ms.predict_exponent(3, label_noise=task.label_noise, met=task.met)

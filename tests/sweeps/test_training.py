@@ -9,12 +9,21 @@ import torch
 from torch import nn
 
 import manifoldscale as ms
+from manifoldscale.networks.cnn import CNN
 from manifoldscale.networks.mlp import MLP
-from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training, run, train_one
-from manifoldscale.sweeps.losses import example_loss
+from manifoldscale.sweeps import (
+    DataSet,
+    Plan,
+    TeacherStudent,
+    Training,
+    packing,
+    run,
+    train_one,
+)
+from manifoldscale.sweeps.factory import FromFactory
+from manifoldscale.sweeps.objectives import example_loss
 from manifoldscale.sweeps.pack import MLPPack
 from manifoldscale.sweeps.packing import best_size, packs
-from manifoldscale.sweeps.students import CNN, FromFactory
 from manifoldscale.sweeps.train import train
 from manifoldscale.theory import linearized_network, ntk, ntk_mlp
 
@@ -216,7 +225,7 @@ def test_students_by_name() -> None:
     assert (outputs.argmax(1).numpy() == labels).mean() > 0.4
 
 
-def test_pack_sizes(tmp_path: object) -> None:
+def test_pack_sizes(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(
         TASK,
         (40, 60, 80),
@@ -233,7 +242,10 @@ def test_pack_sizes(tmp_path: object) -> None:
     assert run(plan, tmp_path / "a.sqlite", pack_size="auto") == run(
         plan, tmp_path / "a.sqlite"
     )
-    assert best_size(plan.shape(8), plan.training, "cpu") >= 2
+    # A machine that is busy with 16 networks: what a pack really gains, benchmarks/packs.py
+    # measures.
+    monkeypatch.setattr(packing, "_seconds", lambda *arguments: max(1.0, arguments[2] / 16))
+    assert best_size(plan.shape(8), plan.training, "cpu") == 16
     with pytest.raises(ms.ManifoldScaleError, match="`pack_size`"):
         run(plan, pack_size="many")
 

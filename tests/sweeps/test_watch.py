@@ -135,7 +135,7 @@ def test_the_way_of_a_wide_network_is_that_of_its_linearisation() -> None:
 
 def test_trajectories_are_drawn() -> None:
     (axes,) = run(PLAN).trajectories.plot().figure.axes
-    assert axes.get_xlabel() == "training steps t" and len(axes.lines) >= 2
+    assert axes.get_xlabel() == "training steps $t$" and len(axes.lines) >= 2
 
 
 def test_a_curve_without_trajectories_says_so() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 import manifoldscale as ms
 from manifoldscale.theory import NNGP, NTK, Spectrum, gram_spectrum, sphere_spectrum
-from manifoldscale.theory.spectrum import fit_exponent
+from manifoldscale.theory.kernel_spectrum import fit_exponent
 
 
 def power_law(alpha: float, n: int = 2000) -> Spectrum:

@@ -16,7 +16,7 @@ from manifoldscale.theory import (
     Matern,
     sphere_spectrum,
 )
-from manifoldscale.theory.sphere import degeneracy
+from manifoldscale.theory.on_sphere import degeneracy
 
 
 def arc_cosine(t: np.ndarray) -> np.ndarray:

@@ -89,7 +89,13 @@ Shape = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
 def false_holes(
-    shape: Shape, dim: int, degree: int, landmarks: int, ratio: float, draws: int
+    shape: Shape,
+    dim: int,
+    degree: int,
+    landmarks: int,
+    ratio: float,
+    draws: int,
+    of: str = "count",
 ) -> tuple[np.ndarray, float, float]:
     """Diagrams in which a bar of degree 0 ... `degree` is called a hole, as a share; the
     share of universal p-values below 5 %; and the mean of log pi.
@@ -100,7 +106,7 @@ def false_holes(
         chosen = points[farthest_points(points, landmarks).rows]
         bars = ripser(chosen, maxdim=degree)["dgms"]
         parts = [_falling(one, np.inf) for one in bars[1:]]
-        tests = _tests([_components(points, 0), *parts], ratio, np.inf)
+        tests = _tests([_components(points, 0), *parts], ratio, np.inf, of)
         found += [(p <= LEVEL).sum() > (k == 0) for k, (p, _) in enumerate(tests)]
         universal.extend(tests[degree][1] < LEVEL)
         logs.extend(np.log(parts[-1][:, 1] / parts[-1][:, 0]))
@@ -117,6 +123,23 @@ def test_noise_has_no_loops(shape: Shape, dim: int, ratio: float) -> None:
     assert (share <= LEVEL + 3 * (LEVEL * (1 - LEVEL) / 200) ** 0.5).all(), share
     assert universal <= LEVEL
     assert mean <= 1.05 * NOISE_MEAN[1]
+
+
+def swiss_roll(n: int, dim: int, rng: np.random.Generator) -> np.ndarray:
+    """A rolled sheet of `dim` dimensions; its sheets touch before the hole is filled."""
+    turn = 1.5 * np.pi * (1 + 2 * rng.random(n))
+    flat = 21 * rng.random((n, dim - 1))
+    return np.column_stack([turn * np.cos(turn), turn * np.sin(turn), flat])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio", [1.0, 1.7, 4.0, 12.0])
+@pytest.mark.parametrize("dim, landmarks, draws", [(2, 100, 200), (3, 200, 60)])
+def test_no_loop_of_a_swiss_roll_is_sure(
+    dim: int, landmarks: int, draws: int, ratio: float
+) -> None:
+    share, _, _ = false_holes(swiss_roll, dim, 1, landmarks, ratio, draws, "least")
+    assert share[1] <= LEVEL + 3 * (LEVEL * (1 - LEVEL) / draws) ** 0.5
 
 
 @pytest.mark.slow

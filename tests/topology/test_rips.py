@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from ripser import ripser
+from scipy.spatial.distance import cdist
 
 import manifoldscale as ms
 from manifoldscale.core.caveat import Caveat
+from manifoldscale.core.random import keyed
 from manifoldscale.topology import cost, process
 from manifoldscale.topology.landmarks import farthest_points
 from manifoldscale.topology.rips import Rips
@@ -167,7 +169,7 @@ def test_trouble_is_said() -> None:
     found = ms.estimate(circle, dc.replace(QUICK, threshold=1.0))
     assert Caveat.CUT_OFF in {n.caveat for n in found.caveats} and numbers(found)[1] == 1
     assert np.isnan(found.betti[1].interval.low)
-    torus = ms.estimate(K.Torus().sample(1600), Rips(landmarks=300, subsamples=9))
+    torus = ms.estimate(K.FlatTorus(2).sample(400), Rips(landmarks=300, subsamples=9))
     assert torus.betti[1].interval.width > 0
     assert Caveat.BETTI_UNSTABLE in {n.caveat for n in torus.caveats}
     repeated = np.repeat(circle.points, 2, axis=0)
@@ -207,7 +209,7 @@ def test_components_alone_need_no_ripser(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"threshold": 0.0}, "`threshold` must be positive"),
         ({"threshold": "all"}, "`threshold` must be a number; not 'all'"),
         ({"landmarks": 50.5}, "`landmarks` must be a whole number or None; not 50.5"),
-        ({"subsamples": -1}, "`subsamples` must be an integer of at least 0"),
+        ({"subsamples": -1}, "`subsamples` must be at least 0; not -1"),
         ({"subsamples": True}, "`subsamples` must be a whole number; not True"),
         ({"level": 1.0}, "`level` must be between 0 and 1"),
     ],
@@ -260,3 +262,86 @@ def test_a_process_that_dies_is_one_clear_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(process, "WORKER", "no such file.py")
     with pytest.raises(ms.ManifoldScaleError, match=r"died \(.*no such file"):
         ms.estimate(K.Sphere(1).sample(50), QUICK)
+
+
+def grid_cells(seed: int, trials: int) -> np.ndarray:
+    """(1,000 stimuli x 300 neurons) of one module: three plane waves over two phases; with
+    trials, the mean of Poisson counts of one spike a trial.
+    """
+    rng = keyed(seed, "grid cells")
+    phases, preferred = (rng.uniform(0, 2 * np.pi, (n, 2)) for n in (1000, 300))
+    waves = np.array([[1, 0], [0, 1], [-1, -1]])
+    angles = (phases[:, None] - preferred) @ waves.T
+    rates = np.exp((np.cos(angles).sum(2) - 3) / 1.5)
+    rates /= rates.mean()
+    if not trials:
+        return rates
+    return rng.poisson(rates[..., None], (*rates.shape, trials)).mean(2)
+
+
+@pytest.mark.parametrize("trials", [0, 8])
+def test_a_module_of_grid_cells_is_a_torus(trials: int) -> None:
+    rips = ms.topology.Rips(up_to=2, subsamples=0)
+    found = ms.estimate(grid_cells(0, trials), rips)
+    assert [one.value for one in found.betti] == [1, 2, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trials", [0, 8])
+def test_modules_of_grid_cells_are_tori(trials: int) -> None:
+    """Seven of eight at least, each of them with halves that see both loops."""
+    rips = ms.topology.Rips(up_to=2, subsamples=0)
+    found = [ms.estimate(grid_cells(seed, trials), rips) for seed in range(8)]
+    tori = [[one.value for one in result.betti] == [1, 2, 1] for result in found]
+    assert sum(tori) >= 7
+    loops = ms.estimate(grid_cells(0, trials), ms.topology.Rips()).betti[1]
+    assert 2.0 in loops.interval and loops.interval.low >= 1
+
+
+def tuned(manifold: ms.manifolds.Manifold, seed: int, trials: int) -> np.ndarray:
+    """(1,000 stimuli x 200 neurons) with Gaussian tuning in the space of the manifold."""
+    rng = keyed(seed, "tuned", trials)
+    at, preferred = (manifold.sample(n, rng=rng).points for n in (1000, 200))
+    width = np.square(at).sum(1).mean() / 3
+    rates = np.exp(-cdist(at, preferred, "sqeuclidean") / width)
+    rates /= rates.mean()
+    if not trials:
+        return rates
+    return rng.poisson(rates[..., None], (*rates.shape, trials)).mean(2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trials", [0, 8])
+def test_codes_of_klein_bottles_and_of_spheres(trials: int) -> None:
+    """Over Z2 a Klein bottle has the Betti numbers of a torus."""
+    for manifold, loops in ((ms.manifolds.KleinBottle(), 2), (ms.manifolds.Sphere(2), 0)):
+        found = [
+            ms.estimate(tuned(manifold, seed, trials), ms.topology.Rips(subsamples=0))
+            for seed in range(8)
+        ]
+        assert sum(one.betti[1].value == loops for one in found) >= 7
+
+
+@pytest.mark.slow
+def test_what_rolled_sheets_show_is_in_the_interval() -> None:
+    rolls = [
+        ms.estimate(
+            ms.manifolds.SwissRoll().sample(400, rng=seed),
+            ms.topology.Rips(landmarks=100, subsamples=19),
+        )
+        for seed in range(10)
+    ]
+    assert all(0.0 in one.betti[1].interval for one in rolls)
+    unsure = [one for one in rolls if one.betti[1].interval.width > 0]
+    assert unsure and all(one.caveats for one in unsure)
+
+
+@pytest.mark.slow
+def test_codes_of_five_dimensions_have_no_loops() -> None:
+    rips = ms.topology.Rips(subsamples=0)
+    for seed in range(20):
+        rng = keyed(seed, "mixed")
+        x = rng.uniform(-1, 1, (1000, 5)) @ rng.standard_normal((5, 64)) / 1.5
+        hidden = np.maximum(x + 0.5 * rng.standard_normal(64), 0)
+        rates = np.logaddexp(0, hidden @ rng.standard_normal((64, 300)) / 5)
+        assert ms.estimate(rates, rips).betti[1].value == 0

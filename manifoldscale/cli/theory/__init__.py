@@ -1,4 +1,6 @@
-"""`manifoldscale theory ...`: what the solvable models say, as a table and a figure."""
+"""`manifoldscale theory ...`: curves of the solvable models: kernels, random features,
+dynamics.
+"""
 
 import click
 

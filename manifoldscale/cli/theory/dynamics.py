@@ -7,7 +7,7 @@ import numpy as np
 
 from ...core.errors import require
 from ...core.interval import number
-from ..sheet import Numbers, Sheet, sheet_command
+from ..sheet import Numbers, Sheet, panel, sheet_command
 from .learning_curve import targets_of
 from .options import network_options, option
 
@@ -44,7 +44,7 @@ def dynamics(
     initialisations; that of networks of finite width differs by about 1 / width.
     """
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     x, y = _split(data, train, test, seed)
     theta, covariance = exact.ntk(x, **network), exact.nngp(x, **network)
@@ -91,12 +91,12 @@ def dynamics(
         Line("training, infinite width", wide.times, wide.train_loss, color=1),
         Line(f"training, width {width}", wide.times, means["train"], "points", color=1),
     ]
-    panel = Panel("steps of gradient descent", "squared error", lines, log="xy")
+    figure = panel("steps of gradient descent", "squared error", lines, log="xy")
     kernel = exact.NTK(**network)
     title = f"{kernel}: {train} examples of {data}, learning rate {number(rate)}"
     notes = [f"{networks} networks of width {width}; stderr is that of their test losses"]
     notes += [str(note) for note in wide.caveats]
-    return Sheet(title, rows, [panel], notes)
+    return Sheet(title, rows, [figure], notes)
 
 
 def _split(data: str, train: int, test: int, seed: int) -> tuple[Any, Any]:

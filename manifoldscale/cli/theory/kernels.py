@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from ...core.interval import number
-from ..sheet import Sheet, sheet_command
+from ..sheet import Sheet, panel, sheet_command
 from .options import KERNELS, kernel_value, network_options, option
 
 
@@ -38,7 +38,7 @@ def _over_angles(name: str, depth: int, settings: dict[str, Any]) -> Sheet:
     import torch
 
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     angles = torch.linspace(0, torch.pi, 181, dtype=torch.float64)
     kernels = {
@@ -59,8 +59,8 @@ def _over_angles(name: str, depth: int, settings: dict[str, Any]) -> Sheet:
         Line(f"depth {layers}", np.arange(181.0), curve / curve[0])
         for layers, curve in values.items()
     ]
-    panel = Panel("angle between inputs (degrees)", f"{name}, over its diagonal", lines)
-    return Sheet(str(kernels[depth]), rows, [panel])
+    figure = panel("angle between inputs (degrees)", f"{name}, over its diagonal", lines)
+    return Sheet(str(kernels[depth]), rows, [figure])
 
 
 @click.command()
@@ -77,7 +77,7 @@ def spectrum(kernel: str, dim: int, degrees: int, nu: float, **settings: Any) ->
     rough as the kernel has alpha_D = alpha_K.
     """
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     value = kernel_value(kernel, nu, settings)
     found = exact.sphere_spectrum(value, dim, degrees)
@@ -97,6 +97,6 @@ def spectrum(kernel: str, dim: int, degrees: int, nu: float, **settings: Any) ->
     if np.isfinite(expected):
         label = f"$i^{{-(1 + {expected:.3g})}}$, theory"
         lines.append(Line(label, ranks, law, "dashed"))
-    panel = Panel("rank", "eigenvalue", lines, log="xy")
+    figure = panel("rank", "eigenvalue", lines, log="xy")
     notes = [str(fit), f"theory: alpha_K = 2 nu / d = {number(expected)}"]
-    return Sheet(f"{value} on the sphere of dimension {dim}", rows, [panel], notes)
+    return Sheet(f"{value} on the sphere of dimension {dim}", rows, [figure], notes)

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.errors import require
 from ...core.interval import number
 from ..console import refuse_options
-from ..sheet import Numbers, Sheet, sheet_command
+from ..sheet import Numbers, Sheet, panel, sheet_command
 from .options import (
     KERNELS,
     NETWORK,
@@ -70,7 +70,7 @@ def _on_power_law(
     **_: Any,
 ) -> Sheet:
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     modes = exact.power_law_spectrum(alpha)
     decay = 1 + alpha if target_decay is None else target_decay
@@ -93,13 +93,13 @@ def _on_power_law(
             "dashed",
         ),
     ]
-    panel = Panel("training examples P", "test error", lines, log="xy")
+    figure = panel("training examples P", "test error", lines, log="xy")
     notes = [
         f"without ridge and noise: {number(limit.prefactor)} P^-{number(limit.alpha)} in "
         "the limit",
         *map(str, curve.caveats),
     ]
-    return Sheet(curve.headline(), curve.rows(), [panel], notes)
+    return Sheet(curve.headline(), curve.rows(), [figure], notes)
 
 
 def _on_data(
@@ -117,7 +117,7 @@ def _on_data(
 ) -> Sheet:
     from ... import theory as exact
     from ...data import load_examples
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     examples = load_examples(data).sample(points, seed)
     value = kernel_value(kernel, nu, network)
@@ -137,9 +137,9 @@ def _on_data(
         Line("measured", at, np.array(means), "points", np.array(errors)),
         Line("predicted from the spectrum", at, curve.error),
     ]
-    panel = Panel("training examples P", "test error", lines, log="xy")
+    figure = panel("training examples P", "test error", lines, log="xy")
     notes += map(str, curve.caveats)
-    return Sheet(f"{value} on {len(gram):,} points of {data}", rows, [panel], notes)
+    return Sheet(f"{value} on {len(gram):,} points of {data}", rows, [figure], notes)
 
 
 def _within(sizes: tuple[float, ...], points: int) -> tuple[list[int], list[str]]:

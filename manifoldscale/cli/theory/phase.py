@@ -7,7 +7,7 @@ import numpy as np
 
 from ...core.errors import ManifoldScaleError
 from ...core.interval import number
-from ..sheet import Sheet, sheet_command
+from ..sheet import Sheet, panel, sheet_command
 from .options import ACTIVATIONS, BIAS, option
 
 
@@ -28,7 +28,7 @@ def phase(
     correlation length, in layers, which is infinite at the critical weight variance.
     """
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     if low >= high:
         raise click.BadParameter(f"must be above --low {low:g}", param_hint="--high")
@@ -59,8 +59,8 @@ def phase(
         for name in ("chi_1", "correlation", "correlation_length")
     }
     line = np.array([critical, critical])
-    panels = [
-        Panel(
+    figures = [
+        panel(
             "weight variance",
             "per layer, and in the limit",
             [
@@ -69,7 +69,7 @@ def phase(
                 Line("critical", line, np.array([0.0, series["chi_1"].max()]), "dashed"),
             ],
         ),
-        Panel(
+        panel(
             "weight variance",
             "correlation length (layers)",
             [Line("", fine, series["correlation_length"])],
@@ -77,4 +77,4 @@ def phase(
         ),
     ]
     title = f"{activation} at bias variance {number(bias_variance)}"
-    return Sheet(title, rows, panels, [note])
+    return Sheet(title, rows, figures, [note])

@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from ...core.errors import require
-from ..sheet import Numbers, Sheet, sheet_command
+from ..sheet import Numbers, Sheet, panel, sheet_command
 from .options import labels_noise_options, option
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def random_features(
     in the larger, with exponent 1.
     """
     from ... import theory as exact
-    from ...report.lines import Line, Panel
+    from ...report.parts import Line
 
     modes = exact.power_law_spectrum(alpha)
 
@@ -59,5 +59,5 @@ def random_features(
         Line(f"N = {N:g}".replace("inf", "\u221e"), fine.samples, errors)
         for N, errors in zip(fine.features, fine.error, strict=True)
     ]
-    panel = Panel("training examples D", "test error", lines, log="xy")
-    return Sheet(curve.headline(), rows, [panel], [str(note) for note in curve.caveats])
+    figure = panel("training examples D", "test error", lines, log="xy")
+    return Sheet(curve.headline(), rows, [figure], [str(note) for note in curve.caveats])

@@ -12,12 +12,18 @@
       return window.Plotly.relayout(figure, {shapes: [shape]});
     },
     trace(figure, index) {
-      const visible = figure.data.map((_, place) => place === index);
+      // A trace with the band that is its own.
+      const visible = figure.data.map(
+        (one, place) => place === index || Boolean(one.meta && one.meta.of === index)
+      );
       return window.Plotly.restyle(figure, {visible: visible});
     },
     network(figure, index) {
-      // The first step is all of them.
-      const opacity = figure.data.map((_, place) => (!index || place === index - 1 ? 1 : 0.25));
+      // The first step is all of them. Arrows at the ends of bars go with their network.
+      const own = (one, place) => (one.meta && one.meta.of !== undefined ? one.meta.of : place);
+      const opacity = figure.data.map(
+        (one, place) => (!index || own(one, place) === index - 1 ? 1 : 0.25)
+      );
       return window.Plotly.restyle(figure, {opacity: opacity});
     },
   };
@@ -29,7 +35,7 @@
     slider.querySelector("output").textContent = label;
     slider.querySelector("input").setAttribute("aria-valuetext", label);
     for (const [name, what] of JSON.parse(slider.dataset.targets)) {
-      act[what](document.getElementById(`figure-${name}`), index);
+      act[what](document.getElementById(`figure-${slider.dataset.part}-${name}`), index);
     }
   }
 
