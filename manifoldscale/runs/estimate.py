@@ -298,14 +298,16 @@ def _diagram(found: EstimateResult) -> list[LinesFigure]:
     """Births and deaths, of holes and of noise."""
     if not found.bars:
         return []
-    degree, birth, death, is_found = (
-        np.array([bar[key] for bar in found.bars], dtype=float)
-        for key in ("degree", "birth", "death", "is_found")
-    )
+    degree = np.array([int(bar["degree"]) for bar in found.bars], dtype=int)
+    birth = np.array([float(bar["birth"]) for bar in found.bars])
+    death = np.array([bar["death"] for bar in found.bars], dtype=float)
+    is_found = np.array([bool(bar["is_found"]) for bar in found.bars])
+    if not np.isfinite(birth).all():
+        raise ValueError("a bar without a birth")
     top = 1.05 * float(np.concatenate([birth, death[np.isfinite(death)]]).max())
     death = np.minimum(death, top)
     lines = [Line("", np.array([0.0, top]), np.array([0.0, top]), "line", None, 7)]
-    for k in np.unique(degree).astype(int):
+    for k in np.unique(degree):
         for hole in (False, True):
             own = (degree == k) & (is_found == hole)
             if own.any():
