@@ -94,6 +94,7 @@ def study(
         bars = {
             "sweep": progress.add_task("sweep", total=len(asked.plan)),
             "probe": progress.add_task("probe", total=None),
+            "theory": progress.add_task("theory", total=None),
         }
 
         def advance(stage: str, done: int, total: int) -> None:
@@ -193,4 +194,6 @@ def _show(result: "StudyResult", place: Path) -> None:
             )
         for note in result.own_caveats:
             out.print(f"  ! {note}", style="yellow")
+    for line in result.infinite_width.headlines():
+        out.print(f"\n{line[0].upper()}{line[1:]}.", markup=False)
     out.print(f"\nPage: {place / 'report.html'}")

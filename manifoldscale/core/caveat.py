@@ -461,7 +461,19 @@ class Caveat(enum.Enum):
     MOST_OF_THE_POINTS = (
         "more than 0.4 of the points are training examples: where the other points have "
         "near neighbours among these, as images have, the spectrum misses it, and the "
-        "predicted error is too low, by a sixth or more; use more points"
+        "predicted error is too low, by a sixth or more; use `gram_learning_curve`"
+    )
+    FEW_DECIDE = (
+        "so few points decide about each, as in low dimension, that the predicted error is "
+        "too low, by a tenth or more (NaN: no prediction); regression itself, "
+        "`kernel_regression_curve`, is exact"
+    )
+    LEFT_OUT_SIZES = (
+        "these dataset sizes are too large for an exact solution and were left out"
+    )
+    RIDGE_ADDED = (
+        "repeated examples make a training Gram matrix singular, and this was added to its "
+        "diagonal: examples that agree in their inputs then share the mean of their targets"
     )
     EARLY_STOPPED = (
         "each network was kept at the step at which half of its test examples had the "

@@ -50,6 +50,8 @@ from .traces import (
     symbols,
 )
 
+DASHES = {"dashed": "dash", "dotted": "dot"}
+
 
 @ft.singledispatch
 def interactive(figure: Figure) -> go.Figure:
@@ -180,6 +182,8 @@ def _(shown: LossFigure) -> go.Figure:
         exponent = symbols(f"{law.exponent.name} {law.exponent}")
         name = f"{literal(law.label)}: {exponent}" if several else exponent
         _add_law(figure, law, role, name, role if several else 0)
+    for place, line in enumerate(shown.lines):
+        _add_line(figure, line, place if line.color is None else line.color)
     x, y = shown.points
     axes = {"xaxis": log_axis(shown.axis.label, x), "yaxis": log_axis(shown.y_label, y)}
     return finished(figure, **axes)
@@ -289,8 +293,8 @@ def _add_line(figure: go.Figure, line: Line, role: int | float) -> None:
     if line.band is not None:
         add_band(figure, line.x, *line.band, role)
     look = color(role)
-    if line.kind == "dashed":
-        look["line"] |= {"dash": "dash"}
+    if line.kind in DASHES:
+        look["line"] |= {"dash": DASHES[line.kind]}
     bars = {} if line.error is None else {"error_y": {"array": line.error, "width": 4}}
     figure.add_scatter(
         x=line.x,

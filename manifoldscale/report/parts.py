@@ -112,12 +112,14 @@ class LossFigure(Figure):
     Attributes
     ----------
     runs : sizes and losses of single runs, by curve.
+    lines : what is laid over them, such as what a theory predicts.
     """
 
     axis: Axis
     y_label: str
     laws: tuple[FittedLaw, ...]
     runs: Mapping[str, tuple[Floats, Floats]]
+    lines: "tuple[Line, ...]" = ()
 
     @property
     def points(self) -> tuple[Floats, Floats]:
@@ -164,7 +166,7 @@ class Line:
     ----------
     label : its name in the legend; "" for none.
     x, y : (points,).
-    kind : "line", "dashed" or "points".
+    kind : "line", "dashed", "dotted" or "points".
     error : (points,) half-widths of the error bars; None for none.
     color : its colour, one of `core.style.roles`; None for its place in the figure.
     band : (points,) lower and upper ends of a band; None for none.

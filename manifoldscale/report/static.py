@@ -57,7 +57,7 @@ KINDS = ("png", "pdf")
 NAME_WIDTH = 22  # characters of a line of a legend
 MOST_SITES = 14  # in one column of a journal
 EDGE = 0.6  # of the distance of two sites, beyond the first and the last
-FORMATS = {"line": "-", "dashed": "--", "points": "o"}
+FORMATS = {"line": "-", "dashed": "--", "dotted": ":", "points": "o"}
 
 
 def save_figures(section: Section, folder: str | Path, together: str = "") -> list[Path]:
@@ -115,6 +115,9 @@ def _(figure: LossFigure, ax: Axes) -> None:
         color = color_of(role) if several else ORANGE
         points = color if several else BLUE
         draw_law(ax, (law.x, law.y), law.line, label, color, points)
+    for line in figure.lines:
+        look: Any = {} if line.color is None else {"color": color_of(line.color)}
+        ax.plot(line.x, line.y, FORMATS[line.kind], label=line.label or None, **look)
     ax.set(xlabel=figure.axis.label, ylabel=figure.y_label)
     log_axes(ax, *figure.points)
     if figure.laws:

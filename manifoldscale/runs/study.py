@@ -13,13 +13,14 @@ from ..core.errors import is_real, require
 from ..core.learning_curve import LearningCurve
 from ..core.measurement import Measurement, SiteMeasurements
 from ..core.result import Table
-from ..core.serialize import plain
+from ..core.serialize import LATER, plain
 from ..report.by_site import estimate, site_blocks
 from ..report.laws import FittedLaw
 from ..report.networks import Network, before_read_out
 from ..report.parts import Figures, Headline, Listing, Section
 from ..scaling.laws import HEADLINE
 from . import telling
+from .infinite_width import InfiniteWidth, bound_met, solved, told_laws, told_lines
 from .result import RunResult
 from .telling import ALPHA
 
@@ -42,10 +43,12 @@ class Study:
     ----------
     plan : the sweep over dataset sizes, at one width.
     n_points : examples at which the network is probed, at most.
+    theory : whether the infinitely wide network is solved on the same examples.
     """
 
     plan: "Plan"
     n_points: int = 10_000
+    theory: bool = dc.field(default=True, metadata=LATER)
 
     @property
     def width(self) -> int:
@@ -81,7 +84,7 @@ def study(
     plan : settings, as sections "plan", "training", "task" and "study" of a TOML file, its
         path, or a mapping of mappings, `{"training": {"steps": 500}}`: those of a `Plan`
         but task and student, of its `Training`, of `sweeps.DataSet` or `sweeps.OwnData`,
-        and `n_points`. What it does not say is chosen to suit.
+        and `n_points` and `theory` of a `Study`. What it does not say is chosen to suit.
     teacher : in place of `data`, a teacher network on inputs of this known dimension.
     quick : a small sweep, in seconds: for a first look.
     seed : of everything that is drawn.
@@ -118,8 +121,11 @@ def study_of(
     from .steps.planned import planned
 
     found, more = planned(data, model, plan, teacher=teacher, seed=seed, quick=quick)
-    unknown = more.keys() - {"n_points"}
-    require(not unknown, f"[study] has no setting {sorted(unknown)}; it has n_points.")
+    unknown = more.keys() - {"n_points", "theory"}
+    require(
+        not unknown,
+        f"[study] has no setting {sorted(unknown)}; it has n_points and theory.",
+    )
     points = 20_000 if teacher is not None else 10_000 if found.student == "mlp" else 5000
     return Study(found, **{"n_points": points, **more})
 
@@ -145,6 +151,7 @@ class StudyResult(RunResult):
     dimensions : of each site of a network that is not among those of the curve.
     resolved : the dimension of each site that the dataset sizes of the fit resolve, see
         `dimension.resolved_by_sizes`.
+    infinite_width : the exactly solvable limit of the networks, on the same examples.
     """
 
     study: Study
@@ -153,6 +160,7 @@ class StudyResult(RunResult):
     alternative: "PowerLaw | None"
     dimensions: Table
     resolved: "Mapping[str, Dimension]"
+    infinite_width: InfiniteWidth
     provenance: dict[str, Any]
     timings: dict[str, float]
 
@@ -220,7 +228,13 @@ class StudyResult(RunResult):
         dim = self.dimensions[self.headline_site]
         ratio = "" if self.headline is None else self.headline.headline()
         said = [str(self.fit), f"d at {self.headline_site}: {dim.headline()}", ratio]
+        said += [*self.infinite_width.headlines(), *self._bound()]
         return [*filter(None, said), *(f"  ! {note}" for note in self.own_caveats)]
+
+    def _bound(self) -> list[str]:
+        """Whether the bound of the geometry is met, loose or broken."""
+        one = self.headline
+        return [] if one is None else [bound_met(one.ratio, tuple(one.interval))]
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         compared = self.comparisons.items()
@@ -228,6 +242,7 @@ class StudyResult(RunResult):
             "dimensions": [one.row() | self._ratio(one.site) for one in self.network.sites],
             "comparisons": [{"site": site, **one.row()} for site, one in compared],
             "runs": self.curve.rows(),
+            **({"infinite_width": rows} if (rows := self.infinite_width.rows()) else {}),
         }
 
     def _ratio(self, site: str) -> dict[str, float]:
@@ -252,6 +267,7 @@ class StudyResult(RunResult):
             "learning_curve": plain(self.curve),
             "dimensions": dict(self.dimensions.items()),
             "resolved": dict(self.resolved),
+            "theory": {**self.infinite_width.to_dict(), "bound": self._bound()},
             "provenance": self.provenance,
             "timings": self.timings,
         }
@@ -287,6 +303,8 @@ def run_study(
     table = chain.dimensions(clouds, plan.root_seed, report)
     scaled = chain.at_scale(clouds, fit, plan.root_seed)
     clock.lap("probe")
+    limit = solved(plan, curve, study.theory, report)
+    clock.lap("theory")
     return StudyResult(
         study=study,
         curve=curve,
@@ -294,6 +312,7 @@ def run_study(
         alternative=alternative,
         dimensions=table,
         resolved=scaled,
+        infinite_width=limit,
         provenance={
             "task": plan.task.name,
             "known_dimension": plan.task.known_dim,
@@ -321,7 +340,8 @@ def load(content: Mapping[str, Any]) -> StudyResult:
     }
     found = dims["dimensions"]
     labels = [{"site": site, "features": features[site]} for site in found]
-    asked = Study(plan_from(content["study"]["plan"]), content["study"]["n_points"])
+    stored = content["study"]
+    asked = Study(plan_from(stored["plan"]), stored["n_points"], stored.get("theory", True))
     return StudyResult(
         study=asked,
         curve=curve,
@@ -329,6 +349,7 @@ def load(content: Mapping[str, Any]) -> StudyResult:
         alternative=alternative,
         dimensions=Table(tuple(found.values()), tuple(labels)),
         resolved=dims["resolved"],
+        infinite_width=InfiniteWidth.from_dict(content.get("theory"), curve),
         provenance=dict(content["provenance"]),
         timings=dict(content["timings"]),
     )
@@ -338,6 +359,7 @@ def tell(content: Mapping[str, Any]) -> Section:
     """The parts that show a study, from its results.json."""
     provenance, plan = content["provenance"], content["study"]["plan"]
     law = FittedLaw.of("", content["alpha_D"])
+    laws = told_laws(content, law)
     network = Network.of("probed network", content["sites"], "trained")
     site, known = content["headline_site"], provenance["known_dimension"]
     best = content["comparisons"].get(site)
@@ -347,8 +369,9 @@ def tell(content: Mapping[str, Any]) -> Section:
     care = dict.fromkeys([*law.exponent.caveats, *(best or {}).get("caveats", ())])
     stored, sizes = content["learning_curve"], plan["dataset_sizes"]
     losses = telling.loss_figure(
-        *(law.axis, [law], {"runs": stored["runs"]}, stored.get("loss")),
+        *(law.axis, laws, {"runs": stored["runs"]}, stored.get("loss")),
         more=_other_floor(content),
+        lines=told_lines(content, law),
     )
     implied = telling.implied(content["predictions"], law.exponent, site)
     return Section(
@@ -362,7 +385,8 @@ def tell(content: Mapping[str, Any]) -> Section:
         [
             *telling.notes("Read with care", list(care)),
             telling.loss_block(losses),
-            telling.law_table([law], facts, notes=False),
+            telling.law_table(laws, facts, notes=False),
+            *telling.notes("Beside the exactly solvable model", _said(content)),
             *site_blocks(
                 [network],
                 facts,
@@ -377,6 +401,12 @@ def tell(content: Mapping[str, Any]) -> Section:
         ],
         together=("loss", "dimension", "exponent"),
     )
+
+
+def _said(content: Mapping[str, Any]) -> list[str]:
+    """What the infinitely wide network and the geometry say of these networks."""
+    theory = content.get("theory")
+    return [] if theory is None else [*theory["said"], *theory["bound"]]
 
 
 def _headlines(

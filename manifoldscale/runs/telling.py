@@ -43,8 +43,9 @@ def loss_figure(
     runs: Runs | None = None,
     loss: Any = None,
     more: str = "",
+    lines: Sequence[Line] = (),
 ) -> LossFigure:
-    """Losses with their laws; `more` ends the caption."""
+    """Losses with their laws, and what is laid over them; `more` ends the caption."""
     said = "; ".join(f"{law.label or 'all runs'}: {law}" for law in laws)
     points = "Small points are runs, large ones their means" if runs else "Points are means"
     return LossFigure(
@@ -55,6 +56,7 @@ def loss_figure(
         loss_label(loss),
         tuple(laws),
         {label: _sizes_and_losses(rows, axis) for label, rows in (runs or {}).items()},
+        tuple(lines),
     )
 
 

@@ -124,10 +124,12 @@ class DataSet(Settings, Task):
     def largest(self, n_test: int) -> int:
         return card(self.dataset).points - n_test
 
-    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
+    def everything(self) -> tuple[Array, Array]:
         inputs = _prepared(self.dataset, self.pool, self.input_noise)
-        targets = _targets(self.dataset, self.outputs)
-        return split_of(inputs, targets, n_train, n_test, seed, self.dataset)
+        return inputs, _targets(self.dataset, self.outputs)
+
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
+        return split_of(self, n_train, n_test, seed)
 
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
         data = _loaded(self.dataset)

@@ -192,10 +192,12 @@ class OwnData(Settings, Task):
     def largest(self, n_test: int) -> int:
         return self.examples - n_test
 
-    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
+    def everything(self) -> tuple[Array, Array]:
         arrays = self.arrays
-        inputs = arrays.rows if self.prepared else arrays.prepared
-        return split_of(inputs, arrays.targets, n_train, n_test, seed, self.name)
+        return arrays.rows if self.prepared else arrays.prepared, arrays.targets
+
+    def draw(self, n_train: int, n_test: int, seed: int) -> Split:
+        return split_of(self, n_train, n_test, seed)
 
     def points(self, n: int, seed: int) -> tuple[Floats, Floats | None]:
         arrays = self.arrays

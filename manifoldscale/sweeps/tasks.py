@@ -23,22 +23,17 @@ class Split:
     test_targets: Floats
 
 
-def split_of(
-    inputs: Array, targets: Array, n_train: int, n_test: int, seed: int, name: str
-) -> Split:
+def split_of(task: "Task", n_train: int, n_test: int, seed: int) -> Split:
     """Examples of a finite data set, drawn for one run; see `Task.draw`.
 
     Raises
     ------
     ManifoldScaleError : more examples than there are.
     """
-    require(
-        n_train + n_test <= len(inputs),
-        f"{n_train} training and {n_test} test examples were asked for; {name!r} has "
-        f"{len(inputs)} in all.",
-    )
-    rows = keyed(seed, "split").permutation(len(inputs))
-    test, train = rows[:n_test], rows[n_test : n_test + n_train]
+    found = task.everything()
+    assert found is not None
+    inputs, targets = found
+    train, test = task.rows(n_train, n_test, seed)
     return Split(inputs[train], targets[train], inputs[test], targets[test])
 
 
@@ -114,6 +109,28 @@ class Task(abc.ABC):
     def preparation(self) -> tuple[Floats, float]:
         """(offset, scale): networks are trained on (x - offset) / scale."""
         return np.zeros(self.inputs), 1.0
+
+    def everything(self) -> tuple[Array, Array] | None:
+        """Prepared inputs (n x features) and targets (n x outputs) of all examples of a
+        finite data set; None where examples never run out, or are not kept.
+        """
+        return None
+
+    def rows(self, n_train: int, n_test: int, seed: int) -> tuple[Array, Array]:
+        """Which examples of `everything` a run trains on, and which it is tested on.
+
+        Raises
+        ------
+        ManifoldScaleError : more examples than there are.
+        """
+        total = self.largest(0) or 0
+        require(
+            n_train + n_test <= total,
+            f"{n_train} training and {n_test} test examples were asked for; "
+            f"{self.name!r} has {total} in all.",
+        )
+        order = keyed(seed, "split").permutation(total)
+        return order[n_test : n_test + n_train], order[:n_test]
 
     @abc.abstractmethod
     def largest(self, n_test: int) -> int | None:

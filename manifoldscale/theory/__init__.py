@@ -10,6 +10,7 @@ from .activations import (
     ReLU as ReLU,
     Tanh as Tanh,
 )
+from .beside import Beside as Beside, beside as beside
 from .convolution import ConvNNGP as ConvNNGP, ConvNTK as ConvNTK
 from .descent import Descent as Descent, gradient_descent as gradient_descent
 from .dynamics import (
@@ -23,6 +24,10 @@ from .empirical_spectrum import (
     empirical_spectrum as empirical_spectrum,
 )
 from .feature_regression import random_feature_regression as random_feature_regression
+from .gram_learning_curve import (
+    GramLearningCurve as GramLearningCurve,
+    gram_learning_curve as gram_learning_curve,
+)
 from .kernel import Kernel as Kernel
 from .kernel_change import (
     kernel_alignment as kernel_alignment,

@@ -1,0 +1,186 @@
+"""The infinitely wide network beside those of a study: its losses on the same examples,
+what theory predicts of them, and what follows for the network and its geometry.
+"""
+
+import dataclasses as dc
+import functools as ft
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import ManifoldScaleError
+from ..core.interval import Interval, number
+from ..core.learning_curve import LearningCurve
+from ..core.serialize import plain
+from ..report.laws import FittedLaw, floats
+from ..report.parts import Line
+
+if TYPE_CHECKING:
+    from ..scaling.loss_ratio import LossRatio
+    from ..scaling.power_law import PowerLaw
+    from ..sweeps.plan import Plan
+    from ..theory import Beside
+
+Progress = Callable[[str, int, int], None]
+LAZY = "NTK"  # the kernel of the limit in which gradient descent learns no features
+MANY = 1.1  # a ratio of losses that is a finding, whatever its interval
+
+
+@dc.dataclass(frozen=True, eq=False)
+class InfiniteWidth:
+    """The exactly solvable limit of the networks of a study.
+
+    Attributes
+    ----------
+    beside : kernel regression on their examples; None where there is no closed form, and
+        `why_not` says why.
+    curve : the losses of the networks.
+    """
+
+    curve: LearningCurve
+    beside: "Beside | None" = None
+    why_not: str = ""
+
+    @ft.cached_property
+    def fits(self) -> "dict[str, PowerLaw]":
+        """The power law of each kernel, under what is known of the floor."""
+        from .steps.chain import fits
+
+        curves = {} if self.beside is None else self.beside.curves
+        found = {}
+        for name, curve in curves.items():
+            try:
+                found[name] = fits(curve)[0]
+            except ManifoldScaleError:  # fewer sizes than a fit needs
+                continue
+        return found
+
+    @ft.cached_property
+    def ratios(self) -> "dict[str, LossRatio]":
+        """The losses of the networks over those of each kernel."""
+        from ..scaling.loss_ratio import loss_ratio
+
+        curves = {} if self.beside is None else self.beside.curves
+        return {name: loss_ratio(self.curve, curve) for name, curve in curves.items()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each kernel and size, with the ratio of the networks' losses to its."""
+        if self.beside is None:
+            return []
+        found = []
+        for row in self.beside.rows():
+            one = self.ratios[row["kernel"]]
+            here = np.flatnonzero(one.sizes == row["dataset_size"])
+            ends = {"network_over_kernel": one.ratios, "low": one.low, "high": one.high}
+            found.append(
+                row
+                | {k: float(v[here[0]]) if len(here) else math.nan for k, v in ends.items()}
+            )
+        return found
+
+    def headlines(self) -> list[str]:
+        """What the losses say of the network, and the theory of the losses."""
+        if self.beside is None:
+            return [f"no infinitely wide network: {self.why_not}"] if self.why_not else []
+        said = [_lazy(name, one) for name, one in self.ratios.items() if name == LAZY]
+        for name in self.beside.predicted:
+            error = self.beside.error(name)
+            said.append(
+                f"the Gram matrix of the {name} predicts its losses up to D = "
+                f"{max(r.dataset_size or 0 for r in self.beside.predicted[name].runs):,} "
+                f"within {error:.1%}"
+            )
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "why_not": self.why_not,
+            "beside": plain(self.beside),
+            "fits": {name: plain(fit) for name, fit in self.fits.items()},
+            "ratios": {name: plain(one) for name, one in self.ratios.items()},
+            "said": self.headlines(),
+        }
+
+    @classmethod
+    def from_dict(
+        cls, stored: Mapping[str, Any] | None, curve: LearningCurve
+    ) -> "InfiniteWidth":
+        """What was stored; of an earlier version, which has nothing, nothing."""
+        from ..theory import Beside
+
+        if stored is None or stored["beside"] is None:
+            return cls(curve, None, "" if stored is None else stored["why_not"])
+        return cls(curve, Beside.from_dict(stored["beside"]))
+
+
+def solved(
+    plan: "Plan", curve: LearningCurve, wanted: bool, report: Progress
+) -> InfiniteWidth:
+    """The limit of the networks of a plan, where it has a closed form."""
+    from ..theory import beside
+
+    if not wanted:
+        return InfiniteWidth(curve)
+    try:
+        found = beside(plan, progress=lambda done, total: report("theory", done, total))
+    except ManifoldScaleError as error:
+        return InfiniteWidth(curve, None, str(error))
+    return InfiniteWidth(curve, found)
+
+
+def _lazy(name: str, one: "LossRatio") -> str:
+    """How far the networks are from their lazy limit."""
+    low, high = one.faster_interval
+    ends = f"{number(one.ratio)} {one.interval}"
+    said = (
+        f"at D = {one.sizes[-1]:,.0f} the loss of the networks is {ends} times that of the "
+        f"infinitely wide network on the same examples ({name})"
+    )
+    if low > 0 or high < 0:
+        way = "faster" if low > 0 else "slower"
+        said += f", and falls {way} by {_size(one.faster, one.faster_interval)} in alpha_D"
+    if one.verdict == "not told apart":
+        return f"{said}: it is not told from that of the lazy limit"
+    return f"{said}: these networks are not in their lazy limit"
+
+
+def _size(value: float, interval: Interval) -> str:
+    low, high = sorted(map(abs, interval))
+    return f"{number(abs(value))} {Interval(low, high, interval.level)}"
+
+
+def bound_met(ratio: float, interval: Sequence[float]) -> str:
+    """Whether alpha_D >= 4 / d is met, loose or broken, from r = alpha_D d / 4."""
+    low, high = interval
+    ends = f"r = alpha_D d / 4 = {number(ratio)} {Interval(*interval)}"
+    if low > 1:
+        return f"the bound of the geometry, alpha_D >= 4/d, holds and is loose ({ends})"
+    if high < 1:
+        return f"the bound of the geometry, alpha_D >= 4/d, is broken ({ends})"
+    return f"the exponent agrees with the bound of the geometry, alpha_D = 4/d ({ends})"
+
+
+def told_laws(content: Mapping[str, Any], networks: FittedLaw) -> list[FittedLaw]:
+    """The laws of the loss figure: of the networks, and of each kernel."""
+    fits = (content.get("theory") or {}).get("fits", {})
+    kernels = [FittedLaw.of(f"{name}, infinite width", one) for name, one in fits.items()]
+    return [networks, *kernels]
+
+
+def told_lines(content: Mapping[str, Any], networks: FittedLaw) -> list[Line]:
+    """What the spectra predict, and the slope of the geometry's bound."""
+    stored = (content.get("theory") or {}).get("beside") or {"predicted": {}}
+    lines = []
+    for place, curve in enumerate(stored["predicted"].values()):
+        x = floats([run["dataset_size"] for run in curve["runs"]])
+        y = floats([run["loss"] for run in curve["runs"]])
+        label = "predicted by theory" if place == 0 else ""
+        lines.append(Line(label, x, y, "dashed", color=place + 1))
+    best = content["comparisons"].get(content["headline_site"])
+    if best is not None and lines:
+        alpha, x = float(best["predicted"]), networks.line["x"]
+        y = networks.line["y"][0] * (x / x[0]) ** -alpha
+        lines.append(Line(f"slope 4/d = {number(alpha)}", x, y, "dotted", color=6))
+    return lines

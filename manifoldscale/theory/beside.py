@@ -1,0 +1,414 @@
+"""The infinitely wide network on the examples of a sweep.
+
+Every network of a plan has a limit of infinite width: Bayesian inference with its NNGP
+kernel, or gradient descent, which is kernel regression with its tangent kernel (Lee et al.
+2018; Jacot et al. 2018). Both are solved exactly here, on the training set of each network
+and on its test set, so the losses differ by what a finite network learns otherwise, and not
+by the examples. Beside them stands what is predicted from the Gram matrix of other
+examples, without any regression (`gram_learning_curve.py`).
+
+A multilayer perceptron of a sweep starts with weights of variance gain / fan-in and biases
+of variance 0.1^2. Its kernels have these variances in every layer, the read-out included
+(which a sweep in the standard parametrisation starts smaller, so that a network begins near
+zero), and the rates of the NTK parametrisation: with `parametrisation="ntk"` and gradient
+descent they are the limit itself, otherwise that of the same architecture.
+"""
+
+import dataclasses as dc
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from ..core.arrays import Array, Floats, Ints
+from ..core.caveat import Caveat, Remark
+from ..core.errors import ManifoldScaleError, require
+from ..core.interval import number
+from ..core.learning_curve import Axis, LearningCurve, Run
+from ..core.random import keyed
+from ..core.result import Result
+from ..core.settings import whole
+from ..core.style import COLORS, drawing, log_axes
+from .gram_learning_curve import gram_learning_curve
+from .kernels import NNGP, NTK
+from .modes import not_negative
+
+GAIN = {"relu": 2.0, "gelu": 2.0, "tanh": 1.0}  # times 1 / fan-in: of `sweeps`
+BIAS_VARIANCE = 0.01
+LARGEST = 5000  # training examples, above which a solution takes too long
+AT_ONCE = 6000  # examples whose Gram matrix is made once for all runs
+PREDICTED_FROM = 1500  # examples from whose Gram matrix losses are predicted
+WITHIN = 0.8  # share of these up to which the prediction was tested
+JITTER = 1e-8  # of the mean of the diagonal, where repeated examples make it singular
+
+Kernels = Mapping[str, Any]
+Progress = Callable[[int, int], None]
+
+
+@dc.dataclass(frozen=True, eq=False)
+class Beside(Result):
+    """Kernel regression on the examples of a sweep.
+
+    Attributes
+    ----------
+    curves : by kernel, the losses on the training and test sets of the sweep's runs, in
+        their order: squared errors summed over outputs.
+    predicted : by kernel, the losses that the Gram matrix of some examples predicts, at
+        sizes of up to 0.8 of their number.
+    kernels : what each kernel is, in words.
+    ridge : added to the diagonal of every training Gram matrix.
+    n_points : number of solutions.
+    """
+
+    curves: Mapping[str, LearningCurve]
+    predicted: Mapping[str, LearningCurve]
+    kernels: Mapping[str, str]
+    ridge: float
+    n_points: int
+    caveats: tuple[Remark, ...] = ()
+
+    method = "kernel regression on the examples of a sweep"
+    columns = ("kernels=named", "sizes=n_sizes", "ridge", "off=off")
+
+    @property
+    def named(self) -> str:
+        return ", ".join(self.kernels)
+
+    @property
+    def n_sizes(self) -> int:
+        return next(iter(self.curves.values())).distinct(Axis.data)
+
+    @property
+    def off(self) -> float:
+        """The largest relative difference of a predicted loss from the mean of the exact
+        ones at its size; NaN where nothing is predicted.
+        """
+        found = [self.error(name) for name in self.predicted]
+        return max(found, default=math.nan)
+
+    def error(self, name: str) -> float:
+        """The same for one kernel."""
+        exact = means(self.curves[name])
+        pairs = means(self.predicted[name]).items()
+        return max((abs(loss / exact[size] - 1) for size, loss in pairs), default=math.nan)
+
+    def headline(self) -> str:
+        found = []
+        for name, curve in self.curves.items():
+            loss = means(curve)
+            low, high = min(loss), max(loss)
+            found.append(
+                f"{name} {number(loss[low])} at D = {low:,} to {number(loss[high])} "
+                f"at {high:,}"
+            )
+        said = "" if math.isnan(self.off) else f"; predicted within {self.off:.1%}"
+        return f"{self.method}: {', '.join(found)}{said}"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each kernel and size: mean loss, and what is predicted."""
+        return [
+            {
+                "kernel": name,
+                "dataset_size": size,
+                "loss": loss,
+                "predicted": means(self.predicted[name]).get(size, math.nan)
+                if name in self.predicted
+                else math.nan,
+            }
+            for name, curve in self.curves.items()
+            for size, loss in means(curve).items()
+        ]
+
+    @drawing
+    def plot(self, ax: Any) -> None:
+        """Exact losses, and the predicted ones as lines."""
+        drawn: list[Floats] = []
+        for color, (name, curve) in zip(COLORS, self.curves.items(), strict=False):
+            exact = means(curve)
+            ax.plot(list(exact), list(exact.values()), "o", color=color, label=name)
+            line = means(self.predicted[name]) if name in self.predicted else {}
+            ax.plot(list(line), list(line.values()), "--", color=color)
+            drawn += [np.array([*exact.values(), *line.values()])]
+        ax.set(xlabel=Axis.data.label, ylabel="test loss (squared error)")
+        sizes = np.array([size for curve in self.curves.values() for size in means(curve)])
+        log_axes(ax, sizes.astype(float), np.concatenate(drawn))
+        ax.legend()
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Beside":
+        """The result from what `plain` made of it."""
+        curves = {
+            key: {n: LearningCurve.from_dict(one) for n, one in stored[key].items()}
+            for key in ("curves", "predicted")
+        }
+        return cls(
+            **curves,
+            kernels=dict(stored["kernels"]),
+            ridge=float(stored["ridge"]),
+            n_points=int(stored["n_points"]),
+            caveats=tuple(
+                Remark(Caveat[note["caveat"].upper()], note["detail"])
+                for note in stored["caveats"]
+            ),
+        )
+
+
+def means(curve: LearningCurve) -> dict[int, float]:
+    """The mean loss at each dataset size, in rising order."""
+    sizes = curve.column(Axis.data)
+    return {int(x): float(curve.losses[sizes == x].mean()) for x in np.unique(sizes)}
+
+
+def beside(
+    plan: Any,
+    kernels: Kernels | None = None,
+    *,
+    ridge: float = 0.0,
+    time: float = math.inf,
+    predicted_from: int = PREDICTED_FROM,
+    progress: Progress | None = None,
+) -> Beside:
+    """Regression with the kernels of the infinitely wide network, on the training and test
+    sets of a plan.
+
+    >>> import manifoldscale as ms
+    >>> plan = ms.sweeps.Plan(ms.sweeps.DataSet("digits"), [100, 400], seeds=2)
+    >>> found = ms.theory.beside(plan, predicted_from=1200)
+    >>> list(found.curves), len(found.curves["NTK"]), found.off < 0.2
+    (['NTK', 'NNGP'], 4, True)
+
+    Parameters
+    ----------
+    plan : a `sweeps.Plan`, whose networks are trained on the squared error.
+    kernels : by name; each takes (n1 x features) and (n2 x features) inputs, or one of
+        them, and gives a Gram matrix. By default NTK and NNGP of the plan's multilayer
+        perceptron. For a convolutional network give `ConvNTK(...)` of images of your own:
+        `{"ConvNTK": lambda x, *y: ConvNTK(depth=2)(image(x), *map(image, y))}`.
+    ridge : added to the diagonal of the training Gram matrix. Where repeated examples make
+        it singular, 1e-8 of the mean diagonal is added, and said.
+    time : at which gradient flow df/dt = -K (f - y) from f = 0 is stopped; inf is the end.
+        Any other time takes an eigendecomposition for each run, about ten times as long.
+    predicted_from : examples of the task, at most, whose Gram matrix gives the predicted
+        losses; 0 predicts nothing. Nothing is predicted for a `time`.
+    progress : called with how many runs are done, and of how many.
+
+    Runs above 5,000 training examples are left out, and said.
+
+    Raises
+    ------
+    ManifoldScaleError : a plan whose networks have no kernel in closed form (`kernels` says
+        which to take), whose loss is another one, or whose runs are all too large.
+    """
+    found = dict(kernels) if kernels is not None else kernels_of(plan)
+    loss = plan.training.loss
+    require(
+        loss == "mse",
+        f"The networks of the plan are trained on {loss!r}; kernel regression minimises "
+        "the squared error, 'mse', and its losses are in other units.",
+    )
+    require(
+        not plan.training.online,
+        "The plan is trained `online`: its examples are drawn anew, and kernel regression "
+        "has one training set.",
+    )
+    delta = not_negative("ridge", ridge)
+    require(time > 0, f"`time` must be positive, or inf; not {time!r}.")
+    runs = [one for one in plan.runs() if one[1] <= LARGEST]
+    require(
+        bool(runs), f"All dataset sizes of the plan are above the {LARGEST:,} of a kernel."
+    )
+    report = progress or (lambda *_: None)
+    regressions = {
+        name: _regressions(plan, kernel, runs, delta, time)
+        for name, kernel in found.items()
+    }
+    made: dict[str, list[Run]] = {name: [] for name in found}
+    singular = False
+    for done in range(len(runs) * len(found)):
+        name = list(found)[done // len(runs)]
+        run, is_singular = next(regressions[name])
+        made[name].append(run)
+        singular |= is_singular
+        report(done + 1, len(runs) * len(found))
+    curves = {name: _curve(plan, several) for name, several in made.items()}
+    sizes = sorted({run[1] for run in runs})
+    n = whole("predicted_from", predicted_from, 0)
+    asked = found if n and math.isinf(time) else {}
+    predicted = {
+        name: one
+        for name, kernel in asked.items()
+        if (one := _predicted(plan, kernel, sizes, delta, n)) is not None
+    }
+    return Beside(
+        curves,
+        predicted,
+        {name: str(kernel) for name, kernel in found.items()},
+        delta,
+        sum(map(len, curves.values())),
+        _caveats(plan, singular),
+    )
+
+
+def kernels_of(plan: Any) -> dict[str, Any]:
+    """NTK and NNGP of the multilayer perceptron of a plan.
+
+    Raises
+    ------
+    ManifoldScaleError : another student: no closed form is known.
+    """
+    if plan.student != "mlp":
+        why = (
+            "the cnn has max-pooling, which has no kernel in closed form"
+            if plan.student == "cnn"
+            else f"no closed form is known of {plan.student!r}"
+        )
+        raise ManifoldScaleError(
+            f"There is no infinitely wide network beside this plan: {why}. Give "
+            "`kernels`, such as `ConvNTK` of a network without pooling, or the "
+            "`empirical_ntk` of one at its initialisation."
+        )
+    settings: dict[str, Any] = {
+        "depth": plan.depth,
+        "activation": plan.activation,
+        "weight_variance": GAIN[plan.activation],
+        "bias_variance": BIAS_VARIANCE,
+    }
+    return {"NTK": NTK(**settings), "NNGP": NNGP(**settings)}
+
+
+def _curve(plan: Any, runs: list[Run]) -> LearningCurve:
+    task = plan.task
+    return LearningCurve(
+        tuple(runs),
+        loss="mse",
+        floor=task.floor("mse"),
+        shared_data=task.shared_data or plan.paired,
+        task=task.name,
+    )
+
+
+def _caveats(plan: Any, singular: bool) -> tuple[Remark, ...]:
+    notes = []
+    far = sorted(size for size in plan.dataset_sizes if size > LARGEST)
+    if far:
+        notes.append(Caveat.LEFT_OUT_SIZES(f"D = {', '.join(map('{:,}'.format, far))}"))
+    if singular:
+        notes.append(Caveat.RIDGE_ADDED(f"{JITTER:g} of the mean diagonal"))
+    return tuple(notes)
+
+
+def _regressions(
+    plan: Any, kernel: Any, runs: list[Any], ridge: float, time: float
+) -> Iterator[tuple[Run, bool]]:
+    """The loss of each run, and whether its Gram matrix was singular."""
+    grams = _grams(plan, kernel, runs)
+    for (shape, size, index), (inner, across, train, test) in zip(runs, grams, strict=True):
+        if math.isinf(time):
+            weights, is_singular = _solved(inner, train, ridge)
+        else:
+            weights, is_singular = _stopped(inner, train, ridge, time), False
+        losses = ((across @ weights - test) ** 2).sum(1)
+        yield (
+            Run(
+                float(losses.mean()),
+                size,
+                width=getattr(shape, "width", None),
+                parameters=shape.parameters,
+                seed=index,
+                loss_stderr=float(losses.std() / math.sqrt(len(losses))),
+            ),
+            is_singular,
+        )
+
+
+def _grams(
+    plan: Any, kernel: Any, runs: list[Any]
+) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
+    """Of each run: the Gram matrix of its training set, (test x train), and the targets of
+    both. Of a small data set the kernel is computed once.
+    """
+    task = plan.task
+    known = task.everything()
+    if known is not None and len(known[0]) <= AT_ONCE:
+        gram = as_matrix(kernel(known[0]))
+        targets = np.asarray(known[1], dtype=np.float64)
+        for shape, size, index in runs:
+            seed = plan.seed_of(shape, size, index)
+            rows, others = map(np.sort, task.rows(size, plan.n_test, seed))  # for the cache
+            inner, across = _block(gram, rows, rows), _block(gram, others, rows)
+            yield inner, across, targets[rows], targets[others]
+        return
+    for shape, size, index in runs:
+        split = task.draw(size, plan.n_test, plan.seed_of(shape, size, index))
+        inner = as_matrix(kernel(split.train_inputs))
+        across = as_matrix(kernel(split.test_inputs, split.train_inputs))
+        train, test = split.train_targets, split.test_targets
+        yield inner, across, np.asarray(train, float), np.asarray(test, float)
+
+
+def _block(gram: Floats, rows: Ints, columns: Ints) -> Floats:
+    return np.asarray(gram[np.ix_(rows, columns)])
+
+
+def as_matrix(gram: Any) -> Floats:
+    """A Gram matrix of any kind as float64."""
+    return np.asarray(getattr(gram, "detach", lambda: gram)(), dtype=np.float64)
+
+
+def _solved(gram: Floats, targets: Floats, ridge: float) -> tuple[Floats, bool]:
+    """(K + ridge)^-1 y, and whether a jitter was needed."""
+    diagonal = np.diag_indices_from(gram)
+    values = gram[diagonal]
+    for extra in (0.0, JITTER * float(values.mean())):
+        gram[diagonal] = values + ridge + extra
+        try:
+            # A copy is made only of what may be needed again.
+            factor = linalg.cho_factor(gram, lower=True, check_finite=False)
+        except linalg.LinAlgError:
+            continue
+        return np.asarray(linalg.cho_solve(factor, targets, check_finite=False)), extra > 0
+    raise ManifoldScaleError(
+        f"The Gram matrix of {len(gram):,} training examples is singular at ridge "
+        f"{ridge:g}: the kernel has fewer modes than there are examples. Set a `ridge`, "
+        f"such as {1e-6 * float(values.mean()):.0e}."
+    )
+
+
+def _stopped(gram: Floats, targets: Floats, ridge: float, time: float) -> Floats:
+    """Weights of gradient flow at a time: (1 - exp(-t s)) / s of the eigenvalues s."""
+    values, vectors = linalg.eigh(gram)
+    rates = np.clip(values, 0, None) + ridge
+    scaled = np.where(rates * time > 1e-12, -np.expm1(-time * rates), 0.0)
+    filtered = np.divide(scaled, rates, out=np.full_like(rates, time), where=scaled > 0)
+    return np.asarray(vectors @ (filtered[:, None] * (vectors.T @ targets)))
+
+
+def _predicted(
+    plan: Any, kernel: Any, sizes: list[int], ridge: float, most: int
+) -> LearningCurve | None:
+    """What the Gram matrix of some examples predicts, at the sizes within its reach."""
+    inputs, targets = _sample(plan, most)
+    within = [size for size in sizes if size <= WITHIN * len(inputs)]
+    if not within:
+        return None
+    gram = as_matrix(kernel(inputs))
+    try:
+        found = gram_learning_curve(gram, targets, within, ridge)
+    except ManifoldScaleError:  # singular, as where examples are repeated
+        jitter = JITTER * float(gram.diagonal().mean())
+        found = gram_learning_curve(gram, targets, within, ridge + jitter)
+    runs = tuple(run for run in found.to_curve().runs if math.isfinite(run.loss))
+    return dc.replace(found.to_curve(), runs=runs) if runs else None
+
+
+def _sample(plan: Any, n: int) -> tuple[Array, Array]:
+    """At most `n` examples of the task."""
+    task = plan.task
+    known = task.everything()
+    if known is not None:
+        rows = keyed(plan.root_seed, "prediction").permutation(len(known[0]))[:n]
+        return known[0][rows], known[1][rows]
+    split = task.draw(n, 2, plan.root_seed)
+    return split.train_inputs, split.train_targets
