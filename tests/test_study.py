@@ -47,7 +47,7 @@ def test_the_chain_on_real_digits(result: StudyResult) -> None:
 
 def without_timings(path: Path) -> dict:
     stored = json.loads(path.read_text())
-    assert set(stored.pop("timings")) == {"sweep", "fit", "probe"}
+    assert set(stored.pop("timings")) == {"sweep", "fit", "probe", "theory"}
     return stored
 
 

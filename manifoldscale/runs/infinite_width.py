@@ -18,14 +18,13 @@ from ..report.laws import FittedLaw, floats
 from ..report.parts import Line
 
 if TYPE_CHECKING:
-    from ..scaling.loss_ratio import LossRatio
+    from ..scaling.paired_losses import LossRatio
     from ..scaling.power_law import PowerLaw
     from ..sweeps.plan import Plan
     from ..theory import Beside
 
 Progress = Callable[[str, int, int], None]
 LAZY = "NTK"  # the kernel of the limit in which gradient descent learns no features
-MANY = 1.1  # a ratio of losses that is a finding, whatever its interval
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ class InfiniteWidth:
     @ft.cached_property
     def ratios(self) -> "dict[str, LossRatio]":
         """The losses of the networks over those of each kernel."""
-        from ..scaling.loss_ratio import loss_ratio
+        from ..scaling.paired_losses import loss_ratio
 
         curves = {} if self.beside is None else self.beside.curves
         return {name: loss_ratio(self.curve, curve) for name, curve in curves.items()}
@@ -138,12 +137,13 @@ def _lazy(name: str, one: "LossRatio") -> str:
         f"at D = {one.sizes[-1]:,.0f} the loss of the networks is {ends} times that of the "
         f"infinitely wide network on the same examples ({name})"
     )
-    if low > 0 or high < 0:
+    differs = low > 0 or high < 0
+    if differs:
         way = "faster" if low > 0 else "slower"
         said += f", and falls {way} by {_size(one.faster, one.faster_interval)} in alpha_D"
-    if one.verdict == "not told apart":
-        return f"{said}: it is not told from that of the lazy limit"
-    return f"{said}: these networks are not in their lazy limit"
+    if differs or one.verdict != "not told apart":
+        return f"{said}: these networks do not follow their lazy limit"
+    return f"{said}: it is not told from that of the lazy limit"
 
 
 def _size(value: float, interval: Interval) -> str:
@@ -165,8 +165,21 @@ def bound_met(ratio: float, interval: Sequence[float]) -> str:
 def told_laws(content: Mapping[str, Any], networks: FittedLaw) -> list[FittedLaw]:
     """The laws of the loss figure: of the networks, and of each kernel."""
     fits = (content.get("theory") or {}).get("fits", {})
-    kernels = [FittedLaw.of(f"{name}, infinite width", one) for name, one in fits.items()]
-    return [networks, *kernels]
+    kernels = [FittedLaw.of(name, one) for name, one in fits.items()]
+    return [dc.replace(networks, label="networks"), *kernels] if kernels else [networks]
+
+
+def told_caption(content: Mapping[str, Any]) -> str:
+    """What the further lines of the loss figure are."""
+    fits = (content.get("theory") or {}).get("fits", {})
+    if not fits:
+        return ""
+    return (
+        f" {' and '.join(fits)} are the infinitely wide network, solved exactly on the "
+        "same training and test sets; dashed is what theory predicts of them from the Gram "
+        "matrix of other examples, without any regression; dotted is the slope of the "
+        "geometry's bound."
+    )
 
 
 def told_lines(content: Mapping[str, Any], networks: FittedLaw) -> list[Line]:

@@ -17,10 +17,18 @@ from ..core.serialize import LATER, plain
 from ..report.by_site import estimate, site_blocks
 from ..report.laws import FittedLaw
 from ..report.networks import Network, before_read_out
-from ..report.parts import Figures, Headline, Listing, Section
+from ..report.parts import Figures, Headline, Section
 from ..scaling.laws import HEADLINE
 from . import telling
-from .infinite_width import InfiniteWidth, bound_met, solved, told_laws, told_lines
+from .how_made import how_made
+from .infinite_width import (
+    InfiniteWidth,
+    bound_met,
+    solved,
+    told_caption,
+    told_laws,
+    told_lines,
+)
 from .result import RunResult
 from .telling import ALPHA
 
@@ -370,7 +378,7 @@ def tell(content: Mapping[str, Any]) -> Section:
     stored, sizes = content["learning_curve"], plan["dataset_sizes"]
     losses = telling.loss_figure(
         *(law.axis, laws, {"runs": stored["runs"]}, stored.get("loss")),
-        more=_other_floor(content),
+        more=told_caption(content) + _other_floor(content),
         lines=told_lines(content, law),
     )
     implied = telling.implied(content["predictions"], law.exponent, site)
@@ -397,7 +405,7 @@ def tell(content: Mapping[str, Any]) -> Section:
             ),
             Figures("Exponents", [implied]),
             *telling.assumptions(content["predictions"], site),
-            _provenance(content),
+            how_made(content),
         ],
         together=("loss", "dimension", "exponent"),
     )
@@ -447,36 +455,3 @@ def _other_floor(content: Mapping[str, Any]) -> str:
         return ""
     found = Measurement.from_dict(other["reading"])
     return f" With the floor {other['floor_rule']}: {found.name} = {found}."
-
-
-def _perceptron(plan: Mapping[str, Any]) -> str:
-    """The network of earlier results, which do not name it."""
-    depth, width = plan["depth"], plan["widths"][0]
-    return f"{depth} hidden layers of {width} {plan['activation']} units"
-
-
-def _halved(plan: Mapping[str, Any]) -> str:
-    """What becomes of the test set where networks are kept at their best step."""
-    best = plan["training"].get("keep") == "best"
-    return ", one half of which chooses the step and the other tests" if best else ""
-
-
-def _provenance(content: Mapping[str, Any]) -> Listing:
-    plan, provenance = content["study"]["plan"], content["provenance"]
-    return telling.provenance(
-        [
-            ("task", telling.settings(plan["task"])),
-            ("dataset sizes", ", ".join(map(str, plan["dataset_sizes"]))),
-            (
-                "seeds",
-                f"{plan['seeds']} networks each, every one with its own initialisation, "
-                f"training set and test set of {plan['n_test']}{_halved(plan)}",
-            ),
-            ("network", provenance.get("network") or _perceptron(plan)),
-            ("training", telling.settings(plan["training"])),
-            ("seed", str(provenance["seed"])),
-            *telling.versions(provenance["versions"]),
-            ("Python", provenance["python"]),
-            ("seconds", telling.listed(content["timings"])),
-        ]
-    )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .held_back import Rollout as Rollout, rollout as rollout
     from .joint import JointLaw as JointLaw, fit_joint as fit_joint
     from .laws import CONDITIONS as CONDITIONS, LAWS as LAWS, Law as Law
-    from .loss_ratio import LossRatio as LossRatio, loss_ratio as loss_ratio
+    from .paired_losses import LossRatio as LossRatio, loss_ratio as loss_ratio
     from .power_law import (
         PowerLaw as PowerLaw,
         Reference as Reference,

@@ -97,6 +97,20 @@ def repeated() -> Any:
     return ms.scaling.fit_repetition(ms.LearningCurve.from_frame(rows), base)
 
 
+def on_digits() -> Any:
+    plan = ms.sweeps.Plan(ms.sweeps.DataSet("digits"), [50, 100, 200], seeds=2)
+    return ms.theory.beside(plan, predicted_from=300)
+
+
+def recipe_of_sizes(slope: float) -> ms.LearningCurve:
+    rows = [
+        {"dataset_size": d, "seed": s, "loss": (1 + s / 9) * d ** (-slope / 2)}
+        for d in (10, 100, 1000)
+        for s in range(3)
+    ]
+    return ms.LearningCurve.from_frame(rows)
+
+
 def ring() -> Any:
     """The angles of points on a circle."""
     circle = ms.manifolds.Sphere(1).sample(80)
@@ -155,10 +169,15 @@ MAKERS: dict[str, Make] = {
         np.eye(3), [1.0, 2.0, 3.0], [0.0, 1.0]
     ),
     "KernelLearningCurve": learning_curve,
+    "GramLearningCurve": lambda: ms.theory.gram_learning_curve(
+        np.eye(60) + ms.theory.Laplace()(cloud().points[:60]).numpy(), np.ones(60), [10, 20]
+    ),
+    "Beside": on_digits,
     "RandomFeatureCurve": lambda: ms.theory.linear_random_features(
         np.arange(1.0, 50) ** -2, [5, 10], [9, 20, 40]
     ),
     "PowerLaw": fitted,
+    "LossRatio": lambda: ms.scaling.loss_ratio(recipe_of_sizes(1.0), recipe_of_sizes(2.0)),
     "RangeSelection": lambda: ms.select_range(*losses()),
     "ModelComparison": lambda: ms.compare_models(*losses()),
     "Rollout": lambda: ms.rollout(*losses()),
