@@ -57,6 +57,17 @@ class InfiniteWidth:
         return found
 
     @ft.cached_property
+    def seen(self) -> "dict[str, PowerLaw]":
+        """Of each kernel, how the squared distance to the nearest training example falls:
+        its exponent is 2 / d_Theta.
+        """
+        from ..scaling.power_law import fit_power_law
+
+        curves = {} if self.beside is None else self.beside.nearest
+        long = {n: c for n, c in curves.items() if n in self.fits}
+        return {name: fit_power_law(curve, floor="zero") for name, curve in long.items()}
+
+    @ft.cached_property
     def ratios(self) -> "dict[str, LossRatio]":
         """The losses of the networks over those of each kernel."""
         from ..scaling.paired_losses import loss_ratio
@@ -84,6 +95,7 @@ class InfiniteWidth:
         if self.beside is None:
             return [f"no infinitely wide network: {self.why_not}"] if self.why_not else []
         said = [_lazy(name, one) for name, one in self.ratios.items() if name == LAZY]
+        said += [_seen(name, law, self.fits[name]) for name, law in self.seen.items()]
         for name in self.beside.predicted:
             error = self.beside.error(name)
             said.append(
@@ -98,6 +110,7 @@ class InfiniteWidth:
             "why_not": self.why_not,
             "beside": plain(self.beside),
             "fits": {name: plain(fit) for name, fit in self.fits.items()},
+            "seen": {name: plain(law) for name, law in self.seen.items()},
             "ratios": {name: plain(one) for name, one in self.ratios.items()},
             "said": self.headlines(),
         }
@@ -144,6 +157,19 @@ def _lazy(name: str, one: "LossRatio") -> str:
     if differs or one.verdict != "not told apart":
         return f"{said}: these networks do not follow their lazy limit"
     return f"{said}: it is not told from that of the lazy limit"
+
+
+def _seen(name: str, law: "PowerLaw", loss: "PowerLaw") -> str:
+    """What dimension a kernel sees, the bound that it gives, and whether it is tight."""
+    low, high = law.interval
+    dims = Interval(2 / high, 2 / low if low > 0 else math.inf, law.interval.level)
+    said = (
+        f"the {name} sees a dimension of {number(2 / law.alpha)} {dims}, so a target in "
+        f"its space has alpha_D >= {number(law.alpha)} {law.interval}"
+    )
+    if loss.interval.low > high:
+        return f"{said}; this target, with {number(loss.alpha)}, is smoother than that"
+    return f"{said}; this one has {number(loss.alpha)} {loss.interval}"
 
 
 def _size(value: float, interval: Interval) -> str:

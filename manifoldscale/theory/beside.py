@@ -7,6 +7,14 @@ and on its test set, so the losses differ by what a finite network learns otherw
 by the examples. Beside them stands what is predicted from the Gram matrix of other
 examples, without any regression (`gram_learning_curve.py`).
 
+The kernel has a metric, D^2(x, x') = K(x, x) + K(x', x') - 2 K(x, x'), in which a test
+point is at some distance from its nearest training example. Of a target drawn from the
+Gaussian process of the kernel the expected squared error at x is the variance given all
+training examples, at most that given the nearest, at most D^2; of a target in the kernel's
+space it is at most |f|^2 D^2. So if the mean of D^2 falls as D^(-2 / d_Theta), such targets
+have alpha_D >= 2 / d_Theta. With K = const - r^(2 nu) at short distances, d_Theta is
+d / min(nu, 1): twice the dimension for the tangent kernel of ReLU networks.
+
 A multilayer perceptron of a sweep starts with weights of variance gain / fan-in and biases
 of variance 0.1^2. Its kernels have these variances in every layer, the read-out included
 (which a sweep in the standard parametrisation starts smaller, so that a network begins near
@@ -57,6 +65,8 @@ class Beside(Result):
         their order: squared errors summed over outputs.
     predicted : by kernel, the losses that the Gram matrix of some examples predicts, at
         sizes of up to 0.8 of their number.
+    nearest : by kernel, the mean squared distance of a test point from its nearest
+        training example in the metric of the kernel, for each run.
     kernels : what each kernel is, in words.
     ridge : added to the diagonal of every training Gram matrix.
     n_points : number of solutions.
@@ -64,6 +74,7 @@ class Beside(Result):
 
     curves: Mapping[str, LearningCurve]
     predicted: Mapping[str, LearningCurve]
+    nearest: Mapping[str, LearningCurve]
     kernels: Mapping[str, str]
     ridge: float
     n_points: int
@@ -141,7 +152,7 @@ class Beside(Result):
         """The result from what `plain` made of it."""
         curves = {
             key: {n: LearningCurve.from_dict(one) for n, one in stored[key].items()}
-            for key in ("curves", "predicted")
+            for key in ("curves", "predicted", "nearest")
         }
         return cls(
             **curves,
@@ -225,11 +236,13 @@ def beside(
         for name, kernel in found.items()
     }
     made: dict[str, list[Run]] = {name: [] for name in found}
+    distances: dict[str, list[Run]] = {name: [] for name in found}
     singular = False
     for done in range(len(runs) * len(found)):
         name = list(found)[done // len(runs)]
-        run, is_singular = next(regressions[name])
+        run, nearest, is_singular = next(regressions[name])
         made[name].append(run)
+        distances[name].append(nearest)
         singular |= is_singular
         report(done + 1, len(runs) * len(found))
     curves = {name: _curve(plan, several) for name, several in made.items()}
@@ -244,6 +257,10 @@ def beside(
     return Beside(
         curves,
         predicted,
+        {
+            name: LearningCurve(tuple(several), loss="squared distance", floor=0.0)
+            for name, several in distances.items()
+        },
         {name: str(kernel) for name, kernel in found.items()},
         delta,
         sum(map(len, curves.values())),
@@ -301,33 +318,41 @@ def _caveats(plan: Any, singular: bool) -> tuple[Remark, ...]:
 
 def _regressions(
     plan: Any, kernel: Any, runs: list[Any], ridge: float, time: float
-) -> Iterator[tuple[Run, bool]]:
-    """The loss of each run, and whether its Gram matrix was singular."""
+) -> Iterator[tuple[Run, Run, bool]]:
+    """The loss of each run, its squared nearest distance, and whether its Gram matrix was
+    singular.
+    """
     grams = _grams(plan, kernel, runs)
-    for (shape, size, index), (inner, across, train, test) in zip(runs, grams, strict=True):
+    for (shape, size, index), (inner, across, own, train, test) in zip(
+        runs, grams, strict=True
+    ):
+        apart = own + (inner.diagonal() - 2 * across).min(1)
         if math.isinf(time):
             weights, is_singular = _solved(inner, train, ridge)
         else:
             weights, is_singular = _stopped(inner, train, ridge, time), False
         losses = ((across @ weights - test) ** 2).sum(1)
-        yield (
-            Run(
-                float(losses.mean()),
-                size,
-                width=getattr(shape, "width", None),
-                parameters=shape.parameters,
-                seed=index,
-                loss_stderr=float(losses.std() / math.sqrt(len(losses))),
-            ),
-            is_singular,
-        )
+        loss, nearest = (_run(shape, size, index, one) for one in (losses, apart))
+        yield loss, nearest, is_singular
+
+
+def _run(shape: Any, size: int, index: int, losses: Floats) -> Run:
+    """A run whose test examples have these losses."""
+    return Run(
+        float(losses.mean()),
+        size,
+        width=getattr(shape, "width", None),
+        parameters=shape.parameters,
+        seed=index,
+        loss_stderr=float(losses.std() / math.sqrt(len(losses))),
+    )
 
 
 def _grams(
     plan: Any, kernel: Any, runs: list[Any]
-) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
-    """Of each run: the Gram matrix of its training set, (test x train), and the targets of
-    both. Of a small data set the kernel is computed once.
+) -> Iterator[tuple[Floats, Floats, Floats, Floats, Floats]]:
+    """Of each run: the Gram matrix of its training set, (test x train), the diagonal of the
+    test set, and the targets of both. Of a small data set the kernel is computed once.
     """
     task = plan.task
     known = task.everything()
@@ -338,14 +363,15 @@ def _grams(
             seed = plan.seed_of(shape, size, index)
             rows, others = map(np.sort, task.rows(size, plan.n_test, seed))  # for the cache
             inner, across = _block(gram, rows, rows), _block(gram, others, rows)
-            yield inner, across, targets[rows], targets[others]
+            yield inner, across, gram.diagonal()[others], targets[rows], targets[others]
         return
     for shape, size, index in runs:
         split = task.draw(size, plan.n_test, plan.seed_of(shape, size, index))
         inner = as_matrix(kernel(split.train_inputs))
         across = as_matrix(kernel(split.test_inputs, split.train_inputs))
+        own = as_matrix(kernel(split.test_inputs)).diagonal()
         train, test = split.train_targets, split.test_targets
-        yield inner, across, np.asarray(train, float), np.asarray(test, float)
+        yield inner, across, own, np.asarray(train, float), np.asarray(test, float)
 
 
 def _block(gram: Floats, rows: Ints, columns: Ints) -> Floats:

@@ -42,7 +42,7 @@ from scipy import linalg
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import require
 from ..core.interval import number
 from ..core.learning_curve import LearningCurve, Run
 from .curve import ExactCurve, Series, as_count, as_sizes
@@ -136,7 +136,8 @@ def gram_learning_curve(
     delta, variance = not_negative("ridge", ridge), not_negative("noise", noise)
     values = linalg.eigvalsh(matrix)[::-1]
     check_semidefinite(values)
-    modes = np.clip(values, 0, None) / N
+    rounding = N * np.finfo(float).eps * values[0]
+    modes = np.where(values > rounding, values, 0.0) / N
     common = solve_kappa(modes, modes + delta / N, np.append(P, USUAL * N)) * N
     require(
         bool(common.min() > 0),
@@ -152,7 +153,7 @@ def gram_learning_curve(
         kappas[place] = np.exp(np.log(kappa).mean()) / N
         guess = kappa / common[place]
     *_, neighbors = solved(-1, USUAL, guess)
-    few = P if neighbors < FEWEST else P[np.isnan(error)]
+    few = P if not neighbors >= FEWEST else P[np.isnan(error)]
     said = (
         f"{number(neighbors, 2)} points; P = {few.min():g} to {few.max():g}"
         if len(few)
@@ -169,8 +170,13 @@ def _solved(
     points, from a first guess.
     """
     unit, guess = np.diag_indices_from(gram), kappa
+    neighbors, change = math.nan, math.inf
+    resolvent = gram
     for _ in range(STEPS):
-        resolvent = _inverse(gram, kappa)
+        found = _inverse(gram, kappa)
+        if found is None:
+            return guess, math.nan, neighbors
+        resolvent = found
         diagonal = resolvent[unit]
         squares = resolvent**2
         jacobian = squares * ((p - 1) / diagonal**2)[:, None]
@@ -193,15 +199,13 @@ def _solved(
     return kappa, float(power @ response) / (p * len(gram)) - noise, neighbors
 
 
-def _inverse(gram: Floats, kappa: Floats) -> Floats:
-    """(K + diag(kappa))^-1, by Cholesky."""
+def _inverse(gram: Floats, kappa: Floats) -> Floats | None:
+    """(K + diag(kappa))^-1, by Cholesky; None where it is singular in float64."""
     shifted = gram.copy(order="F")
     shifted[np.diag_indices_from(shifted)] += kappa
     factor, failed = linalg.lapack.dpotrf(shifted, lower=1, overwrite_a=1)
     if failed:
-        raise ManifoldScaleError(
-            "`gram` is singular beside the precision of float64: set a `ridge`."
-        )
+        return None
     half, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     lower = np.tril(half)
     return np.asarray(lower + np.tril(lower, -1).T)
