@@ -47,7 +47,13 @@ from .kernel_spectrum import (
     Spectrum as Spectrum,
     gram_spectrum as gram_spectrum,
 )
-from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
+from .kernels import (
+    NNGP as NNGP,
+    NTK as NTK,
+    nngp as nngp,
+    nngp_and_ntk as nngp_and_ntk,
+    ntk as ntk,
+)
 from .mean_field import (
     Layers as Layers,
     MeanField as MeanField,

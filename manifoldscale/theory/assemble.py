@@ -15,20 +15,43 @@ def assemble(
     symmetric: bool,
     device: torch.device,
 ) -> Tensor:
-    """The (n1, n2) matrix of `values(rows, columns)`, in float64.
+    """The (n1, n2) matrix of `values(rows, columns)`, in float64; see `assemble_all`."""
 
-    If it is symmetric, blocks above the diagonal are computed once and mirrored, and blocks
-    on it are made from their upper triangles: the matrix equals its transpose exactly.
+    def alone(rows: slice, columns: slice) -> tuple[Tensor]:
+        return (values(rows, columns),)
+
+    (result,) = assemble_all(
+        n1, n2, alone, 1, block=block, symmetric=symmetric, device=device
+    )
+    return result
+
+
+def assemble_all(
+    n1: int,
+    n2: int,
+    values: Callable[[slice, slice], tuple[Tensor, ...]],
+    count: int,
+    *,
+    block: int,
+    symmetric: bool,
+    device: torch.device,
+) -> tuple[Tensor, ...]:
+    """The (n1, n2) matrices, `count` of them, of `values(rows, columns)`, in float64.
+
+    If they are symmetric, blocks above the diagonal are computed once and mirrored, and
+    blocks on it are made from their upper triangles: a matrix equals its transpose exactly.
     """
-    result = torch.empty((n1, n2), dtype=torch.float64, device=device)
+    results = tuple(
+        torch.empty((n1, n2), dtype=torch.float64, device=device) for _ in range(count)
+    )
     for i in range(0, n1, block):
         rows = slice(i, i + block)
         for j in range(i if symmetric else 0, n2, block):
             columns = slice(j, j + block)
-            found = values(rows, columns)
-            if symmetric and i == j:
-                found = found.triu() + found.triu(1).T
-            elif symmetric:
-                result[columns, rows] = found.T
-            result[rows, columns] = found
-    return result
+            for result, found in zip(results, values(rows, columns), strict=True):
+                if symmetric and i == j:
+                    found = found.triu() + found.triu(1).T
+                elif symmetric:
+                    result[columns, rows] = found.T
+                result[rows, columns] = found
+    return results

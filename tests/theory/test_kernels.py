@@ -338,3 +338,13 @@ def test_sensitivity_where_the_bias_is_zero_is_one_sided() -> None:
 def test_errors_name_what_was_found(call, message: str) -> None:
     with pytest.raises(ms.ManifoldScaleError, match=message):
         call(points(4, 3))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_both_kernels_at_once_are_each_by_itself(activation: str) -> None:
+    first, second = (np.random.default_rng(s).standard_normal((300, 7)) for s in (0, 1))
+    for points in ((first,), (first, second[:40])):
+        settings = {"depth": 2, "activation": activation, "bias_variance": 0.1}
+        both = ms.theory.nngp_and_ntk(*points, **settings)
+        for found, alone in zip(both, (ms.theory.nngp, ms.theory.ntk), strict=True):
+            np.testing.assert_array_equal(found, alone(*points, **settings))
