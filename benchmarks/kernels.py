@@ -12,8 +12,9 @@ old JAX:
         "jax[cpu]==0.4.23" "numpy<2" "scipy<1.13"
 
 with x64, compiled and warm; both are pinned to the same cores and take turns, best of
-several; "both" is both kernels at once, which both can do. The largest relative difference of the NTK, 2e-8, is on its diagonal, from the arc cosine of a
-rounded 1: there the exact value is 4 times that of K0, and ours has it to 1e-15.
+several; "both" is both kernels at once, which both can do. The largest relative difference
+of the NTK, 2e-8, is on its diagonal, from the arc cosine of a rounded 1: there the exact
+value is 4 times that of K0, and ours has it to 1e-15.
 
 Prints a table and writes benchmarks/kernels.json.
 """
