@@ -293,6 +293,8 @@ def test_arrays_and_a_function_in_memory(tmp_path: Path) -> None:
 def test_the_cnn_of_the_package(tmp_path: Path) -> None:
     result = run_study(study_of("digits", "cnn", SMALL), tmp_path)
     assert result.headline_site == "act3" and result.study.width == 16
+    assert "max-pooling" in result.infinite_width.why_not
+    assert "max-pooling" in (result.page(tmp_path / "page.html")).read_text()
     found = ms.probe(
         *(str(tmp_path / "probe.safetensors"), "digits"), n_points=300, curvature=False
     )

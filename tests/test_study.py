@@ -51,6 +51,33 @@ def without_timings(path: Path) -> dict:
     return stored
 
 
+def test_the_infinitely_wide_network_is_beside(place: Path, result: StudyResult) -> None:
+    """On the examples of every network; exact losses are those that theory predicts."""
+    limit = result.infinite_width
+    assert limit.beside is not None and set(limit.fits) == {"NTK", "NNGP"}
+    for curve in limit.beside.curves.values():
+        assert curve.column("data").tolist() == result.curve.column("data").tolist()
+    assert limit.beside.off < 0.2  # of three runs a size, and 600 examples
+    ratio = limit.ratios["NTK"]
+    paired = result.curve.losses / limit.beside.curves["NTK"].losses
+    last = result.curve.column("data") == 1348
+    assert ratio.ratio == pytest.approx(np.exp(np.log(paired[last]).mean()))
+    said = "\n".join(result.headlines())
+    assert "infinitely wide network on the same examples" in said
+    assert "NTK sees a dimension of" in said and "bound of the geometry" in said
+    page = (place / "report.html").read_text()
+    assert "Beside the exactly solvable model" in page and "predicted by theory" in page
+    rows = result.to_frame("infinite_width")
+    assert len(rows) == 10 and (rows.low < rows.network_over_kernel).all()
+    assert ms.load(place).headlines() == result.headlines()
+
+
+def test_the_kernel_sees_at_least_the_dimension_of_the_inputs(result: StudyResult) -> None:
+    """The tangent kernel of ReLU networks is rough: up to twice d; the NNGP sees d."""
+    seen = {name: 2 / law.alpha for name, law in result.infinite_width.seen.items()}
+    assert seen["NTK"] > 1.3 * seen["NNGP"] > 6
+
+
 def test_the_same_seed_gives_the_same_results(
     place: Path, result: StudyResult, tmp_path: Path
 ) -> None:

@@ -128,15 +128,21 @@ class InfiniteWidth:
 
 
 def solved(
-    plan: "Plan", curve: LearningCurve, wanted: bool, report: Progress
+    plan: "Plan", curve: LearningCurve, predicted_from: int | None, report: Progress
 ) -> InfiniteWidth:
-    """The limit of the networks of a plan, where it has a closed form."""
+    """The limit of the networks of a plan, where it has a closed form, with what is
+    predicted of it from so many examples; None where it is not asked for.
+    """
     from ..theory import beside
 
-    if not wanted:
+    if predicted_from is None:
         return InfiniteWidth(curve)
+
+    def advance(done: int, total: int) -> None:
+        report("theory", done, total)
+
     try:
-        found = beside(plan, progress=lambda done, total: report("theory", done, total))
+        found = beside(plan, predicted_from=predicted_from, progress=advance)
     except ManifoldScaleError as error:
         return InfiniteWidth(curve, None, str(error))
     return InfiniteWidth(curve, found)

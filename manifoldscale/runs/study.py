@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 SCHEMA = 1
+QUICK = 600  # examples from which a quick study predicts the losses of its kernels
 
 
 @dc.dataclass(frozen=True)
@@ -52,11 +53,13 @@ class Study:
     plan : the sweep over dataset sizes, at one width.
     n_points : examples at which the network is probed, at most.
     theory : whether the infinitely wide network is solved on the same examples.
+    predicted_from : examples from whose Gram matrix its losses are predicted.
     """
 
     plan: "Plan"
     n_points: int = 10_000
     theory: bool = dc.field(default=True, metadata=LATER)
+    predicted_from: int = dc.field(default=1500, metadata=LATER)
 
     @property
     def width(self) -> int:
@@ -92,7 +95,8 @@ def study(
     plan : settings, as sections "plan", "training", "task" and "study" of a TOML file, its
         path, or a mapping of mappings, `{"training": {"steps": 500}}`: those of a `Plan`
         but task and student, of its `Training`, of `sweeps.DataSet` or `sweeps.OwnData`,
-        and `n_points` and `theory` of a `Study`. What it does not say is chosen to suit.
+        and `n_points`, `theory` and `predicted_from` of a `Study`. What it does not say is
+        chosen to suit.
     teacher : in place of `data`, a teacher network on inputs of this known dimension.
     quick : a small sweep, in seconds: for a first look.
     seed : of everything that is drawn.
@@ -129,13 +133,15 @@ def study_of(
     from .steps.planned import planned
 
     found, more = planned(data, model, plan, teacher=teacher, seed=seed, quick=quick)
-    unknown = more.keys() - {"n_points", "theory"}
+    settings = [field.name for field in dc.fields(Study) if field.name != "plan"]
+    unknown = more.keys() - set(settings)
     require(
         not unknown,
-        f"[study] has no setting {sorted(unknown)}; it has n_points and theory.",
+        f"[study] has no setting {sorted(unknown)}; it has {', '.join(settings)}.",
     )
     points = 20_000 if teacher is not None else 10_000 if found.student == "mlp" else 5000
-    return Study(found, **{"n_points": points, **more})
+    usual = {"n_points": points} | ({"predicted_from": QUICK} if quick else {})
+    return Study(found, **{**usual, **more})
 
 
 def dataset_study(name: str = "mnist5k", *, seed: int = 0, quick: bool = False) -> Study:
@@ -311,7 +317,8 @@ def run_study(
     table = chain.dimensions(clouds, plan.root_seed, report)
     scaled = chain.at_scale(clouds, fit, plan.root_seed)
     clock.lap("probe")
-    limit = solved(plan, curve, study.theory, report)
+    predicted_from = study.predicted_from if study.theory else None
+    limit = solved(plan, curve, predicted_from, report)
     clock.lap("theory")
     return StudyResult(
         study=study,
@@ -349,7 +356,8 @@ def load(content: Mapping[str, Any]) -> StudyResult:
     found = dims["dimensions"]
     labels = [{"site": site, "features": features[site]} for site in found]
     stored = content["study"]
-    asked = Study(plan_from(stored["plan"]), stored["n_points"], stored.get("theory", True))
+    later = {name: stored[name] for name in ("theory", "predicted_from") if name in stored}
+    asked = Study(plan_from(stored["plan"]), stored["n_points"], **later)
     return StudyResult(
         study=asked,
         curve=curve,

@@ -356,7 +356,8 @@ def _grams(
     """
     task = plan.task
     known = task.everything()
-    if known is not None and len(known[0]) <= AT_ONCE:
+    each = sum(size**2 + plan.n_test * (size + plan.n_test) for _, size, _ in runs)
+    if known is not None and len(known[0]) ** 2 <= min(AT_ONCE**2, each):
         gram = as_matrix(kernel(known[0]))
         targets = np.asarray(known[1], dtype=np.float64)
         for shape, size, index in runs:

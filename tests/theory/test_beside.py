@@ -35,19 +35,19 @@ def test_losses_are_those_of_a_solve_on_the_examples_of_each_run(
 
 
 def test_a_wide_network_in_its_parametrisation_has_these_losses() -> None:
-    """Gradient descent on a network of 1,024 units, to the end, is near its limit. The
+    """Gradient descent on a network of 512 units, to the end, is near its limit. The
     network begins as a random function, which adds about the variance of its prior.
     """
     task = TeacherStudent(dim=2, ambient_dim=2)
     training = Training(
-        steps=3000, batch_size=None, optimiser="sgd", schedule="constant", learning_rate=0.3
+        steps=1500, batch_size=None, optimiser="sgd", schedule="constant", learning_rate=0.3
     )
     plan = Plan(
-        *(task, [24], [1024]), seeds=4, depth=1, training=training, n_test=300,
+        *(task, [24], [512]), seeds=4, depth=1, training=training, n_test=300,
         parametrisation="ntk",
     )  # fmt: skip
     trained = ms.sweeps.run(plan)
-    time = 3000 * 0.3 * 2 / 24  # the descended loss is a mean over 24 examples, without 1/2
+    time = 1500 * 0.3 * 2 / 24  # the descended loss is a mean over 24 examples, without 1/2
     limit = beside(plan, time=time, predicted_from=0)
     ratios = trained.losses / limit.curves["NTK"].losses
     prior = [
@@ -70,8 +70,8 @@ def test_early_stopping_runs_from_nothing_learned_to_the_end() -> None:
 
 
 def test_what_is_predicted_is_near_what_is_solved() -> None:
-    plan = dc.replace(DIGITS, dataset_sizes=(60, 200, 500), seeds=6)
-    found = beside(plan, predicted_from=900)
+    plan = dc.replace(DIGITS, dataset_sizes=(60, 150, 300), seeds=6)
+    found = beside(plan, predicted_from=500)
     assert set(found.predicted) == {"NTK", "NNGP"}
     assert found.off < 0.15  # the means of six runs are known to about 5 %
     rows = found.rows()
@@ -104,7 +104,7 @@ def test_a_kernel_of_ones_own_convolutions_included() -> None:
     def of_images(*inputs: object) -> object:
         return conv(*(np.reshape(x, (-1, 1, 8, 8)) for x in inputs))
 
-    plan = dc.replace(DIGITS, dataset_sizes=(30,), student="cnn", n_test=60, widths=(8,))
+    plan = dc.replace(DIGITS, dataset_sizes=(20,), student="cnn", n_test=20, widths=(8,))
     task = dc.replace(TEACHER, dataset_sizes=(30,))
     found = beside(plan, {"ConvNTK": of_images}, predicted_from=0)
     assert list(found.curves) == ["ConvNTK"] and found.n_points == 2
