@@ -212,7 +212,16 @@ def beside(
     ManifoldScaleError : a plan whose networks have no kernel in closed form (`kernels` says
         which to take), whose loss is another one, or whose runs are all too large.
     """
-    found = dict(kernels) if kernels is not None else kernels_of(plan)
+    require(
+        hasattr(plan, "seed_of"),
+        f"`plan` must be a Plan, as `ms.sweeps.Plan(task, dataset_sizes)`; not {plan!r}.",
+    )
+    found = kernels_of(plan) if kernels is None else dict(kernels)
+    require(
+        bool(found) and all(map(callable, found.values())),
+        "`kernels` must name functions that give Gram matrices, as {'NTK': NTK()}; not "
+        f"{kernels!r}.",
+    )
     loss = plan.training.loss
     require(
         loss == "mse",
@@ -326,6 +335,13 @@ def _regressions(
     for (shape, size, index), (inner, across, own, train, test) in zip(
         runs, grams, strict=True
     ):
+        shapes = (inner.shape, across.shape)
+        right = (size, size), (plan.n_test, size)
+        require(
+            shapes == right,
+            f"The kernel {kernel} gives Gram matrices of shape {shapes}; those of this run "
+            f"are {right}.",
+        )
         apart = own + (inner.diagonal() - 2 * across).min(1)
         if math.isinf(time):
             weights, is_singular = _solved(inner, train, ridge)

@@ -2,6 +2,7 @@
 
 import dataclasses as dc
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_a_kernel_of_ones_own_convolutions_included() -> None:
     assert list(found.curves) == ["ConvNTK"] and found.n_points == 2
     other = beside(task, {"Laplace": ms.theory.Laplace()}, predicted_from=0)
     assert "Laplace" in other.headline()
+
+
+@pytest.mark.parametrize(
+    ("plan", "settings", "said"),
+    [
+        ("digits", {}, "must be a Plan"),
+        (TEACHER, {"kernels": {"k": "NTK"}}, "name functions"),
+        (TEACHER, {"kernels": {"k": lambda x, *y: np.eye(3)}}, "shape"),
+        (TEACHER, {"ridge": -1}, "ridge"),
+        (TEACHER, {"time": 0}, "time"),
+        (dc.replace(TEACHER, dataset_sizes=(9000,)), {}, "above the 5,000"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    plan: Any, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ms.ManifoldScaleError, match=said):
+        beside(plan, **settings)
 
 
 def test_it_is_stored_and_read() -> None:
