@@ -103,7 +103,7 @@ class InfiniteWidth:
                 f"{max(r.dataset_size or 0 for r in self.beside.predicted[name].runs):,} "
                 f"within {error:.1%}"
             )
-        return said
+        return [*said, *map(str, self.beside.caveats)]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -170,12 +170,11 @@ def _seen(name: str, law: "PowerLaw", loss: "PowerLaw") -> str:
     low, high = law.interval
     dims = Interval(2 / high, 2 / low if low > 0 else math.inf, law.interval.level)
     said = (
-        f"the {name} sees a dimension of {number(2 / law.alpha)} {dims}, so a target in "
-        f"its space has alpha_D >= {number(law.alpha)} {law.interval}"
+        f"the {name} sees a dimension of {number(2 / law.alpha)} {dims}, so its regression "
+        f"on a target in its space has alpha_D >= {number(law.alpha)} {law.interval}; here "
+        f"it has {number(loss.alpha)} {loss.interval}"
     )
-    if loss.interval.low > high:
-        return f"{said}; this target, with {number(loss.alpha)}, is smoother than that"
-    return f"{said}; this one has {number(loss.alpha)} {loss.interval}"
+    return f"{said}: the target is smoother than that" if loss.interval.low > high else said
 
 
 def _size(value: float, interval: Interval) -> str:

@@ -39,7 +39,7 @@ from ..core.random import keyed
 from ..core.result import Result
 from ..core.settings import whole
 from ..core.style import COLORS, drawing, log_axes
-from .gram_learning_curve import gram_learning_curve
+from .gram_learning_curve import GramLearningCurve, gram_learning_curve
 from .kernels import NNGP, NTK
 from .modes import not_negative
 
@@ -258,11 +258,16 @@ def beside(
     sizes = sorted({run[1] for run in runs})
     n = whole("predicted_from", predicted_from, 0)
     asked = found if n and math.isinf(time) else {}
-    predicted = {
-        name: one
-        for name, kernel in asked.items()
-        if (one := _predicted(plan, kernel, sizes, delta, n)) is not None
+    theory = {
+        name: _theory(plan, kernel, sizes, delta, n) for name, kernel in asked.items()
     }
+    predicted = {
+        name: dc.replace(one.to_curve(), runs=known)
+        for name, one in theory.items()
+        if one is not None
+        and (known := tuple(r for r in one.to_curve().runs if math.isfinite(r.loss)))
+    }
+    notes = dict.fromkeys(note for one in theory.values() if one for note in one.caveats)
     return Beside(
         curves,
         predicted,
@@ -273,7 +278,7 @@ def beside(
         {name: str(kernel) for name, kernel in found.items()},
         delta,
         sum(map(len, curves.values())),
-        _caveats(plan, singular),
+        (*_caveats(plan, singular), *notes),
     )
 
 
@@ -428,9 +433,9 @@ def _stopped(gram: Floats, targets: Floats, ridge: float, time: float) -> Floats
     return np.asarray(vectors @ (filtered[:, None] * (vectors.T @ targets)))
 
 
-def _predicted(
+def _theory(
     plan: Any, kernel: Any, sizes: list[int], ridge: float, most: int
-) -> LearningCurve | None:
+) -> GramLearningCurve | None:
     """What the Gram matrix of some examples predicts, at the sizes within its reach."""
     inputs, targets = _sample(plan, most)
     within = [size for size in sizes if size <= WITHIN * len(inputs)]
@@ -438,12 +443,10 @@ def _predicted(
         return None
     gram = as_matrix(kernel(inputs))
     try:
-        found = gram_learning_curve(gram, targets, within, ridge)
+        return gram_learning_curve(gram, targets, within, ridge)
     except ManifoldScaleError:  # singular, as where examples are repeated
         jitter = JITTER * float(gram.diagonal().mean())
-        found = gram_learning_curve(gram, targets, within, ridge + jitter)
-    runs = tuple(run for run in found.to_curve().runs if math.isfinite(run.loss))
-    return dc.replace(found.to_curve(), runs=runs) if runs else None
+        return gram_learning_curve(gram, targets, within, ridge + jitter)
 
 
 def _sample(plan: Any, n: int) -> tuple[Array, Array]:
