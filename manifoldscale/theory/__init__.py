@@ -23,6 +23,12 @@ from .empirical_spectrum import (
     empirical_spectrum as empirical_spectrum,
 )
 from .feature_regression import random_feature_regression as random_feature_regression
+from .hermite_check import HermiteCheck as HermiteCheck
+from .hermite_modes import HermiteModes as HermiteModes
+from .hermite_spectrum import (
+    HermiteSpectrum as HermiteSpectrum,
+    hermite_spectrum as hermite_spectrum,
+)
 from .kernel import Kernel as Kernel
 from .kernel_change import (
     kernel_alignment as kernel_alignment,
@@ -43,6 +49,7 @@ from .kernel_spectrum import (
     gram_spectrum as gram_spectrum,
 )
 from .kernels import NNGP as NNGP, NTK as NTK, nngp as nngp, ntk as ntk
+from .level_coefficients import level_coefficients as level_coefficients
 from .mean_field import (
     Layers as Layers,
     MeanField as MeanField,

@@ -155,6 +155,9 @@ MAKERS: dict[str, Make] = {
         np.eye(3), [1.0, 2.0, 3.0], [0.0, 1.0]
     ),
     "KernelLearningCurve": learning_curve,
+    "HermiteSpectrum": lambda: ms.theory.hermite_spectrum(
+        ms.theory.Gaussian(6.0), cloud().points, cloud().points[:, 0], rank=20
+    ),
     "RandomFeatureCurve": lambda: ms.theory.linear_random_features(
         np.arange(1.0, 50) ** -2, [5, 10], [9, 20, 40]
     ),
