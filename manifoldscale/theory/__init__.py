@@ -72,6 +72,10 @@ from .random_features import (
 from .simulated_features import (
     simulate_linear_random_features as simulate_linear_random_features,
 )
+from .solvable_exponents import (
+    SolvableExponents as SolvableExponents,
+    solvable_exponents as solvable_exponents,
+)
 from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
 
 __dir__ = listed(__name__)
