@@ -487,6 +487,24 @@ class Caveat(enum.Enum):
         "square of the error near its minimum; where it grows as |error|^p, they say "
         "2 p / d"
     )
+    GAUSSIAN_INPUTS = (
+        "only a covariance was given: the spectrum is that of Gaussian inputs which have "
+        "it, and nothing says how far the data are from these; pass `points`"
+    )
+    NARROW_KERNEL = (
+        "the kernel changes much along the first axis of the inputs, and the Hermite "
+        "formula, right for wide kernels, gives its eigenvalues with the wrong size: use "
+        "a larger length scale, or a Gram matrix"
+    )
+    BEYOND_REACH = (
+        "at these sizes the Hermite formula was found wrong by more than a tenth, or was "
+        "not checked and the inputs are too far from Gaussian to rely on it: read smaller "
+        "sizes, or use `empirical_spectrum`"
+    )
+    MODES_CUT_OFF = (
+        "modes that were cut off would be learned in part at these sizes, and the "
+        "predicted error is up to a tenth or more too high: raise `rank`"
+    )
     INTERPOLATION_PEAK = (
         "without ridge the loss is infinite where examples equal modes or features in "
         "number, which is the peak of double descent: add a ridge, or leave that size out"

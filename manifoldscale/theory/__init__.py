@@ -28,6 +28,12 @@ from .gram_learning_curve import (
     GramLearningCurve as GramLearningCurve,
     gram_learning_curve as gram_learning_curve,
 )
+from .hermite_check import HermiteCheck as HermiteCheck
+from .hermite_modes import HermiteModes as HermiteModes
+from .hermite_spectrum import (
+    HermiteSpectrum as HermiteSpectrum,
+    hermite_spectrum as hermite_spectrum,
+)
 from .kernel import Kernel as Kernel
 from .kernel_change import (
     kernel_alignment as kernel_alignment,
@@ -54,6 +60,7 @@ from .kernels import (
     nngp_and_ntk as nngp_and_ntk,
     ntk as ntk,
 )
+from .level_coefficients import level_coefficients as level_coefficients
 from .mean_field import (
     Layers as Layers,
     MeanField as MeanField,
@@ -75,6 +82,10 @@ from .random_features import (
 )
 from .simulated_features import (
     simulate_linear_random_features as simulate_linear_random_features,
+)
+from .solvable_exponents import (
+    SolvableExponents as SolvableExponents,
+    solvable_exponents as solvable_exponents,
 )
 from .stationary import Gaussian as Gaussian, Laplace as Laplace, Matern as Matern
 

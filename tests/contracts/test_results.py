@@ -173,6 +173,9 @@ MAKERS: dict[str, Make] = {
         np.eye(60) + ms.theory.Laplace()(cloud().points[:60]).numpy(), np.ones(60), [10, 20]
     ),
     "Beside": on_digits,
+    "HermiteSpectrum": lambda: ms.theory.hermite_spectrum(
+        ms.theory.Gaussian(6.0), cloud().points, cloud().points[:, 0], rank=20
+    ),
     "RandomFeatureCurve": lambda: ms.theory.linear_random_features(
         np.arange(1.0, 50) ** -2, [5, 10], [9, 20, 40]
     ),
