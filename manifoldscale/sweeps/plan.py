@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..core.errors import ManifoldScaleError, is_whole, require
-from ..core.serialize import dumps, plain
-from ..core.settings import Settings, at_least
+from ..core.serialize import LATER, dumps, plain
+from ..core.settings import Positive, Settings, at_least
 from ..core.source import foreign_code, source_hash
 from ..data import python_function
 from ..networks.layout import layouts
@@ -54,14 +54,20 @@ class Plan(Settings):
     widths : units of each hidden layer, or channels.
     seeds : number of networks per combination, each with its own initialisation, training
         set, test set and order of batches.
-    depth, activation, parametrisation : of the student "mlp".
+    depth, activation, parametrisation : of the student "mlp". In the parametrisation
+        "standard" one learning rate moves wide networks more than narrow ones, in "ntk"
+        their features less; in "mup" all move alike. Its rates have other units: with Adam,
+        a layer moves by about `learning_rate` a step, and .1 is moderate.
+    richness : of "mup": how far features move while the outputs move by one. 1 is rich;
+        width^-1/2 is "ntk", and lazy.
     student : "mlp"; "cnn", for square images; or "py:module:function", your own function
         or class that takes (inputs, outputs, width) and gives a torch module. If it has
-        parameters named depth, activation or parametrisation, it is given these too. One
-        whose parameters all have defaults is given those of these that it names; if width
-        is not among them, there is one network. A module that takes images is given images
-        if the task has them. Runs are identified by its source and the source of what its
-        module imports from the same folder or package: an edited student is another one.
+        parameters named depth, activation, parametrisation or richness, it is given these
+        too. One whose parameters all have defaults is given those of these that it names;
+        if width is not among them, there is one network. A module that takes images is
+        given images if the task has them. Runs are identified by its source and the source
+        of what its module imports from the same folder or package: an edited student is
+        another one.
     training : optimiser, budget and loss.
     n_test : test examples per run.
     root_seed : a sweep with another root seed is an independent repetition.
@@ -83,6 +89,7 @@ class Plan(Settings):
     student: str = "mlp"
     parametrisation: str = "standard"
     paired: bool = False
+    richness: Positive = dc.field(default=1.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,6 +101,13 @@ class Plan(Settings):
         if not str(self.student).startswith("py:"):  # that code is read when it is run
             self.shape(self.widths[0])  # checks student, activation and parametrisation
         check_loss(self.task, self.training.loss)
+        require(
+            self.parametrisation != "mup"
+            or self.training.optimiser != "adam"
+            or self.training.weight_decay == 0,
+            "`weight_decay` of 'adam' is a part of the gradient, and acts unlike at each "
+            "width in the parametrisation 'mup': use the optimiser 'adamw'.",
+        )
         most = self.task.largest(self.n_test)
         require(
             most is None or max(self.dataset_sizes) <= most,
