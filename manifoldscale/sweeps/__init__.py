@@ -1,6 +1,10 @@
 """Sweeps: tasks, plans, packs of networks trained together, and the registry of runs."""
 
 from ..core.lazy import listed
+from .coordinate_check import (
+    CoordinateCheck as CoordinateCheck,
+    coordinate_check as coordinate_check,
+)
 from .data_sets import DataSet as DataSet
 from .own_data import OwnData as OwnData
 from .plan import Plan as Plan

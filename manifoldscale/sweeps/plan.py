@@ -94,7 +94,7 @@ class Plan(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("dataset_sizes", "widths"):
-            values = _sizes(name, getattr(self, name))
+            values = sizes_of(name, getattr(self, name))
             object.__setattr__(self, name, values)
         require(isinstance(self.task, Task), f"`task` must be a Task; not {self.task!r}.")
         self._check_settings()
@@ -237,6 +237,22 @@ class Plan(Settings):
         return found
 
 
+def known_drift(plan: Plan) -> str:
+    """What is known of the drift of activations with width from the parametrisation alone:
+    empty for one width, for those made not to drift, and for a user's student.
+
+    At one rate a step of Adam moves a hidden layer by a sum of w terms of one sign, over
+    sqrt(w) in "ntk"; a step of gradient descent so moves the outputs in "standard", but not
+    in "ntk". See `sweeps.scales`.
+    """
+    if len(plan.widths) < 2 or plan.student.startswith("py:"):
+        return ""
+    kept = plan.parametrisation == "ntk" and plan.training.optimiser == "sgd"
+    if kept or plan.parametrisation == "mup":
+        return ""
+    return f"known of the parametrisation {plan.parametrisation!r}, not measured here"
+
+
 def _choices(name: str, choices: Any) -> list[Any]:
     several = isinstance(choices, Iterable) and not isinstance(choices, str)
     values = list(choices) if several else []
@@ -246,7 +262,7 @@ def _choices(name: str, choices: Any) -> list[Any]:
     return values
 
 
-def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:
+def sizes_of(name: str, values: Sequence[int]) -> tuple[int, ...]:
     require(isinstance(values, Iterable), f"`{name}` must be a list; not {values!r}.")
     sizes = tuple(values)
     require(bool(sizes), f"`{name}` is empty.")
