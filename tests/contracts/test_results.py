@@ -165,6 +165,7 @@ MAKERS: dict[str, Make] = {
         np.arange(1.0, 50) ** -2, [5, 10], [9, 20, 40]
     ),
     "CoordinateCheck": lambda: ms.sweeps.coordinate_check(narrow_plan(), (4, 8, 16)),
+    "KernelMovement": lambda: ms.sweeps.kernel_movement(narrow_plan()),
     "PowerLaw": fitted,
     "RangeSelection": lambda: ms.select_range(*losses()),
     "ModelComparison": lambda: ms.compare_models(*losses()),
