@@ -31,7 +31,7 @@ import manifoldscale as ms
 from manifoldscale.sweeps import Plan, TeacherStudent, Training
 from manifoldscale.sweeps.pack import MLPPack
 from manifoldscale.sweeps.plan import PackSpec
-from manifoldscale.sweeps.run import _train
+from manifoldscale.sweeps.run import train_pack
 from manifoldscale.theory import linearized_network, linearized_training, nngp, ntk, ntk_mlp
 
 LAZY = Training(steps=1000, batch_size=None, learning_rate=0.1, schedule="constant",
@@ -148,7 +148,7 @@ def looking() -> list[dict[str, Any]]:
         for _ in range(5):
             for watched, taken in times.items():
                 begun = time.process_time()
-                _train(plan, spec, "cpu", watched=watched)
+                train_pack(plan, spec, "cpu", watched=watched)
                 taken.append(time.process_time() - begun)
         plain, seen = min(times[False]), min(times[True])
         rows.append({"width": width, "D": n, "networks": seeds, "seconds": plain,

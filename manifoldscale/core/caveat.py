@@ -482,6 +482,12 @@ class Caveat(enum.Enum):
         "end, which overfit most where examples are few; and its error is larger, as half "
         "of the test examples count"
     )
+    DRIFT = (
+        "a step of training moves the activations of wide and of narrow networks unlike, "
+        "so a law along width or parameters mixes the size of a network with that of its "
+        "steps: use parametrisation='mup', or `ms.sweeps.coordinate_check(plan)` to see "
+        "how much they differ"
+    )
     OWN_LOSS = (
         "the loss is a function of yours: laws such as 4/d assume that it grows as the "
         "square of the error near its minimum; where it grows as |error|^p, they say "

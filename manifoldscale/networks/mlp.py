@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from ..core.arrays import Floats
-from ..core.settings import Count, Settings, among
+from ..core.errors import require
+from ..core.serialize import LATER
+from ..core.settings import Count, Positive, Settings, among
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -23,8 +25,8 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
 @dc.dataclass(frozen=True)
 class MLP(Settings):
     """The shape of a multilayer perceptron: `depth` hidden layers of `width` units, and a
-    linear read-out. The parametrisation, "standard" or "ntk", affects initialisation and
-    training, but not which functions it can represent.
+    linear read-out. The parametrisation, "standard", "ntk" or "mup", and the richness of
+    "mup" affect initialisation and training, but not which functions it can represent.
     """
 
     inputs: Count
@@ -32,7 +34,15 @@ class MLP(Settings):
     depth: Count
     outputs: Count
     activation: Annotated[str, among(ACTIVATIONS)] = "relu"
-    parametrisation: Annotated[str, among("standard", "ntk")] = "standard"
+    parametrisation: Annotated[str, among("standard", "ntk", "mup")] = "standard"
+    richness: Positive = dc.field(default=1.0, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.richness == 1 or self.parametrisation == "mup",
+            f"`richness` is of the parametrisation 'mup'; not of {self.parametrisation!r}.",
+        )
 
     @property
     def sizes(self) -> tuple[int, ...]:

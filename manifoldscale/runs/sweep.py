@@ -237,6 +237,8 @@ def made(path: str, section: str, kind: Any, settings: Mapping[str, Any]) -> Any
 
 def load(content: Mapping[str, Any]) -> SweepResult:
     """The result, from its results.json; losses while training are in the registry only."""
+    from ..sweeps.plan import known_drift
+
     about = content["about"]
     asked = Sweep.of(Path(about["plan"]), about["settings"])
     curves = {}
@@ -250,6 +252,7 @@ def load(content: Mapping[str, Any]) -> SweepResult:
             shared_data=plan.task.shared_data or plan.paired,
             task=plan.task.name,
             early_stopped=plan.training.keep == "best",
+            drift=known_drift(plan),
         )
     return SweepResult(asked, curves)
 

@@ -168,6 +168,8 @@ def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]
     have been meant instead; which rows count, and which belong together.
     """
     remarks, columns = [], curve.columns
+    if curve.drift and axis in (None, Axis.width, Axis.parameters):
+        remarks.append(Caveat.DRIFT(curve.drift))
     along = None if columns is None or axis is None else columns.column(axis.value)
     mixed = [name for name in curve.unread_settings if name != along]
     if mixed:

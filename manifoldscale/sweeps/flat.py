@@ -3,7 +3,7 @@
 A small network spends most of its time in calls, not in arithmetic. With the parameters of
 all members in one (members x parameters) array, and their gradients in another, a step of
 the optimiser takes a few calls, for any number of layers. Learning rates and budgets, which
-differ between members, are columns.
+differ between members, are columns; steps that differ between layers are a row.
 """
 
 import math
@@ -22,11 +22,17 @@ class Flat:
 
     Attributes
     ----------
-    values, gradients : (members x parameters of one member).
+    values, gradients : (members x parameters of one member). Where layers have scales of
+        their own, gradients are in units of their usual size, `slopes`.
     leaves : the parameters by tensor, (members x shape) each.
+    steps : (parameters,) factors of the learning rate, or None for one rate.
     """
 
-    def __init__(self, stacked: Sequence[Tensor]) -> None:
+    def __init__(
+        self,
+        stacked: Sequence[Tensor],
+        scales: Sequence[tuple[float, float]] | None = None,
+    ) -> None:
         members = len(stacked[0])
         self.values = torch.cat([one.reshape(members, -1) for one in stacked], 1)
         self.gradients = torch.zeros_like(self.values)
@@ -37,6 +43,11 @@ class Flat:
             view = self.values[:, part].view(one.shape)
             self.leaves.append(view.detach().requires_grad_())
             start = part.stop
+        self.steps, self.slopes = None, None
+        if scales is not None:
+            counts = torch.tensor([one[0].numel() for one in stacked])
+            both = torch.tensor(scales, dtype=torch.float64).repeat_interleave(counts, 0)
+            self.steps, self.slopes = both.to(self.values).unbind(1)
 
     def differentiate(self, losses: Tensor) -> None:
         """Fill in the gradients of the losses, (members,), each by its own parameters; zero
@@ -46,6 +57,13 @@ class Flat:
             losses.sum(), self.leaves, allow_unused=True, materialize_grads=True
         )
         torch.cat([one.flatten(1) for one in found], 1, out=self.gradients)
+        if self.slopes is not None:
+            self.gradients.div_(self.slopes)
+
+    def move(self, change: Tensor, rates: Tensor, factor: float) -> None:
+        """Add factor times rate, (members x 1), times change to the values."""
+        rates = rates if self.steps is None else rates * self.steps
+        self.values.addcmul_(change, rates, value=factor)
 
 
 class Optimiser(Protocol):
@@ -71,7 +89,7 @@ class SGD:
         change = _decayed(self.flat, self.weight_decay)
         if self.velocity is not None:
             change = self.velocity.mul_(self.momentum).add_(change)
-        self.flat.values.addcmul_(change, rates, value=-1)
+        self.flat.move(change, rates, -1)
 
     def forget(self, members: Tensor) -> None:
         if self.velocity is not None:
@@ -96,7 +114,7 @@ class Adam:
         torch.sqrt(self.square, out=self.buffer)
         self.buffer.div_(math.sqrt(1 - BETA_2**self.steps)).add_(EPSILON)
         torch.div(self.mean, self.buffer, out=self.buffer)
-        self.flat.values.addcmul_(self.buffer, rates, value=-1 / (1 - BETA_1**self.steps))
+        self.flat.move(self.buffer, rates, -1 / (1 - BETA_1**self.steps))
 
     def _gradient(self, rates: Tensor) -> Tensor:
         return _decayed(self.flat, self.weight_decay)
@@ -115,9 +133,13 @@ class AdamW(Adam):
 
 
 def _decayed(flat: Flat, weight_decay: float) -> Tensor:
-    """The gradient of the loss with weight_decay |w|^2 / 2 added to it."""
+    """The gradient of the loss with weight_decay |w|^2 / 2 added to it. Where layers have
+    steps of their own, the decay is by weight_decay times the rate in all of them.
+    """
     if not weight_decay:
         return flat.gradients
+    if flat.steps is not None:
+        return torch.addcdiv(flat.gradients, flat.values, flat.steps, value=weight_decay)
     return torch.add(flat.gradients, flat.values, alpha=weight_decay)
 
 

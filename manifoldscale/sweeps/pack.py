@@ -21,12 +21,7 @@ from ..networks.mlp import ACTIVATIONS, MLP
 from ..networks.shape import Shape
 from .factory import layout_of
 from .flat import Flat
-
-GAIN = {"relu": 2.0, "gelu": 2.0, "tanh": 1.0}
-BIAS_STD = 0.1  # not zero: otherwise all kinks would pass through the origin
-# A network at initialisation is a random function, which acts as label noise on inputs that
-# it has not seen. A small read-out keeps this noise below the targets.
-READOUT_SCALE = 0.1
+from .scales import scales_of
 
 
 class Pack(Protocol):
@@ -63,7 +58,8 @@ class MLPPack:
     are drawn from N(0, 1), and all layers, the read-out included, have the factors
     sqrt(gain / fan-in) for weights and 0.1 for biases. Gradient descent at one learning
     rate then has a limit of infinite width,
-    `theory.ntk(weight_variance=gain, bias_variance=0.01)`.
+    `theory.ntk(weight_variance=gain, bias_variance=0.01)`. In "mup" it has a limit in which
+    features are learned; its rates differ between layers (`sweeps.scales`).
     """
 
     def __init__(
@@ -76,22 +72,17 @@ class MLPPack:
         self.shape = shape
         self.activation = ACTIVATIONS[shape.activation]()
         streams = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.scales: list[tuple[float, float]] = []
+        scales = scales_of(shape)
+        self.scales = [(weight.factor, bias.factor) for weight, bias in scales]
         drawn = []
-        for layer in range(shape.depth + 1):
+        for layer, (weight, bias) in enumerate(scales):
             fan_in, fan_out = shape.sizes[layer : layer + 2]
-            std = (GAIN[shape.activation] / fan_in) ** 0.5, BIAS_STD
-            if shape.parametrisation == "ntk":
-                self.scales.append(std)
-                std = 1.0, 1.0
-            else:
-                self.scales.append((1.0, 1.0))
-                if layer == shape.depth:
-                    std = READOUT_SCALE * fan_in**-0.5, BIAS_STD
-            for rows, scale in ((fan_in, std[0]), (1, std[1])):
-                values = scale * _normal(streams, rows, fan_out)
+            for rows, scale in ((fan_in, weight), (1, bias)):
+                values = scale.std * _normal(streams, rows, fan_out)
                 drawn.append(values.to(device, dtype))
-        self.flat = Flat(drawn)
+        flat = [scale for pair in scales for scale in pair]
+        alike = shape.parametrisation != "mup"
+        self.flat = Flat(drawn, None if alike else [(s.step, s.slope) for s in flat])
 
     @property
     def weights(self) -> list[Tensor]:

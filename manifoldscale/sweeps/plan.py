@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..core.errors import ManifoldScaleError, is_whole, require
-from ..core.serialize import dumps, plain
-from ..core.settings import Settings, at_least
+from ..core.serialize import LATER, dumps, plain
+from ..core.settings import Positive, Settings, at_least
 from ..core.source import foreign_code, source_hash
 from ..data import python_function
 from ..networks.layout import layouts
@@ -54,14 +54,20 @@ class Plan(Settings):
     widths : units of each hidden layer, or channels.
     seeds : number of networks per combination, each with its own initialisation, training
         set, test set and order of batches.
-    depth, activation, parametrisation : of the student "mlp".
+    depth, activation, parametrisation : of the student "mlp". In the parametrisation
+        "standard" one learning rate moves wide networks more than narrow ones, in "ntk"
+        their features less; in "mup" all move alike. Its rates have other units: with Adam,
+        a layer moves by about `learning_rate` a step, and .1 is moderate.
+    richness : of "mup": how far features move while the outputs move by one. 1 is rich;
+        width^-1/2 is "ntk", and lazy.
     student : "mlp"; "cnn", for square images; or "py:module:function", your own function
         or class that takes (inputs, outputs, width) and gives a torch module. If it has
-        parameters named depth, activation or parametrisation, it is given these too. One
-        whose parameters all have defaults is given those of these that it names; if width
-        is not among them, there is one network. A module that takes images is given images
-        if the task has them. Runs are identified by its source and the source of what its
-        module imports from the same folder or package: an edited student is another one.
+        parameters named depth, activation, parametrisation or richness, it is given these
+        too. One whose parameters all have defaults is given those of these that it names;
+        if width is not among them, there is one network. A module that takes images is
+        given images if the task has them. Runs are identified by its source and the source
+        of what its module imports from the same folder or package: an edited student is
+        another one.
     training : optimiser, budget and loss.
     n_test : test examples per run.
     root_seed : a sweep with another root seed is an independent repetition.
@@ -83,17 +89,25 @@ class Plan(Settings):
     student: str = "mlp"
     parametrisation: str = "standard"
     paired: bool = False
+    richness: Positive = dc.field(default=1.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("dataset_sizes", "widths"):
-            values = _sizes(name, getattr(self, name))
+            values = sizes_of(name, getattr(self, name))
             object.__setattr__(self, name, values)
         require(isinstance(self.task, Task), f"`task` must be a Task; not {self.task!r}.")
         self._check_settings()
         if not str(self.student).startswith("py:"):  # that code is read when it is run
             self.shape(self.widths[0])  # checks student, activation and parametrisation
         check_loss(self.task, self.training.loss)
+        require(
+            self.parametrisation != "mup"
+            or self.training.optimiser != "adam"
+            or self.training.weight_decay == 0,
+            "`weight_decay` of 'adam' is a part of the gradient, and acts unlike at each "
+            "width in the parametrisation 'mup': use the optimiser 'adamw'.",
+        )
         most = self.task.largest(self.n_test)
         require(
             most is None or max(self.dataset_sizes) <= most,
@@ -223,6 +237,22 @@ class Plan(Settings):
         return found
 
 
+def known_drift(plan: Plan) -> str:
+    """What is known of the drift of activations with width from the parametrisation alone:
+    empty for one width, for those made not to drift, and for a user's student.
+
+    At one rate a step of Adam moves a hidden layer by a sum of w terms of one sign, over
+    sqrt(w) in "ntk"; a step of gradient descent so moves the outputs in "standard", but not
+    in "ntk". See `sweeps.scales`.
+    """
+    if len(plan.widths) < 2 or plan.student.startswith("py:"):
+        return ""
+    kept = plan.parametrisation == "ntk" and plan.training.optimiser == "sgd"
+    if kept or plan.parametrisation == "mup":
+        return ""
+    return f"known of the parametrisation {plan.parametrisation!r}, not measured here"
+
+
 def _choices(name: str, choices: Any) -> list[Any]:
     several = isinstance(choices, Iterable) and not isinstance(choices, str)
     values = list(choices) if several else []
@@ -232,7 +262,7 @@ def _choices(name: str, choices: Any) -> list[Any]:
     return values
 
 
-def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:
+def sizes_of(name: str, values: Sequence[int]) -> tuple[int, ...]:
     require(isinstance(values, Iterable), f"`{name}` must be a list; not {values!r}.")
     sizes = tuple(values)
     require(bool(sizes), f"`{name}` is empty.")

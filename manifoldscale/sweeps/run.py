@@ -25,7 +25,7 @@ from ..networks.shape import Shape
 from .factory import FromFactory, check_loaded, layout_of
 from .objectives import check_own, is_own
 from .packing import best_size, packs
-from .plan import PROBE_SEED, PackSpec, Plan
+from .plan import PROBE_SEED, PackSpec, Plan, known_drift
 from .registry import Registry
 from .students import check_widths
 from .tasks import Split
@@ -82,7 +82,7 @@ def run(
     ManifoldScaleError : a student that cannot be trained, a registry that cannot be used,
         or a worker that died.
     """
-    _check_plan(plan)
+    check_plan(plan)
     check_executor(executor)
     report = progress or (lambda _: None)
     check_loaded(plan.student)
@@ -117,10 +117,11 @@ def run(
         shared_data=task.shared_data or plan.paired,
         task=task.name,
         early_stopped=plan.training.keep == "best",
+        drift=known_drift(plan),
     )
 
 
-def _check_plan(plan: Any) -> None:
+def check_plan(plan: Any) -> None:
     """Refuse the name of a file, several plans, and anything that is not a plan."""
     advice = "make one, as `ms.sweeps.Plan(task, dataset_sizes, widths)`"
     if isinstance(plan, str | Path):
@@ -188,7 +189,7 @@ def train_bare(
     width, dataset_size = whole("width", width), whole("dataset_size", dataset_size)
     shape = plan.shape(width)
     spec = PackSpec(shape, ((dataset_size, whole("seed", seed, 0)),))
-    return _train(plan, spec, "cpu").pack.member(0), layout_of(shape)
+    return train_pack(plan, spec, "cpu").pack.member(0), layout_of(shape)
 
 
 def _try_out(plan: Plan, missing: Sequence[tuple[Shape, int, int]], here: bool) -> None:
@@ -248,7 +249,8 @@ def _specs(
     return specs
 
 
-def _train(plan: Plan, spec: PackSpec, device: str, watched: bool = False) -> Trained:
+def train_pack(plan: Plan, spec: PackSpec, device: str, watched: bool = False) -> Trained:
+    """Train the networks of a pack, each on its own examples."""
     sizes = [size for size, _ in spec.members]
     seeds = [plan.seed_of(spec.shape, *member) for member in spec.members]
     pairs = list(zip(sizes, seeds, strict=True))
@@ -273,7 +275,7 @@ def _records(
     """
     _check_code(spec, plan, code)
     try:
-        trained = _train(plan, spec, device, watched=True)
+        trained = train_pack(plan, spec, device, watched=True)
     except Exception:  # whatever a user's module may raise
         trace = traceback.format_exc()
         return [

@@ -16,7 +16,8 @@ from ..networks.shape import Shape
 from .factory import made_by, needs_sizes, parameters_of, takes_width
 
 STUDENTS: Mapping[str, Any] = {"mlp": MLP, "cnn": CNN}
-SETTINGS = ("depth", "activation", "parametrisation")  # of a plan, for its student
+# Of a plan, for its student.
+SETTINGS = ("depth", "activation", "parametrisation", "richness")
 
 
 def shape_of(

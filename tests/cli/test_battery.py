@@ -20,7 +20,7 @@ DIGITS = SECTIONS | {"task": {"type": '"DataSet"', "dataset": '"digits"'}}
 FIELDS = {
     "plan": (
         "dataset_sizes widths seeds depth activation n_test root_seed student "
-        "parametrisation paired nonsense task training"
+        "parametrisation richness paired nonsense task training"
     ),
     "task": (
         "type dim ambient_dim teacher_width bias_std label_noise teacher_seed domain "

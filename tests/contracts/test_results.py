@@ -124,6 +124,12 @@ def weekdays() -> Any:
     return ms.estimate(cloud, ms.classes.Concept(order=tuple("abcdefg")))
 
 
+def narrow_plan() -> Any:
+    """Networks of three widths, on few examples."""
+    task = ms.sweeps.TeacherStudent(2, ambient_dim=4, teacher_width=20)
+    return ms.sweeps.Plan(task, (20,), (4, 8, 16), seeds=1, depth=1, n_test=20)
+
+
 MAKERS: dict[str, Make] = {
     "Quantity": lambda: Quantity(2.0, ms.Interval(1.0, 3.0), "by hand", 9),
     "Dimension": from_sphere(ms.dimension.TwoNN()),
@@ -179,6 +185,8 @@ MAKERS: dict[str, Make] = {
     "RandomFeatureCurve": lambda: ms.theory.linear_random_features(
         np.arange(1.0, 50) ** -2, [5, 10], [9, 20, 40]
     ),
+    "CoordinateCheck": lambda: ms.sweeps.coordinate_check(narrow_plan(), (4, 8, 16)),
+    "KernelMovement": lambda: ms.sweeps.kernel_movement(narrow_plan()),
     "PowerLaw": fitted,
     "LossRatio": lambda: ms.scaling.loss_ratio(recipe_of_sizes(1.0), recipe_of_sizes(2.0)),
     "RangeSelection": lambda: ms.select_range(*losses()),

@@ -12,7 +12,7 @@ from manifoldscale.core.serialize import plain
 from manifoldscale.sweeps import DataSet, OwnData, Plan, TeacherStudent, Training, run
 from manifoldscale.sweeps.flat import OPTIMISERS, Flat
 from manifoldscale.sweeps.plan import PackSpec
-from manifoldscale.sweeps.run import _train
+from manifoldscale.sweeps.run import train_pack
 from manifoldscale.sweeps.stored import plan_from
 
 RNG = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def test_the_loss_is_that_of_the_other_half_at_the_kept_step(student: str) -> No
     curve = run(plan)
     for size in (30, 60):
         shape = plan.shape(32)
-        trained = _train(plan, PackSpec(shape, ((size, 0),)), "cpu")
+        trained = train_pack(plan, PackSpec(shape, ((size, 0),)), "cpu")
         split = plan.task.draw(size, plan.n_test, plan.seed_of(shape, size, 0))
         inputs = torch.from_numpy(split.test_inputs).double()
         with torch.no_grad():

@@ -14,7 +14,7 @@ import torch
 import manifoldscale as ms
 from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training, run, train_one
 from manifoldscale.sweeps.plan import PROBE_SEED, PackSpec
-from manifoldscale.sweeps.run import _train
+from manifoldscale.sweeps.run import train_pack
 
 TASK = TeacherStudent(2, ambient_dim=4, teacher_width=20)
 PLAN = Plan(
@@ -126,7 +126,7 @@ def test_one_network_takes_the_data_as_they_are() -> None:
     network = train_one(plan, 12, 80)
     inputs, _ = task.points(100, 0)
     offset, scale = task.preparation
-    plain = _train(plan, PackSpec(plan.shape(12), ((80, PROBE_SEED),)), "cpu")
+    plain = train_pack(plan, PackSpec(plan.shape(12), ((80, PROBE_SEED),)), "cpu")
     with torch.no_grad():
         raw = network(torch.from_numpy(inputs))
         prepared = torch.from_numpy((inputs - offset) / scale).float()

@@ -29,7 +29,7 @@ from manifoldscale.sweeps import (
 from manifoldscale.sweeps.data_sets import FIRST_PUBLISHED
 from manifoldscale.sweeps.factory import FromFactory
 from manifoldscale.sweeps.plan import PackSpec
-from manifoldscale.sweeps.run import _train, failures
+from manifoldscale.sweeps.run import failures, train_pack
 from manifoldscale.sweeps.trial import why_alone
 
 TASK = TeacherStudent(2, ambient_dim=4, teacher_width=20)
@@ -128,7 +128,7 @@ def test_each_run_is_that_of_a_plain_loop(student: Callable[..., nn.Module]) -> 
         module, loss = by_torch(plan, seed)
         assert curve.runs[seed].loss == pytest.approx(loss, rel=1e-9)
         spec = PackSpec(plan.shape(6), ((24, seed),))
-        member = _train(plan, spec, "cpu").pack.member(0)
+        member = train_pack(plan, spec, "cpu").pack.member(0)
         own = list(member.state_dict().values())
         for mine, right in zip(own, module.state_dict().values(), strict=True):
             torch.testing.assert_close(mine, right, rtol=1e-9, atol=1e-9)
@@ -153,7 +153,7 @@ def test_dropout_is_off_when_losses_are_measured() -> None:
     """
     plan = of(dropped, dataset_sizes=(24,), training=dc.replace(TRAINING, steps=300))
     spec = PackSpec(plan.shape(6), ((24, 0),))
-    network = _train(plan, spec, "cpu").pack.member(0)
+    network = train_pack(plan, spec, "cpu").pack.member(0)
     split = TASK.draw(24, 40, plan.seed_of(plan.shape(6), 24, 0))
     x, y = torch.from_numpy(split.test_inputs), torch.from_numpy(split.test_targets)
     with torch.no_grad():

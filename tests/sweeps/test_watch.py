@@ -16,7 +16,7 @@ from manifoldscale.networks.mlp import MLP
 from manifoldscale.sweeps import Plan, TeacherStudent, Training, run
 from manifoldscale.sweeps.pack import MLPPack
 from manifoldscale.sweeps.plan import PackSpec
-from manifoldscale.sweeps.run import _train
+from manifoldscale.sweeps.run import train_pack
 from manifoldscale.sweeps.watch import FEWEST, examples_of, steps_of
 from manifoldscale.theory import linearized_network, ntk_mlp
 
@@ -59,7 +59,7 @@ def test_a_look_changes_no_bit_of_the_training(student: object, optimiser: str) 
     alone = student in (dropped, Restless)
     members = ((24, 0),) if alone else ((24, 0), (24, 1))
     spec = PackSpec(plan.shape(6), members)
-    watched, plain = (_train(plan, spec, "cpu", watched=w) for w in (True, False))
+    watched, plain = (train_pack(plan, spec, "cpu", watched=w) for w in (True, False))
     assert torch.equal(watched.pack.flat.values, plain.pack.flat.values)
     assert watched.test_loss == plain.test_loss
     assert watched.train_loss == plain.train_loss
