@@ -16,6 +16,7 @@ from ..data import python_function
 from ..networks.layout import layouts
 from ..networks.shape import Shape
 from .objectives import is_own
+from .scales import BIAS_STD, GAIN
 from .students import SETTINGS, check_taken, shape_of
 from .tasks import Task, check_loss
 from .train import Training
@@ -134,6 +135,13 @@ class Plan(Settings):
             self._given() & set(SETTINGS),
             layouts(self.task.example_shape, self.task.rows_first),
         )
+
+    @property
+    def initial_variances(self) -> tuple[float, float]:
+        """Of the weights of hidden layers, times fan-in, and of biases, at the start of the
+        student "mlp".
+        """
+        return GAIN[self.activation], BIAS_STD**2
 
     def _given(self) -> set[str]:
         """The fields that are not at their defaults."""

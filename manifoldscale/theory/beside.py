@@ -43,8 +43,6 @@ from .gram_learning_curve import GramLearningCurve, gram_learning_curve
 from .kernels import NNGP, NTK
 from .modes import not_negative
 
-GAIN = {"relu": 2.0, "gelu": 2.0, "tanh": 1.0}  # times 1 / fan-in: of `sweeps`
-BIAS_VARIANCE = 0.01
 LARGEST = 5000  # training examples, above which a solution takes too long
 AT_ONCE = 6000  # examples whose Gram matrix is made once for all runs
 PREDICTED_FROM = 1500  # examples from whose Gram matrix losses are predicted
@@ -300,13 +298,8 @@ def kernels_of(plan: Any) -> dict[str, Any]:
             "`kernels`, such as `ConvNTK` of a network without pooling, or the "
             "`empirical_ntk` of one at its initialisation."
         )
-    settings: dict[str, Any] = {
-        "depth": plan.depth,
-        "activation": plan.activation,
-        "weight_variance": GAIN[plan.activation],
-        "bias_variance": BIAS_VARIANCE,
-    }
-    return {"NTK": NTK(**settings), "NNGP": NNGP(**settings)}
+    settings = (plan.depth, plan.activation, *plan.initial_variances)
+    return {"NTK": NTK(*settings), "NNGP": NNGP(*settings)}
 
 
 def _curve(plan: Any, runs: list[Run]) -> LearningCurve:
