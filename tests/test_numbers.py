@@ -101,6 +101,25 @@ def quoted() -> list[tuple[str, str]]:
                f"on the means errs by a factor of {1 + every['TwoNN']:.0f}"),
     ]  # fmt: skip
 
+    curves = measured("learning_curves")["cases"]
+    worst = {
+        (theory, is_digits): percent(
+            max(
+                abs(row[theory]) for row in curves if is_digits == (row["data"] == "digits")
+            )
+        )
+        for theory in ("one kappa", "each its own")
+        for is_digits in (False, True)
+    }
+    own = worst["each its own", False]
+    found += [
+        (page, f"right to {own} on MNIST and Fashion-MNIST up to 0.8 of the points, where "
+               f"one kappa for all points is up to {worst['one kappa', False]} too low"),
+        ("docs/theory/solvable-models.md",
+         f"within {own} on MNIST and Fashion-MNIST and "
+         f"{worst['each its own', True]} on digits"),
+    ]  # fmt: skip
+
     how = "docs/how-to/measure-a-scaling-law.md"
     for row in measured("interval_cost"):
         design = f"| {row['decades']:g} | {row['sizes']} x {row['seeds']} |"

@@ -112,7 +112,7 @@ def gram_learning_curve(
     [0.45, 0.08]
 
     On MNIST, Fashion-MNIST and digits, with kernels of ReLU and tanh networks, it is within
-    8 % of the measured error from 20 points to 0.8 of them, as a rule within 4 %;
+    6 % of the measured error from 20 points to 0.8 of them;
     `EmpiricalSpectrum.learning_curve` is up to 37 % too low there.
 
     Parameters
