@@ -143,6 +143,13 @@ def test_a_rotation_and_a_shift_of_the_inputs_change_nothing() -> None:
     assert_allclose(first.target_power, second.target_power, atol=1e-10)
 
 
+def test_a_kernel_that_sees_the_origin_says_that_inputs_are_centred() -> None:
+    x = gaussian_points(60) + 3
+    assert "centred (their mean has" in str(hermite_spectrum(NTK(depth=1), x))
+    assert "centred" not in str(hermite_spectrum(NTK(depth=1), x - x.mean(0)))
+    assert "centred" not in str(hermite_spectrum(Laplace(8.0), x))
+
+
 def test_labels_of_noise_have_no_power_in_the_modes() -> None:
     x, y = gaussian_points(2000), np.random.default_rng(3).standard_normal(2000)
     found = hermite_spectrum(Laplace(8.0), x, y, rank=900)
