@@ -85,7 +85,7 @@ class HermiteCheck:
         """In words, how far it holds."""
         worst = int(np.argmax(np.abs(np.log(self.ratio))))
         return (
-            f"above {self.reach:,} examples; checked to {self.sizes[-1]:,}, where it was "
-            f"at most {number(self.ratio[worst], 3)} times the measured error, "
-            f"at {self.sizes[worst]:,}"
+            f"above {self.reach:,} examples; on some of the points, up to "
+            f"{self.sizes[-1]:,} examples, it is {number(self.ratio[worst], 3)} times the "
+            f"measured error at worst, at {self.sizes[worst]:,}"
         )

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import linalg
 
 from ..core.arrays import Array, Floats
+from ..core.errors import require
 from .hermite_modes import HermiteModes
 from .kernel import Kernel
 
@@ -29,6 +30,7 @@ class PrincipalAxes:
         mean = points.mean(0, dtype=np.float64)
         covariance = sum(block.T @ block for block in _blocks(points, mean)) / len(points)
         values, vectors = linalg.eigh(covariance)
+        require(bool(values[-1] > 0), "`points` are all the same: they have no variance.")
         kept = values > FLAT * values[-1]
         return cls(mean, values[kept][::-1], vectors[:, kept][:, ::-1])
 

@@ -50,6 +50,7 @@ from .hermite_overlaps import FLAT, Overlaps, PrincipalAxes
 from .kernel import Kernel
 from .kernel_learning_curve import KernelLearningCurve, kernel_learning_curve
 from .level_coefficients import level_coefficients
+from .stationary import Stationary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 LEVELS = 25  # powers of the cosine; images of usual kernels use a dozen
 RANK = 1000  # modes by default
 INDEPENDENT = 0.65  # share outside of the span of larger ones, below which curves fail
+OFFSET = 0.01  # of the variance: squared mean above which centring is said
 NARROW = 0.35  # ratio of levels above which eigenvalues of Gaussian inputs are off
 LEAST_RIDGE = 1e-11  # times points and trace
 CUT = 0.1  # share of the error that modes beyond the rank may change
@@ -215,7 +217,8 @@ class HermiteSpectrum(Result):
     def plot(self, ax: "Axes") -> None:
         """Eigenvalues by rank, those of Gaussian inputs beside."""
         ranks = np.arange(1, len(self) + 1)
-        ax.loglog(ranks, self.eigenvalues, label=f"on {self.n_points:,} points")
+        if self.n_points:
+            ax.loglog(ranks, self.eigenvalues, label=f"on {self.n_points:,} points")
         ax.loglog(ranks, self.modes.eigenvalues, "--", label="Gaussian inputs")
         ax.set(xlabel="rank", ylabel="eigenvalue")
         ax.legend()
@@ -342,12 +345,16 @@ def _of_points(
     eigenvalues, coefficients = overlaps.diagonalized(modes.eigenvalues)
     independence = overlaps.independence
     sample = None if targets is None else Sample.of(kernel, axes, points, targets, rng)
+    notes = list(_narrow(step))
+    offset = float(axes.mean @ axes.mean) / radius**2
+    if offset > OFFSET and not isinstance(kernel, Stationary):
+        notes.append(Caveat.CENTRED(f"their mean has {number(offset)} of the variance"))
     power = 0.0 if targets is None else float((targets**2).mean(0).sum())
     return HermiteSpectrum(
         kernel, radius, levels, modes, eigenvalues,
         None if targets is None else coefficients,
         overlaps.second_moments, independence, step, overlaps.trace, power,
-        len(points), _narrow(step), sample,
+        len(points), tuple(notes), sample,
     )  # fmt: skip
 
 

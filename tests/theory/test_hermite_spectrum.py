@@ -133,6 +133,17 @@ def test_eigenvalues_on_points_are_those_of_the_gram_matrix_of_the_modes() -> No
     assert_allclose((found.coefficients**2).sum(1)[:20], power[:20], rtol=1e-4)
 
 
+def test_a_linear_kernel_has_the_eigenvalues_of_the_covariance() -> None:
+    """Exactly, whatever the distribution, and no others: x.x' / n times 2^2."""
+    x = np.random.default_rng(0).exponential(size=(200, 5)) * np.arange(1, 6)
+    found = hermite_spectrum(NNGP(depth=1, activation="linear"), x, x[:, 0], rank=50)
+    exact = np.linalg.eigvalsh(np.cov(x.T, bias=True))[::-1] * 4 / 5
+    assert_allclose(found.eigenvalues, exact, rtol=1e-9)
+    assert found.tail == pytest.approx(0, abs=1e-9)
+    curve = found.learning_curve([20, 50], ridge=1e-6)
+    assert np.all(np.isfinite(curve.error))
+
+
 def test_a_rotation_and_a_shift_of_the_inputs_change_nothing() -> None:
     x, y = gaussian_points(300), gaussian_points(300, seed=1)[:, 0]
     turn = np.linalg.qr(gaussian_points(40, seed=2))[0]
@@ -141,6 +152,13 @@ def test_a_rotation_and_a_shift_of_the_inputs_change_nothing() -> None:
     second = hermite_spectrum(kernel, x @ turn + 7, y, rank=60)
     assert_allclose(first.eigenvalues, second.eigenvalues, rtol=1e-8)
     assert_allclose(first.target_power, second.target_power, atol=1e-10)
+
+
+def test_a_kernel_that_sees_the_origin_says_that_inputs_are_centred() -> None:
+    x = gaussian_points(60) + 3
+    assert "centred (their mean has" in str(hermite_spectrum(NTK(depth=1), x))
+    assert "centred" not in str(hermite_spectrum(NTK(depth=1), x - x.mean(0)))
+    assert "centred" not in str(hermite_spectrum(Laplace(8.0), x))
 
 
 def test_labels_of_noise_have_no_power_in_the_modes() -> None:
@@ -203,6 +221,7 @@ def test_what_is_refused() -> None:
         "one of them": lambda: hermite_spectrum(kernel, x, covariance=GAMMA),
         "`targets` need": lambda: hermite_spectrum(kernel, targets=x, covariance=GAMMA),
         "half of the 60": lambda: hermite_spectrum(kernel, x, rank=31),
+        "all the same": lambda: hermite_spectrum(kernel, np.ones((30, 2))),
         "at least 20": lambda: hermite_spectrum(kernel, x[:9]),
         "not symmetric": lambda: hermite_spectrum(kernel, covariance=[[1, 2], [0, 1]]),
         "may be negative": lambda: hermite_spectrum(kernel, covariance=[1, -1]),
