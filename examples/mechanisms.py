@@ -1,14 +1,14 @@
 """What makes a loss fall as a power of the data: a manifold, or frequencies? Interventions
 tell.
 
-Three targets with a power law, or none. On a manifold of dimension d the exponent follows d
-(about 4/d). For many independent subtasks of frequencies k^-(1 + a) it is a / (1 + a): it
-follows the frequencies, and other bits in the inputs leave it where it was. Without
-frequencies that fall, or with a hierarchy of rules, there is none: the loss stays, and then
-falls at one size, which for the hierarchy grows with D* = classes * synonyms^depth. So change
-one thing and fit again: a measured exponent alone does not say what made it. The networks on
-manifolds are those of exponent_vs_dimension.py; the others train in two minutes on one core.
-Writes mechanisms.png.
+On a manifold of dimension d the exponent follows d (about 4/d). For many independent
+subtasks of frequencies k^-(1 + a) it is a / (1 + a): it follows the frequencies, and other
+bits in the inputs leave it where it was. Where all frequencies are equal, or the target is
+a hierarchy of rules, there is no law: the loss stays, and then falls at one size, which for
+the hierarchy grows with D* = classes * synonyms^depth. So change one thing and fit again: a
+measured exponent alone does not say what made it. The networks on manifolds are those of
+exponent_vs_dimension.py; the others train in two minutes on one core. Writes
+mechanisms.png.
 """
 
 import exponent_vs_dimension as manifolds
