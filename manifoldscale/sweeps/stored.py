@@ -5,7 +5,9 @@ from typing import Any
 
 from ..core.errors import ManifoldScaleError
 from .data_sets import DataSet
+from .hierarchy import RandomHierarchy
 from .own_data import OwnData
+from .parities import SparseParities
 from .plan import Plan
 from .shuffled import ShuffledLabels
 from .tasks import Task
@@ -14,7 +16,12 @@ from .train import Training
 
 # To add a task, write its class in a file of its own, and add a row.
 TASKS: dict[str, type[Task]] = {
-    kind.__name__: kind for kind in (TeacherStudent, DataSet, OwnData, ShuffledLabels)
+    "TeacherStudent": TeacherStudent,
+    "DataSet": DataSet,
+    "OwnData": OwnData,
+    "ShuffledLabels": ShuffledLabels,
+    "SparseParities": SparseParities,
+    "RandomHierarchy": RandomHierarchy,
 }
 
 

@@ -27,7 +27,14 @@ from manifoldscale.core.settings import (
 )
 from manifoldscale.networks.mlp import MLP
 from manifoldscale.networks.points import Flatten, Position, Project, Several
-from manifoldscale.sweeps import DataSet, Plan, TeacherStudent, Training
+from manifoldscale.sweeps import (
+    DataSet,
+    Plan,
+    RandomHierarchy,
+    SparseParities,
+    TeacherStudent,
+    Training,
+)
 
 TEACHER = TeacherStudent(2, ambient_dim=4)
 VALUES: list[Any] = [
@@ -79,6 +86,8 @@ VALUES: list[Any] = [
     Project(Flatten(), 64),
     TEACHER,
     DataSet("digits"),
+    SparseParities(),
+    RandomHierarchy(),
     Training(steps=5),
     Plan(TEACHER, (20, 30), (4,), seeds=1, depth=1, n_test=20),
 ]
