@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.arrays import Floats
 from ..core.errors import require
+from ..core.learning_curve import LearningCurve, Run
 from ..core.result import Result, write_csv
 from ..core.style import drawing
 
@@ -56,6 +57,23 @@ class ExactCurve(Result):
 
     def to_csv(self, path: str | Path) -> None:
         write_csv(Path(path), self.rows())
+
+
+class ErrorCurve(ExactCurve):
+    """An expected test error over numbers of training examples P."""
+
+    if TYPE_CHECKING:  # fields of a concrete one
+        sizes: Floats
+        error: Floats
+
+    def series(self) -> "tuple[str, str, list[Series]]":
+        return "training examples P", "expected test error", [("", self.sizes, self.error)]
+
+    def to_curve(self) -> LearningCurve:
+        """The same errors as a `LearningCurve`, to fit or to lay over measured ones."""
+        pairs = zip(self.sizes, self.error, strict=True)
+        runs = [Run(float(e), dataset_size=as_count(p, "sizes")) for p, e in pairs]
+        return LearningCurve(tuple(runs), loss="mse", task="kernel regression, theory")
 
 
 def as_count(value: float, name: str) -> int:

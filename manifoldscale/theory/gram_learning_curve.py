@@ -44,8 +44,7 @@ from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
-from ..core.learning_curve import LearningCurve, Run
-from .curve import ExactCurve, Series, as_count, as_sizes
+from .curve import ErrorCurve, as_sizes
 from .gram import as_gram, as_targets, check_semidefinite
 from .modes import not_negative, solve_kappa
 
@@ -57,7 +56,7 @@ USUAL = 0.4  # share of the points at which these are counted
 
 
 @dc.dataclass(frozen=True, eq=False)
-class GramLearningCurve(ExactCurve):
+class GramLearningCurve(ErrorCurve):
     """The expected test error of kernel ridge regression on subsets of N points.
 
     Attributes
@@ -82,21 +81,12 @@ class GramLearningCurve(ExactCurve):
     method = "learning curve of a Gram matrix"
     columns = ("dataset_size=sizes", "error=error", "kappa=kappa")
 
-    def series(self) -> tuple[str, str, list[Series]]:
-        return "training examples P", "expected test error", [("", self.sizes, self.error)]
-
     def headline(self) -> str:
         return (
             f"{self.method}: error {number(self.error[0])} at P = {self.sizes[0]:g} to "
             f"{number(self.error[-1])} at {self.sizes[-1]:g} (of {self.total:,} points, "
             f"ridge {self.ridge:g}, noise {self.noise:g})"
         )
-
-    def to_curve(self) -> LearningCurve:
-        """The same errors as a `LearningCurve`, to fit or to lay over measured ones."""
-        pairs = zip(self.sizes, self.error, strict=True)
-        runs = [Run(float(e), dataset_size=as_count(p, "sizes")) for p, e in pairs]
-        return LearningCurve(tuple(runs), loss="mse", task="kernel regression, theory")
 
 
 def gram_learning_curve(

@@ -21,13 +21,12 @@ from ..core.arrays import Floats, as_real
 from ..core.caveat import Caveat, Remark
 from ..core.errors import require
 from ..core.interval import number
-from ..core.learning_curve import LearningCurve, Run
-from .curve import ExactCurve, Series, as_count, as_sizes
+from .curve import ErrorCurve, as_sizes
 from .modes import Modes, blocks, not_negative, same_length, solve_kappa
 
 
 @dc.dataclass(frozen=True, eq=False)
-class KernelLearningCurve(ExactCurve):
+class KernelLearningCurve(ErrorCurve):
     """The expected test error of kernel ridge regression over training sizes.
 
     Attributes
@@ -69,21 +68,12 @@ class KernelLearningCurve(ExactCurve):
         power = self.modes.degeneracies * self.power
         return missed**2 * power / self.slack[:, None]
 
-    def series(self) -> tuple[str, str, list[Series]]:
-        return "training examples P", "expected test error", [("", self.sizes, self.error)]
-
     def headline(self) -> str:
         return (
             f"kernel learning curve: error {number(self.error[0])} at P = "
             f"{self.sizes[0]:g} to {number(self.error[-1])} at {self.sizes[-1]:g} "
             f"({len(self.modes):,} eigenvalues, ridge {self.ridge:g}, noise {self.noise:g})"
         )
-
-    def to_curve(self) -> LearningCurve:
-        """The same errors as a `LearningCurve`, to fit or to lay over measured ones."""
-        pairs = zip(self.sizes, self.error, strict=True)
-        runs = [Run(float(e), dataset_size=as_count(p, "sizes")) for p, e in pairs]
-        return LearningCurve(tuple(runs), loss="mse", task="kernel regression, theory")
 
 
 def kernel_learning_curve(
