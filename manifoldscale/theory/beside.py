@@ -24,17 +24,16 @@ descent they are the limit itself, otherwise that of the same architecture.
 
 import dataclasses as dc
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import linalg
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Array, Floats
 from ..core.caveat import Caveat, Remark
 from ..core.errors import ManifoldScaleError, require
 from ..core.interval import number
-from ..core.learning_curve import Axis, LearningCurve, Run
+from ..core.learning_curve import Axis, LearningCurve
 from ..core.random import keyed
 from ..core.result import Result
 from ..core.settings import whole
@@ -42,12 +41,11 @@ from ..core.style import COLORS, drawing, log_axes
 from .gram_learning_curve import GramLearningCurve, gram_learning_curve
 from .kernels import NNGP, NTK
 from .modes import not_negative
+from .on_examples import JITTER, Solved, as_matrix, solutions
 
 LARGEST = 5000  # training examples, above which a solution takes too long
-AT_ONCE = 6000  # examples whose Gram matrix is made once for all runs
 PREDICTED_FROM = 1500  # examples from whose Gram matrix losses are predicted
 WITHIN = 0.8  # share of these up to which the prediction was tested
-JITTER = 1e-8  # of the mean of the diagonal, where repeated examples make it singular
 
 Kernels = Mapping[str, Any]
 Progress = Callable[[int, int], None]
@@ -220,6 +218,47 @@ def beside(
         "`kernels` must name functions that give Gram matrices, as {'NTK': NTK()}; not "
         f"{kernels!r}.",
     )
+    _check_losses(plan)
+    delta = not_negative("ridge", ridge)
+    require(time > 0, f"`time` must be positive, or inf; not {time!r}.")
+    n = whole("predicted_from", predicted_from, 0)
+    runs = [one for one in plan.runs() if one[1] <= LARGEST]
+    require(
+        bool(runs), f"All dataset sizes of the plan are above the {LARGEST:,} of a kernel."
+    )
+    total, report = len(runs) * len(found), progress or (lambda *_: None)
+    solved: dict[str, list[Solved]] = {name: [] for name in found}
+    for name, kernel in found.items():
+        for one in solutions(plan, kernel, runs, delta, time):
+            solved[name].append(one)
+            report(sum(map(len, solved.values())), total)
+    theory = {}
+    if n and math.isinf(time):
+        sizes = sorted({run[1] for run in runs})
+        several = {
+            name: _theory(plan, kernel, sizes, delta, n) for name, kernel in found.items()
+        }
+        theory = {name: one for name, one in several.items() if one is not None}
+    notes = [note for one in theory.values() for note in one.caveats]
+    singular = any(one.is_singular for several in solved.values() for one in several)
+    return Beside(
+        {name: _curve(plan, several) for name, several in solved.items()},
+        {name: curve for name, one in theory.items() if (curve := _known(one)).runs},
+        {
+            name: LearningCurve(
+                tuple(one.nearest for one in several), loss="squared distance", floor=0.0
+            )
+            for name, several in solved.items()
+        },
+        {name: str(kernel) for name, kernel in found.items()},
+        delta,
+        total,
+        (*_caveats(plan, singular), *dict.fromkeys(notes)),
+    )
+
+
+def _check_losses(plan: Any) -> None:
+    """Refuse a plan whose networks do not fit the squared error of a training set."""
     loss = plan.training.loss
     require(
         loss == "mse",
@@ -230,53 +269,6 @@ def beside(
         not plan.training.online,
         "The plan is trained `online`: its examples are drawn anew, and kernel regression "
         "has one training set.",
-    )
-    delta = not_negative("ridge", ridge)
-    require(time > 0, f"`time` must be positive, or inf; not {time!r}.")
-    runs = [one for one in plan.runs() if one[1] <= LARGEST]
-    require(
-        bool(runs), f"All dataset sizes of the plan are above the {LARGEST:,} of a kernel."
-    )
-    report = progress or (lambda *_: None)
-    regressions = {
-        name: _regressions(plan, kernel, runs, delta, time)
-        for name, kernel in found.items()
-    }
-    made: dict[str, list[Run]] = {name: [] for name in found}
-    distances: dict[str, list[Run]] = {name: [] for name in found}
-    singular = False
-    for done in range(len(runs) * len(found)):
-        name = list(found)[done // len(runs)]
-        run, nearest, is_singular = next(regressions[name])
-        made[name].append(run)
-        distances[name].append(nearest)
-        singular |= is_singular
-        report(done + 1, len(runs) * len(found))
-    curves = {name: _curve(plan, several) for name, several in made.items()}
-    sizes = sorted({run[1] for run in runs})
-    n = whole("predicted_from", predicted_from, 0)
-    asked = found if n and math.isinf(time) else {}
-    theory = {
-        name: _theory(plan, kernel, sizes, delta, n) for name, kernel in asked.items()
-    }
-    predicted = {
-        name: dc.replace(one.to_curve(), runs=known)
-        for name, one in theory.items()
-        if one is not None
-        and (known := tuple(r for r in one.to_curve().runs if math.isfinite(r.loss)))
-    }
-    notes = dict.fromkeys(note for one in theory.values() if one for note in one.caveats)
-    return Beside(
-        curves,
-        predicted,
-        {
-            name: LearningCurve(tuple(several), loss="squared distance", floor=0.0)
-            for name, several in distances.items()
-        },
-        {name: str(kernel) for name, kernel in found.items()},
-        delta,
-        sum(map(len, curves.values())),
-        (*_caveats(plan, singular), *notes),
     )
 
 
@@ -302,10 +294,10 @@ def kernels_of(plan: Any) -> dict[str, Any]:
     return {"NTK": NTK(*settings), "NNGP": NNGP(*settings)}
 
 
-def _curve(plan: Any, runs: list[Run]) -> LearningCurve:
+def _curve(plan: Any, solved: list[Solved]) -> LearningCurve:
     task = plan.task
     return LearningCurve(
-        tuple(runs),
+        tuple(one.loss for one in solved),
         loss="mse",
         floor=task.floor("mse"),
         shared_data=task.shared_data or plan.paired,
@@ -323,107 +315,10 @@ def _caveats(plan: Any, singular: bool) -> tuple[Remark, ...]:
     return tuple(notes)
 
 
-def _regressions(
-    plan: Any, kernel: Any, runs: list[Any], ridge: float, time: float
-) -> Iterator[tuple[Run, Run, bool]]:
-    """The loss of each run, its squared nearest distance, and whether its Gram matrix was
-    singular.
-    """
-    grams = _grams(plan, kernel, runs)
-    for (shape, size, index), (inner, across, own, train, test) in zip(
-        runs, grams, strict=True
-    ):
-        shapes = (inner.shape, across.shape)
-        right = (size, size), (plan.n_test, size)
-        require(
-            shapes == right,
-            f"The kernel {kernel} gives Gram matrices of shape {shapes}; those of this run "
-            f"are {right}.",
-        )
-        apart = own + (inner.diagonal() - 2 * across).min(1)
-        if math.isinf(time):
-            weights, is_singular = _solved(inner, train, ridge)
-        else:
-            weights, is_singular = _stopped(inner, train, ridge, time), False
-        losses = ((across @ weights - test) ** 2).sum(1)
-        loss, nearest = (_run(shape, size, index, one) for one in (losses, apart))
-        yield loss, nearest, is_singular
-
-
-def _run(shape: Any, size: int, index: int, losses: Floats) -> Run:
-    """A run whose test examples have these losses."""
-    return Run(
-        float(losses.mean()),
-        size,
-        width=getattr(shape, "width", None),
-        parameters=shape.parameters,
-        seed=index,
-        loss_stderr=float(losses.std() / math.sqrt(len(losses))),
-    )
-
-
-def _grams(
-    plan: Any, kernel: Any, runs: list[Any]
-) -> Iterator[tuple[Floats, Floats, Floats, Floats, Floats]]:
-    """Of each run: the Gram matrix of its training set, (test x train), the diagonal of the
-    test set, and the targets of both. Of a small data set the kernel is computed once.
-    """
-    task = plan.task
-    known = task.everything()
-    each = sum(size**2 + plan.n_test * (size + plan.n_test) for _, size, _ in runs)
-    if known is not None and len(known[0]) ** 2 <= min(AT_ONCE**2, each):
-        gram = as_matrix(kernel(known[0]))
-        targets = np.asarray(known[1], dtype=np.float64)
-        for shape, size, index in runs:
-            seed = plan.seed_of(shape, size, index)
-            rows, others = map(np.sort, task.rows(size, plan.n_test, seed))  # for the cache
-            inner, across = _block(gram, rows, rows), _block(gram, others, rows)
-            yield inner, across, gram.diagonal()[others], targets[rows], targets[others]
-        return
-    for shape, size, index in runs:
-        split = task.draw(size, plan.n_test, plan.seed_of(shape, size, index))
-        inner = as_matrix(kernel(split.train_inputs))
-        across = as_matrix(kernel(split.test_inputs, split.train_inputs))
-        own = as_matrix(kernel(split.test_inputs)).diagonal()
-        train, test = split.train_targets, split.test_targets
-        yield inner, across, own, np.asarray(train, float), np.asarray(test, float)
-
-
-def _block(gram: Floats, rows: Ints, columns: Ints) -> Floats:
-    return np.asarray(gram[np.ix_(rows, columns)])
-
-
-def as_matrix(gram: Any) -> Floats:
-    """A Gram matrix of any kind as float64."""
-    return np.asarray(getattr(gram, "detach", lambda: gram)(), dtype=np.float64)
-
-
-def _solved(gram: Floats, targets: Floats, ridge: float) -> tuple[Floats, bool]:
-    """(K + ridge)^-1 y, and whether a jitter was needed."""
-    diagonal = np.diag_indices_from(gram)
-    values = gram[diagonal]
-    for extra in (0.0, JITTER * float(values.mean())):
-        gram[diagonal] = values + ridge + extra
-        try:
-            # A copy is made only of what may be needed again.
-            factor = linalg.cho_factor(gram, lower=True, check_finite=False)
-        except linalg.LinAlgError:
-            continue
-        return np.asarray(linalg.cho_solve(factor, targets, check_finite=False)), extra > 0
-    raise ManifoldScaleError(
-        f"The Gram matrix of {len(gram):,} training examples is singular at ridge "
-        f"{ridge:g}: the kernel has fewer modes than there are examples. Set a `ridge`, "
-        f"such as {1e-6 * float(values.mean()):.0e}."
-    )
-
-
-def _stopped(gram: Floats, targets: Floats, ridge: float, time: float) -> Floats:
-    """Weights of gradient flow at a time: (1 - exp(-t s)) / s of the eigenvalues s."""
-    values, vectors = linalg.eigh(gram)
-    rates = np.clip(values, 0, None) + ridge
-    scaled = np.where(rates * time > 1e-12, -np.expm1(-time * rates), 0.0)
-    filtered = np.divide(scaled, rates, out=np.full_like(rates, time), where=scaled > 0)
-    return np.asarray(vectors @ (filtered[:, None] * (vectors.T @ targets)))
+def _known(theory: GramLearningCurve) -> LearningCurve:
+    """What is predicted, without the sizes at which nothing is."""
+    curve = theory.to_curve()
+    return dc.replace(curve, runs=tuple(r for r in curve.runs if math.isfinite(r.loss)))
 
 
 def _theory(
