@@ -31,7 +31,7 @@ import numpy as np
 
 from ..core.arrays import Array, Floats
 from ..core.caveat import Caveat, Remark
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, is_real, require
 from ..core.interval import number
 from ..core.learning_curve import Axis, LearningCurve
 from ..core.random import keyed
@@ -220,7 +220,7 @@ def beside(
     )
     _check_losses(plan)
     delta = not_negative("ridge", ridge)
-    require(time > 0, f"`time` must be positive, or inf; not {time!r}.")
+    require(is_real(time) and time > 0, f"`time` must be positive, or inf; not {time!r}.")
     n = whole("predicted_from", predicted_from, 0)
     runs = [one for one in plan.runs() if one[1] <= LARGEST]
     require(

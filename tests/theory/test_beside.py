@@ -121,6 +121,7 @@ def test_a_kernel_of_ones_own_convolutions_included() -> None:
         (TEACHER, {"kernels": {"k": lambda x, *y: np.eye(3)}}, "shape"),
         (TEACHER, {"ridge": -1}, "ridge"),
         (TEACHER, {"time": 0}, "time"),
+        (TEACHER, {"time": None}, "time"),
         (dc.replace(TEACHER, dataset_sizes=(9000,)), {}, "above the 5,000"),
     ],
 )
