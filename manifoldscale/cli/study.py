@@ -94,11 +94,11 @@ def study(
         bars = {
             "sweep": progress.add_task("sweep", total=len(asked.plan)),
             "probe": progress.add_task("probe", total=None),
-            "theory": progress.add_task("theory", total=None),
+            "theory": progress.add_task("theory", total=None, visible=False),
         }
 
         def advance(stage: str, done: int, total: int) -> None:
-            progress.update(bars[stage], completed=done, total=total)
+            progress.update(bars[stage], completed=done, total=total, visible=True)
 
         result = run_study(asked, place, advance, executor)
     result.save(place)

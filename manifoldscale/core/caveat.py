@@ -464,16 +464,23 @@ class Caveat(enum.Enum):
         "predicted error is too low, by a sixth or more; use `gram_learning_curve`"
     )
     FEW_DECIDE = (
-        "so few points decide about each, as in low dimension, that the predicted error is "
-        "too low, by a tenth or more (NaN: no prediction); regression itself, "
-        "`kernel_regression_curve`, is exact"
+        "so few points decide about each, as in low dimension or in tight clusters, that "
+        "the theory is off, by a tenth to many times, and predicts nothing; regression "
+        "itself, `kernel_regression_curve`, is exact"
+    )
+    NO_SOLUTION = (
+        "the equations of the theory have no solution in float64 at these sizes, as where "
+        "outliers decide or the kernel is close to singular: set a `ridge`, or use "
+        "regression itself, `kernel_regression_curve`"
     )
     LEFT_OUT_SIZES = (
         "these dataset sizes are too large for an exact solution and were left out"
     )
     RIDGE_ADDED = (
-        "repeated examples make a training Gram matrix singular, and this was added to its "
-        "diagonal: examples that agree in their inputs then share the mean of their targets"
+        "float64 does not tell a training Gram matrix from a singular one, because "
+        "examples are repeated or the kernel is smooth, so this was added to the diagonal "
+        "in all runs: the smallest losses are those of this ridge, and examples that agree "
+        "in their inputs share the mean of their targets"
     )
     EARLY_STOPPED = (
         "each network was kept at the step at which half of its test examples had the "

@@ -2,6 +2,7 @@
 what theory predicts of them, and what follows for the network and its geometry.
 """
 
+import contextlib
 import dataclasses as dc
 import functools as ft
 import math
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..theory import Beside
 
 Progress = Callable[[str, int, int], None]
+MOST_UNFINISHED = 0.1  # share of the networks that had not fitted their training set
 LAZY = "NTK"  # the kernel of the limit in which gradient descent learns no features
 
 
@@ -64,8 +66,12 @@ class InfiniteWidth:
         from ..scaling.power_law import fit_power_law
 
         curves = {} if self.beside is None else self.beside.nearest
-        long = {n: c for n, c in curves.items() if n in self.fits}
-        return {name: fit_power_law(curve, floor="zero") for name, curve in long.items()}
+        found = {}
+        for name, curve in curves.items():
+            if name in self.fits:
+                with contextlib.suppress(ManifoldScaleError):  # all are copies
+                    found[name] = fit_power_law(curve, floor="zero")
+        return found
 
     @ft.cached_property
     def ratios(self) -> "dict[str, LossRatio]":
@@ -93,15 +99,21 @@ class InfiniteWidth:
     def headlines(self) -> list[str]:
         """What the losses say of the network, and the theory of the losses."""
         if self.beside is None:
-            return [f"no infinitely wide network: {self.why_not}"] if self.why_not else []
-        said = [_lazy(name, one) for name, one in self.ratios.items() if name == LAZY]
+            why = self.why_not.rstrip(".")
+            return [f"no infinitely wide network: {why}"] if why else []
+        left = [run.converged is False for run in self.curve.runs]
+        said = [
+            _lazy(name, one, sum(left), len(left))
+            for name, one in self.ratios.items()
+            if name == LAZY
+        ]
         said += [_seen(name, law, self.fits[name]) for name, law in self.seen.items()]
         for name in self.beside.predicted:
-            error = self.beside.error(name)
+            sizes = [run.dataset_size or 0 for run in self.beside.predicted[name].runs]
             said.append(
-                f"the Gram matrix of the {name} predicts its losses up to D = "
-                f"{max(r.dataset_size or 0 for r in self.beside.predicted[name].runs):,} "
-                f"within {error:.1%}"
+                f"the Gram matrix of the {name} predicts its losses at {len(sizes)} of "
+                f"{self.beside.n_sizes} sizes, up to D = {max(sizes):,}, within "
+                f"{self.beside.error(name):.1%}"
             )
         return [*said, *map(str, self.beside.caveats)]
 
@@ -148,8 +160,10 @@ def solved(
     return InfiniteWidth(curve, found)
 
 
-def _lazy(name: str, one: "LossRatio") -> str:
-    """How far the networks are from their lazy limit."""
+def _lazy(name: str, one: "LossRatio", unfinished: int, total: int) -> str:
+    """How far the networks are from their lazy limit; `unfinished` of all had not fitted
+    their training set, and would go on.
+    """
     low, high = one.faster_interval
     ends = f"{number(one.ratio)} {one.interval}"
     said = (
@@ -160,9 +174,17 @@ def _lazy(name: str, one: "LossRatio") -> str:
     if differs:
         way = "faster" if low > 0 else "slower"
         said += f", and falls {way} by {_size(one.faster, one.faster_interval)} in alpha_D"
-    if differs or one.verdict != "not told apart":
-        return f"{said}: these networks do not follow their lazy limit"
-    return f"{said}: it is not told from that of the lazy limit"
+    if not differs and one.verdict == "not told apart":
+        return f"{said}: it is not told from that of the lazy limit"
+    if unfinished > MOST_UNFINISHED * total:
+        return (
+            f"{said}; but {unfinished} of {total} networks had not fitted their training "
+            "set: train longer to compare them with their limit"
+        )
+    return (
+        f"{said}: as they were trained, these networks do not follow the lazy limit, which "
+        "is that of gradient descent with the rates of the NTK parametrisation"
+    )
 
 
 def _seen(name: str, law: "PowerLaw", loss: "PowerLaw") -> str:
@@ -170,9 +192,9 @@ def _seen(name: str, law: "PowerLaw", loss: "PowerLaw") -> str:
     low, high = law.interval
     dims = Interval(2 / high, 2 / low if low > 0 else math.inf, law.interval.level)
     said = (
-        f"the {name} sees a dimension of {number(2 / law.alpha)} {dims}, so its regression "
-        f"on a target in its space has alpha_D >= {number(law.alpha)} {law.interval}; here "
-        f"it has {number(loss.alpha)} {loss.interval}"
+        f"at these sizes the {name} sees a dimension of {number(2 / law.alpha)} {dims}, so "
+        f"its regression on a target in its space has alpha_D >= {number(law.alpha)} "
+        f"{law.interval}; here it has {number(loss.alpha)} {loss.interval}"
     )
     return f"{said}: the target is smoother than that" if loss.interval.low > high else said
 

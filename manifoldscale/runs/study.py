@@ -14,6 +14,7 @@ from ..core.learning_curve import LearningCurve
 from ..core.measurement import Measurement, SiteMeasurements
 from ..core.result import Table
 from ..core.serialize import LATER, plain
+from ..core.settings import whole
 from ..report.by_site import estimate, site_blocks
 from ..report.laws import FittedLaw
 from ..report.networks import Network, before_read_out
@@ -60,6 +61,14 @@ class Study:
     n_points: int = 10_000
     theory: bool = dc.field(default=True, metadata=LATER)
     predicted_from: int = dc.field(default=1500, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        whole("n_points", self.n_points)
+        whole("predicted_from", self.predicted_from, 0)
+        require(
+            isinstance(self.theory, bool),
+            f"`theory` must be true or false; not {self.theory!r}.",
+        )
 
     @property
     def width(self) -> int:

@@ -3,18 +3,20 @@
 A run of one curve and the run of the other with the same sizes and seed saw the same
 training and test sets, so what these do to both losses cancels in their ratio. Its mean log
 at each size has Student's interval over the runs. How much faster one curve falls is minus
-the slope of the mean log ratios over log size, with an interval from their scatter about
-the line, which a bend in the ratio widens.
+the slope of the mean log ratios over log size. It has two intervals, of which the wider
+counts: from the scatter of the means about the line, which a bend in the ratio widens; and
+from the slopes of single seeds, which errors widen that all sizes of a seed share, as in
+paired plans.
 """
 
 import dataclasses as dc
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.arrays import Floats
-from ..core.caveat import Remark
+from ..core.caveat import Caveat, Remark
 from ..core.error_bars import LEVEL, log_interval, normal_interval
 from ..core.errors import require
 from ..core.interval import Interval, number
@@ -105,15 +107,27 @@ def loss_ratio(
 
     Raises
     ------
-    ManifoldScaleError : the curves have no run in common; losses that are not positive.
+    ManifoldScaleError : the curves have no run in common, several of the same sizes and
+        seed, or unlike losses; losses that are not positive.
     """
+    for name, one in (("curve", curve), ("other", other)):
+        require(
+            isinstance(one, LearningCurve),
+            f"`{name}` must be a LearningCurve; not {type(one).__name__}.",
+        )
+    require(
+        curve.loss == other.loss,
+        f"A ratio needs one kind of loss; `curve` has {curve.loss!r} and `other` "
+        f"{other.loss!r}.",
+    )
     along = Axis.of(axis)
     pairs = _pairs(curve, other, along)
-    sizes = np.unique([size for size, _ in pairs])
-    at = [np.array([log for size, log in pairs if size == one]) for one in sizes]
+    sizes = np.unique([size for size, _, _ in pairs])
+    at = [np.array([log for size, _, log in pairs if size == one]) for one in sizes]
     intervals = [_interval(logs) for logs in at]
     centres = np.array([logs.mean() for logs in at])
-    faster, faster_interval = _faster(np.log(sizes), centres)
+    faster, faster_interval = _faster(np.log(sizes), centres, pairs)
+    shared = curve.shared_data or other.shared_data
     return LossRatio(
         ratio=math.exp(centres[-1]),
         interval=intervals[-1],
@@ -125,17 +139,31 @@ def loss_ratio(
         faster_interval=faster_interval,
         axis=along,
         n_points=len(pairs),
+        caveats=(Caveat.SHARED_DATA(),) if shared else (),
     )
 
 
-def _pairs(
-    curve: LearningCurve, other: LearningCurve, axis: Axis
-) -> list[tuple[float, float]]:
-    """(size, log ratio) of the runs that both curves have."""
-    keyed = {
+Pairs = list[tuple[float, int, float]]  # size, seed, log ratio
+
+
+def _by_key(curve: LearningCurve, name: str) -> dict[tuple[Any, ...], float]:
+    """The loss of each run by its sizes and seed."""
+    found = {
         (run.dataset_size, run.width, run.parameters, run.seed): run.loss
-        for run in other.runs
+        for run in curve.runs
     }
+    require(
+        len(found) == len(curve.runs),
+        f"`{name}` has several runs of the same sizes and seed: which belong together is "
+        "not known. Number its runs in a column `seed`.",
+    )
+    return found
+
+
+def _pairs(curve: LearningCurve, other: LearningCurve, axis: Axis) -> Pairs:
+    """The runs that both curves have."""
+    _by_key(curve, "curve")
+    keyed = _by_key(other, "other")
     found = []
     for run, size in zip(curve.runs, curve.column(axis), strict=True):
         loss = keyed.get((run.dataset_size, run.width, run.parameters, run.seed), math.nan)
@@ -145,7 +173,7 @@ def _pairs(
                 f"Ratios need positive losses; at {axis.symbol} = {size:,.0f} they are "
                 f"{run.loss:g} and {loss:g}.",
             )
-            found.append((float(size), math.log(run.loss / loss)))
+            found.append((float(size), run.seed, math.log(run.loss / loss)))
     require(
         bool(found),
         "`curve` and `other` have no run of the same sizes and seed: both must come from "
@@ -162,14 +190,28 @@ def _interval(logs: Floats) -> Interval:
     return log_interval(ratio, ratio * stderr, len(logs) - 1)
 
 
-def _faster(x: Floats, y: Floats) -> tuple[float, Interval]:
-    """Minus the slope of a line, with Student's interval."""
-    nothing = Interval(-math.inf, math.inf, LEVEL)
+def _faster(x: Floats, y: Floats, pairs: Pairs) -> tuple[float, Interval]:
+    """Minus the slope of a line, with the wider of two intervals of Student's."""
     if len(x) < 3:
-        return math.nan, nothing
+        return math.nan, Interval(-math.inf, math.inf, LEVEL)
+    slope, stderr = _line(x, y)
+    about = normal_interval(-slope, stderr, len(x) - 2)
+    each = []
+    for seed in {seed for _, seed, _ in pairs}:
+        own = np.array([(math.log(size), log) for size, s, log in pairs if s == seed])
+        if len(own) == len(x):
+            each.append(_line(*own.T)[0])
+    if len(each) < 2:
+        return -slope, about
+    scatter = float(np.std(each, ddof=1)) / math.sqrt(len(each))
+    between = normal_interval(-slope, scatter, len(each) - 1)
+    return -slope, max(about, between, key=lambda one: one.width)
+
+
+def _line(x: Floats, y: Floats) -> tuple[float, float]:
+    """The slope of a line, and its standard error from the scatter about it."""
     centred = x - x.mean()
     slope = float(centred @ y / (centred @ centred))
     left = y - y.mean() - slope * centred
-    freedom = len(x) - 2
-    stderr = math.sqrt(float(left @ left) / freedom / float(centred @ centred))
-    return -slope, normal_interval(-slope, stderr, freedom)
+    spread = float(left @ left) / max(len(x) - 2, 1)
+    return slope, math.sqrt(spread / float(centred @ centred))

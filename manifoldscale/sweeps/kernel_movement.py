@@ -30,6 +30,7 @@ from ..theory.empirical_ntk import empirical_ntk
 from ..theory.kernel_change import kernel_alignment, kernel_drift
 from ..theory.kernel_regression import nested_predictions
 from ..theory.ntk_mlp import NTKLinear
+from .early_stopping import halves
 from .factory import layout_of
 from .over_widths import slope_of_logs
 from .pack import MLPPack, Pack
@@ -227,6 +228,8 @@ def _moved(
     if math.isnan(loss):
         return found
     split = plan.task.draw(size, plan.n_test, plan.seed_of(spec.shape, size, index))
+    if plan.training.keep == "best":
+        split, _ = halves(split)
     rows = np.concatenate([split.train_inputs, split.test_inputs])
     x = layout_of(spec.shape)(torch.from_numpy(rows))
     first, last = (

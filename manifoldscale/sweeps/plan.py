@@ -137,6 +137,13 @@ class Plan(Settings):
         )
 
     @property
+    def first_tested(self) -> int:
+        """The first of the test examples that tests a network: those before it choose the
+        step at which it is kept, see `Training.keep`.
+        """
+        return self.n_test // 2 if self.training.keep == "best" else 0
+
+    @property
     def initial_variances(self) -> tuple[float, float]:
         """Of the weights of hidden layers, times fan-in, and of biases, at the start of the
         student "mlp".

@@ -41,10 +41,11 @@ from ..core.style import COLORS, drawing, log_axes
 from .gram_learning_curve import GramLearningCurve, gram_learning_curve
 from .kernels import NNGP, NTK
 from .modes import not_negative
-from .on_examples import JITTER, Solved, as_matrix, solutions
+from .on_examples import JITTER, Singular, Solved, as_matrix, solutions
 
 LARGEST = 5000  # training examples, above which a solution takes too long
 PREDICTED_FROM = 1500  # examples from whose Gram matrix losses are predicted
+SCALED_BY = 100  # examples that give the scale of a kernel
 WITHIN = 0.8  # share of these up to which the prediction was tested
 
 Kernels = Mapping[str, Any]
@@ -193,8 +194,9 @@ def beside(
         them, and gives a Gram matrix. By default NTK and NNGP of the plan's multilayer
         perceptron. For a convolutional network give `ConvNTK(...)` of images of your own:
         `{"ConvNTK": lambda x, *y: ConvNTK(depth=2)(image(x), *map(image, y))}`.
-    ridge : added to the diagonal of the training Gram matrix. Where repeated examples make
-        it singular, 1e-8 of the mean diagonal is added, and said.
+    ridge : added to the diagonal of the training Gram matrix. Where float64 does not tell
+        one from a singular matrix, because examples are repeated or the kernel is smooth,
+        1e-9 of the mean diagonal is added in all runs of the kernel, and said.
     time : at which gradient flow df/dt = -K (f - y) from f = 0 is stopped; inf is the end.
         Any other time takes an eigendecomposition for each run, about ten times as long.
     predicted_from : examples of the task, at most, whose Gram matrix gives the predicted
@@ -212,12 +214,13 @@ def beside(
         hasattr(plan, "seed_of"),
         f"`plan` must be a Plan, as `ms.sweeps.Plan(task, dataset_sizes)`; not {plan!r}.",
     )
-    found = kernels_of(plan) if kernels is None else dict(kernels)
+    named = isinstance(kernels, Mapping) and bool(kernels)
     require(
-        bool(found) and all(map(callable, found.values())),
+        kernels is None or (named and all(map(callable, dict(kernels).values()))),
         "`kernels` must name functions that give Gram matrices, as {'NTK': NTK()}; not "
         f"{kernels!r}.",
     )
+    found = kernels_of(plan) if kernels is None else dict(kernels)
     _check_losses(plan)
     delta = not_negative("ridge", ridge)
     require(is_real(time) and time > 0, f"`time` must be positive, or inf; not {time!r}.")
@@ -227,20 +230,33 @@ def beside(
         bool(runs), f"All dataset sizes of the plan are above the {LARGEST:,} of a kernel."
     )
     total, report = len(runs) * len(found), progress or (lambda *_: None)
-    solved: dict[str, list[Solved]] = {name: [] for name in found}
-    for name, kernel in found.items():
-        for one in solutions(plan, kernel, runs, delta, time):
-            solved[name].append(one)
-            report(sum(map(len, solved.values())), total)
+    solved: dict[str, list[Solved]] = {}
+    jitter = dict.fromkeys(found, 0.0)
+    for place, (name, kernel) in enumerate(found.items()):
+
+        def advance(done: int, before: int = place * len(runs)) -> None:
+            report(before + done, total)
+
+        try:
+            solved[name] = _all(plan, kernel, runs, delta, time, advance)
+        except Singular:  # then all runs of the kernel have the same jitter
+            inputs, _ = _sample(plan, SCALED_BY)
+            jitter[name] = JITTER * float(as_matrix(kernel(inputs)).diagonal().mean())
+            solved[name] = _all(plan, kernel, runs, delta + jitter[name], time, advance)
     theory = {}
     if n and math.isinf(time):
         sizes = sorted({run[1] for run in runs})
         several = {
-            name: _theory(plan, kernel, sizes, delta, n) for name, kernel in found.items()
+            name: _theory(plan, kernel, sizes, delta + jitter[name], n)
+            for name, kernel in found.items()
         }
         theory = {name: one for name, one in several.items() if one is not None}
-    notes = [note for one in theory.values() for note in one.caveats]
-    singular = any(one.is_singular for several in solved.values() for one in several)
+    notes = [
+        note.caveat(f"{name}: {note.detail}")
+        for name, one in theory.items()
+        for note in one.caveats
+    ]
+    added = {name: extra for name, extra in jitter.items() if extra}
     return Beside(
         {name: _curve(plan, several) for name, several in solved.items()},
         {name: curve for name, one in theory.items() if (curve := _known(one)).runs},
@@ -253,7 +269,7 @@ def beside(
         {name: str(kernel) for name, kernel in found.items()},
         delta,
         total,
-        (*_caveats(plan, singular), *dict.fromkeys(notes)),
+        (*_caveats(plan, added), *notes),
     )
 
 
@@ -305,13 +321,30 @@ def _curve(plan: Any, solved: list[Solved]) -> LearningCurve:
     )
 
 
-def _caveats(plan: Any, singular: bool) -> tuple[Remark, ...]:
+def _all(
+    plan: Any,
+    kernel: Any,
+    runs: list[Any],
+    ridge: float,
+    time: float,
+    advance: Callable[[int], None],
+) -> list[Solved]:
+    """The solutions of all runs, with their progress."""
+    found = []
+    for one in solutions(plan, kernel, runs, ridge, time):
+        found.append(one)
+        advance(len(found))
+    return found
+
+
+def _caveats(plan: Any, jitter: Mapping[str, float]) -> tuple[Remark, ...]:
     notes = []
     far = sorted(size for size in plan.dataset_sizes if size > LARGEST)
     if far:
         notes.append(Caveat.LEFT_OUT_SIZES(f"D = {', '.join(map('{:,}'.format, far))}"))
-    if singular:
-        notes.append(Caveat.RIDGE_ADDED(f"{JITTER:g} of the mean diagonal"))
+    if jitter:
+        said = ", ".join(f"{name}: {extra:.1e}" for name, extra in jitter.items())
+        notes.append(Caveat.RIDGE_ADDED(said))
     return tuple(notes)
 
 
@@ -329,12 +362,10 @@ def _theory(
     within = [size for size in sizes if size <= WITHIN * len(inputs)]
     if not within:
         return None
-    gram = as_matrix(kernel(inputs))
     try:
-        return gram_learning_curve(gram, targets, within, ridge)
-    except ManifoldScaleError:  # singular, as where examples are repeated
-        jitter = JITTER * float(gram.diagonal().mean())
-        return gram_learning_curve(gram, targets, within, ridge + jitter)
+        return gram_learning_curve(as_matrix(kernel(inputs)), targets, within, ridge)
+    except ManifoldScaleError:  # singular without a ridge: nothing is predicted
+        return None
 
 
 def _sample(plan: Any, n: int) -> tuple[Array, Array]:

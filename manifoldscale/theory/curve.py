@@ -38,10 +38,14 @@ class ExactCurve(Result):
     def plot(self, ax: "Axes") -> None:
         """The lines on logarithmic axes; infinite values and zeros are gaps."""
         x_label, y_label, lines = self.series()
+        known = False
         for name, x, y in lines:
             shown = np.where(np.isfinite(y) & (y > 0), y, np.nan)
             ax.plot(x, shown, "o-", label=name or None)
-        ax.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+            known |= bool(np.isfinite(shown).any())
+        ax.set(xscale="log", xlabel=x_label, ylabel=y_label)
+        if known:  # an axis without any value has no logarithm
+            ax.set_yscale("log")
         if any(name for name, _, _ in lines):
             ax.legend()
 

@@ -26,7 +26,8 @@ one over the number of points that decide about each: the participation ratio of
 over the others, (sum_j M_ij^2)^2 / sum_j M_ij^4. Counted at 0.4 of the points, where these
 are 8 or more, the error was at most 9 % too low at any size, 15 % where they are 5, and
 much more below: in low dimension a few rare gaps have most of the error (cubes, spheres,
-Gaussian and heavy-tailed clouds of dimension 2 to 10, rough and smoother kernels).
+Gaussian and heavy-tailed clouds of dimension 2 to 10, rough and smoother kernels). In tight
+clusters it is off by many times, either way. So below 8 nothing is predicted.
 
 With all M_ii equal it is the formula of `empirical_spectrum.py`. White noise of variance
 s^2 on the training labels adds s^2 (M^2)_jj to (M y)_j^2, and s^2 is subtracted for true
@@ -49,9 +50,9 @@ from .gram import as_gram, as_targets, check_semidefinite
 from .modes import not_negative, solve_kappa
 
 TOLERANCE = 5e-3  # of log kappa before a last step, whose error is its square
-STEPS = 30
+STEPS = 12
 FACTOR = 3.0  # by which a step changes a kappa at most
-FEWEST = 8  # points that decide about each, below which the error is too low
+FEWEST = 8  # points that decide about each, below which nothing is predicted
 USUAL = 0.4  # share of the points at which these are counted
 
 
@@ -63,7 +64,7 @@ class GramLearningCurve(ErrorCurve):
     ----------
     sizes : (sizes,) numbers of training points P.
     error : (sizes,) expected squared error on the other points, summed over outputs; NaN
-        where the equations have no solution, as where single points decide.
+        where fewer than 8 points decide about each, or the equations have no solution.
     kappa : (sizes,) geometric mean over the points of kappa_i / N.
     neighbors : median number of points that decide about each, of 0.4 of the points.
     total : N; ridge, noise : as given.
@@ -143,14 +144,14 @@ def gram_learning_curve(
         kappas[place] = np.exp(np.log(kappa).mean()) / N
         guess = kappa / common[place]
     *_, neighbors = solved(-1, USUAL, guess)
-    few = P if not neighbors >= FEWEST else P[np.isnan(error)]
-    said = (
-        f"{number(neighbors, 2)} points; P = {few.min():g} to {few.max():g}"
-        if len(few)
-        else ""
-    )
-    notes = (Caveat.FEW_DECIDE(said),) if said else ()
-    return GramLearningCurve(P, error, kappas, neighbors, N, delta, variance, notes)
+    notes = []
+    if neighbors < FEWEST:
+        error[:] = np.nan
+        notes.append(Caveat.FEW_DECIDE(f"{number(neighbors, 2)} points"))
+    elif np.isnan(error).any():
+        unsolved = ", ".join(f"{size:g}" for size in P[np.isnan(error)])
+        notes.append(Caveat.NO_SOLUTION(f"P = {unsolved}"))
+    return GramLearningCurve(P, error, kappas, neighbors, N, delta, variance, tuple(notes))
 
 
 def _solved(

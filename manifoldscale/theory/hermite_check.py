@@ -62,6 +62,9 @@ class HermiteCheck:
     predicted: Floats
     independent_to: int
 
+    def __str__(self) -> str:
+        return f"predicted within 10 % up to {self.reach:,} examples ({self.told})"
+
     @property
     def ratio(self) -> Floats:
         """(sizes,), predicted over measured."""

@@ -273,6 +273,10 @@ def hermite_spectrum(
         return _of_gaussian(kernel, variances, n_features, rank)
     inputs = as_points(points.points if isinstance(points, Cloud) else points, "points")
     require(len(inputs) >= 20, f"`points` has {len(inputs)} rows; at least 20 are needed.")
+    require(
+        targets is None or bool(np.any(np.asarray(targets))),
+        "`targets` are all zero: there is nothing to predict.",
+    )
     rank = min(RANK, len(inputs) // 2) if rank is None else whole("rank", rank)
     require(
         rank <= len(inputs) // 2,

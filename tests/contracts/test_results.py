@@ -176,7 +176,9 @@ MAKERS: dict[str, Make] = {
     ),
     "KernelLearningCurve": learning_curve,
     "GramLearningCurve": lambda: ms.theory.gram_learning_curve(
-        np.eye(60) + ms.theory.Laplace()(cloud().points[:60]).numpy(), np.ones(60), [10, 20]
+        ms.theory.Laplace(9.0)(np.random.default_rng(0).standard_normal((60, 30))),
+        np.random.default_rng(1).standard_normal(60),
+        [10, 20],
     ),
     "Beside": on_digits,
     "HermiteSpectrum": lambda: ms.theory.hermite_spectrum(

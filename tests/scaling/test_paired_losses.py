@@ -40,6 +40,24 @@ def test_intervals_hold(kind: str) -> None:
     assert (held >= 182).all(), held
 
 
+def test_errors_that_all_sizes_of_a_seed_share_widen_the_interval() -> None:
+    """As in paired plans, where each seed has a slope of its own."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(200):
+        slopes = 0.05 + 0.1 * rng.standard_normal(4)
+        first = [
+            Run(size ** -(0.4 + slope), dataset_size=size, seed=seed)
+            for size in SIZES
+            for seed, slope in enumerate(slopes)
+        ]
+        other = [
+            Run(size**-0.4, dataset_size=size, seed=s) for size in SIZES for s in range(4)
+        ]
+        found = loss_ratio(LearningCurve(tuple(first)), LearningCurve(tuple(other)))
+        held += 0.05 in found.faster_interval
+    assert held >= 180
+
+
 def test_what_the_examples_do_cancels() -> None:
     found = loss_ratio(*two_curves(np.random.default_rng(1), 0.8, 0.05, "normal"))
     assert found.interval.width < 0.15  # the runs alone scatter by 10 %
@@ -58,6 +76,13 @@ def test_curves_of_other_plans_are_refused() -> None:
     other = LearningCurve((Run(0.5, dataset_size=20),))
     with pytest.raises(ms.ManifoldScaleError, match="same plan"):
         loss_ratio(one, other)
+    twice = LearningCurve((Run(0.5, dataset_size=10), Run(0.9, dataset_size=10)))
+    with pytest.raises(ms.ManifoldScaleError, match="same sizes and seed"):
+        loss_ratio(twice, twice)
+    with pytest.raises(ms.ManifoldScaleError, match="one kind of loss"):
+        loss_ratio(one, LearningCurve(one.runs, loss="cross_entropy"))
+    with pytest.raises(ms.ManifoldScaleError, match="LearningCurve"):
+        loss_ratio(one, None)  # type: ignore[arg-type]
     zero = LearningCurve((Run(0.0, dataset_size=10),))
     with pytest.raises(ms.ManifoldScaleError, match="positive"):
         loss_ratio(one, zero)

@@ -89,12 +89,12 @@ def test_leaving_one_out_is_exact_in_the_limit() -> None:
 
 
 def test_equal_points_have_one_kappa() -> None:
-    """On a circle of evenly spaced points all are alike, and both theories are one."""
-    angles = 2 * np.pi * np.arange(120) / 120
-    gram = np.exp(4 * np.cos(angles[:, None] - angles)) + 0.05 * np.eye(120)
-    targets = np.cos(3 * angles) + np.sin(angles)
-    ones = ms.theory.empirical_spectrum(gram, targets).learning_curve([30, 60, 90])
-    found = ms.theory.gram_learning_curve(gram, targets, [30, 60, 90])
+    """The corners of a cube are all alike, and both theories are one."""
+    corners = np.array(list(it.product([-1.0, 1.0], repeat=8)))
+    gram = ms.theory.Laplace(4.0)(corners).numpy()
+    targets = corners[:, 0] * corners[:, 1] + corners[:, 2]
+    ones = ms.theory.empirical_spectrum(gram, targets).learning_curve([60, 120, 180])
+    found = ms.theory.gram_learning_curve(gram, targets, [60, 120, 180])
     np.testing.assert_allclose(found.error, ones.error, rtol=1e-6)
     np.testing.assert_allclose(found.kappa, ones.kappa, rtol=1e-6)
 
@@ -105,7 +105,8 @@ def test_few_neighbours_are_said() -> None:
     gram = ms.theory.Laplace()(x).numpy()
     found = ms.theory.gram_learning_curve(gram, np.sin(6 * x), [30, 200], 1e-6)
     assert [note.caveat for note in found.caveats] == [Caveat.FEW_DECIDE]
-    assert found.neighbors < 4
+    assert found.neighbors < 4 and np.isnan(found.error).all()
+    found.plot()  # an empty figure, not an error
     inputs, targets = digits()
     apart = ms.theory.gram_learning_curve(KERNELS[0](inputs), targets, [30, 200])
     assert not apart.caveats and apart.neighbors > 8
@@ -117,6 +118,18 @@ def test_what_cannot_be_predicted_is_refused() -> None:
         ms.theory.gram_learning_curve(low_rank, np.arange(20.0), [5])
     with pytest.raises(ms.ManifoldScaleError, match="below the 20 points"):
         ms.theory.gram_learning_curve(np.eye(20), np.arange(20.0), [20])
+
+
+def test_nothing_is_predicted_of_clusters() -> None:
+    """Of copies, and of tight clusters, the theory is off by many times, either way."""
+    rng = np.random.default_rng(0)
+    for copies, spread in ((3, 0.0), (10, 0.02)):
+        centres = np.repeat(rng.standard_normal((300 // copies, 20)), copies, 0)
+        x = centres + spread * rng.standard_normal(centres.shape)
+        gram = ms.theory.Laplace(6.0)(x).numpy()
+        y = x[:, 0] + rng.standard_normal(300)
+        found = ms.theory.gram_learning_curve(gram, y, [60, 150], ridge=1e-3)
+        assert np.isnan(found.error).all() and found.caveats
 
 
 @pytest.mark.slow

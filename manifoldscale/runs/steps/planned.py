@@ -20,6 +20,7 @@ from ...sweeps.teachers import TeacherStudent
 from ...sweeps.train import Training
 from ..sweep import made, sections
 
+MUP_RATE = 0.1  # of Adam; its rates have other units, see `sweeps.Plan`
 SECTIONS = ("plan", "training", "task", "study")
 FEWEST = 16  # training examples of the largest size
 SEEN = 8  # times that a training set of a user's network is seen, at least, by default
@@ -116,6 +117,8 @@ def planned(
     )
     task = task_of(data, teacher, given.get("task", {}), said)
     usual = _usual(task, student, quick) | _width(student)
+    if own.get("parametrisation") == "mup":
+        usual["training"] |= {"learning_rate": MUP_RATE}
     training = made(
         said, "training", Training, {**usual.pop("training"), **given.get("training", {})}
     )
