@@ -230,7 +230,7 @@ def told_caption(content: Mapping[str, Any]) -> str:
     return (
         f" {' and '.join(fits)} are the infinitely wide network, solved exactly on the "
         "same training and test sets; dashed is what theory predicts of them from the Gram "
-        "matrix of other examples, without any regression; dotted is the slope of the "
+        "matrix of some examples, without any regression; dotted is the slope of the "
         "geometry's bound."
     )
 

@@ -4,7 +4,7 @@ Every network of a plan has a limit of infinite width: Bayesian inference with i
 kernel, or gradient descent, which is kernel regression with its tangent kernel (Lee et al.
 2018; Jacot et al. 2018). Both are solved exactly here, on the training set of each network
 and on its test set, so the losses differ by what a finite network learns otherwise, and not
-by the examples. Beside them stands what is predicted from the Gram matrix of other
+by the examples. Beside them stands what is predicted from the Gram matrix of some
 examples, without any regression (`gram_learning_curve.py`).
 
 The kernel has a metric, D^2(x, x') = K(x, x) + K(x', x') - 2 K(x, x'), in which a test
