@@ -94,12 +94,16 @@ def level_tops(coefficients: Floats, share: float) -> list[tuple[int, float]]:
 
 
 def narrowness(coefficients: Floats, share: float) -> float:
-    """The largest ratio, per level, of the top eigenvalues of the first three levels."""
+    """The largest ratio, per level, of the top eigenvalues of the first three levels;
+    infinite where all are below what a float holds.
+    """
     positive = [
         (level, math.lgamma(level + 1) + math.log(b))
         for level, b in enumerate(coefficients)
         if b > 0
     ][:3]
+    if not positive:
+        return math.inf
     steps = [
         share * math.exp((after - before) / (high - low))
         for (low, before), (high, after) in itertools.pairwise(positive)

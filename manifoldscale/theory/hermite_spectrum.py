@@ -50,6 +50,7 @@ from .hermite_overlaps import FLAT, Overlaps, PrincipalAxes
 from .kernel import Kernel
 from .kernel_learning_curve import KernelLearningCurve, kernel_learning_curve
 from .level_coefficients import level_coefficients
+from .modes import not_negative
 from .stationary import Stationary
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ class HermiteSpectrum(Result):
         up to half of them. However many points there are, it costs the same.
         """
         self._beyond()
+        ridge, noise = not_negative("ridge", ridge), not_negative("noise", noise)
         assert self.sample is not None  # there are targets, so there are points
         # Smooth kernels are singular to rounding without any ridge.
         least = LEAST_RIDGE * len(self.sample.gram) * self.trace

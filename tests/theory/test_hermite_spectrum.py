@@ -233,3 +233,14 @@ def test_what_is_refused() -> None:
     }.items():
         with pytest.raises(ms.ManifoldScaleError, match=match):
             call()
+
+
+def test_what_no_float_holds_is_refused() -> None:
+    points = np.random.default_rng(0).standard_normal((100, 5))
+    with pytest.raises(ms.ManifoldScaleError, match="too narrow"):
+        ms.theory.hermite_spectrum(ms.theory.Gaussian(0.01), points, points[:, 0])
+    with pytest.raises(ms.ManifoldScaleError, match="all zero"):
+        ms.theory.hermite_spectrum(ms.theory.Gaussian(5.0), points, 0 * points[:, 0])
+    found = ms.theory.hermite_spectrum(ms.theory.Gaussian(5.0), points, points[:, 0])
+    with pytest.raises(ms.ManifoldScaleError, match="ridge"):
+        found.check(ridge="a")  # type: ignore[arg-type]

@@ -81,6 +81,11 @@ def given_by(plan: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(plan, Mapping):
         text: Any = {name: dict(section) for name, section in plan.items()}
         return "`plan`", sections("`plan`", text, SECTIONS)
+    require(
+        isinstance(plan, str | Path),
+        "`plan` must be sections of settings, {'training': {...}}, or a TOML file; not "
+        f"{plan!r}.",
+    )
     path = Path(plan)
     try:
         return str(path), sections(str(path), path.read_text(encoding="utf-8"), SECTIONS)
