@@ -47,15 +47,13 @@ class InfiniteWidth:
     @ft.cached_property
     def fits(self) -> "dict[str, PowerLaw]":
         """The power law of each kernel, under what is known of the floor."""
-        from .steps.chain import fits
+        from .steps.chain import fitted
 
         curves = {} if self.beside is None else self.beside.curves
         found = {}
         for name, curve in curves.items():
-            try:
-                found[name] = fits(curve)[0]
-            except ManifoldScaleError:  # fewer sizes than a fit needs
-                continue
+            with contextlib.suppress(ManifoldScaleError):  # fewer sizes than a fit needs
+                found[name] = fitted(curve)
         return found
 
     @ft.cached_property
@@ -236,7 +234,7 @@ def told_caption(content: Mapping[str, Any]) -> str:
 
 
 def told_lines(content: Mapping[str, Any], networks: FittedLaw) -> list[Line]:
-    """What the spectra predict, and the slope of the geometry's bound."""
+    """What theory predicts, and the slope of the geometry's bound."""
     stored = (content.get("theory") or {}).get("beside") or {"predicted": {}}
     lines = []
     for place, curve in enumerate(stored["predicted"].values()):

@@ -14,6 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
@@ -194,24 +195,15 @@ def _faster(x: Floats, y: Floats, pairs: Pairs) -> tuple[float, Interval]:
     """Minus the slope of a line, with the wider of two intervals of Student's."""
     if len(x) < 3:
         return math.nan, Interval(-math.inf, math.inf, LEVEL)
-    slope, stderr = _line(x, y)
-    about = normal_interval(-slope, stderr, len(x) - 2)
+    line = stats.linregress(x, y)
+    about = normal_interval(-line.slope, line.stderr, len(x) - 2)
     each = []
     for seed in {seed for _, seed, _ in pairs}:
         own = np.array([(math.log(size), log) for size, s, log in pairs if s == seed])
         if len(own) == len(x):
-            each.append(_line(*own.T)[0])
+            each.append(stats.linregress(*own.T).slope)
     if len(each) < 2:
-        return -slope, about
+        return -float(line.slope), about
     scatter = float(np.std(each, ddof=1)) / math.sqrt(len(each))
-    between = normal_interval(-slope, scatter, len(each) - 1)
-    return -slope, max(about, between, key=lambda one: one.width)
-
-
-def _line(x: Floats, y: Floats) -> tuple[float, float]:
-    """The slope of a line, and its standard error from the scatter about it."""
-    centred = x - x.mean()
-    slope = float(centred @ y / (centred @ centred))
-    left = y - y.mean() - slope * centred
-    spread = float(left @ left) / max(len(x) - 2, 1)
-    return slope, math.sqrt(spread / float(centred @ centred))
+    between = normal_interval(-line.slope, scatter, len(each) - 1)
+    return -float(line.slope), max(about, between, key=lambda one: one.width)

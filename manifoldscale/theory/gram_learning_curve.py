@@ -148,7 +148,9 @@ def gram_learning_curve(
     if neighbors < FEWEST:
         error[:] = np.nan
         notes.append(Caveat.FEW_DECIDE(f"{number(neighbors, 2)} points"))
-    elif np.isnan(error).any():
+    elif np.isnan(neighbors):  # how many decide is not known, so nothing is vouched for
+        error[:] = np.nan
+    if np.isnan(error).any() and not notes:
         unsolved = ", ".join(f"{size:g}" for size in P[np.isnan(error)])
         notes.append(Caveat.NO_SOLUTION(f"P = {unsolved}"))
     return GramLearningCurve(P, error, kappas, neighbors, N, delta, variance, tuple(notes))
@@ -158,36 +160,33 @@ def _solved(
     gram: Floats, labels: Floats, kappa: Floats, p: float, delta: float, noise: float
 ) -> tuple[Floats, float, float]:
     """(N,) kappa, the error, and how many points decide about each, for a share p of the
-    points, from a first guess.
+    points, from a first guess; NaN where there is no solution.
     """
     unit, guess = np.diag_indices_from(gram), kappa
-    neighbors, change = math.nan, math.inf
-    resolvent = gram
     for _ in range(STEPS):
-        found = _inverse(gram, kappa)
-        if found is None:
-            return guess, math.nan, neighbors
-        resolvent = found
-        diagonal = resolvent[unit]
-        squares = resolvent**2
+        resolvent = _inverse(gram, kappa)
+        if resolvent is None:
+            return guess, math.nan, math.nan
+        diagonal, squares = resolvent[unit], resolvent**2
         jacobian = squares * ((p - 1) / diagonal**2)[:, None]
         jacobian[unit] += 1
         factors = linalg.lu_factor(jacobian, overwrite_a=True, check_finite=False)
         off = kappa - delta - (1 - p) / diagonal
         newton = kappa - linalg.lu_solve(factors, off, check_finite=False)
         following = np.clip(newton, kappa / FACTOR, kappa * FACTOR)
-        change = float(np.abs(np.log(following / kappa)).max())
-        if change < TOLERANCE:
-            break
+        if np.abs(np.log(following / kappa)).max() < TOLERANCE:
+            response = linalg.lu_solve(factors, (p / diagonal) ** 2, check_finite=False)
+            power = ((resolvent @ labels) ** 2).sum(1) + noise * squares.sum(1)
+            error = float(power @ response) / (p * len(gram)) - noise
+            return kappa, error, _deciding(squares)
         kappa = following
-    squares[unit] = 0
-    neighbors = float(np.median(squares.sum(1) ** 2 / (squares**2).sum(1)))
-    if not change < TOLERANCE:
-        return guess, math.nan, neighbors
-    squares[unit] = diagonal**2
-    response = linalg.lu_solve(factors, (p / diagonal) ** 2, check_finite=False)
-    power = ((resolvent @ labels) ** 2).sum(1) + noise * squares.sum(1)
-    return kappa, float(power @ response) / (p * len(gram)) - noise, neighbors
+    return guess, math.nan, _deciding(squares)
+
+
+def _deciding(squares: Floats) -> float:
+    """The median number of points that decide about each, from M_ij^2, in its memory."""
+    np.fill_diagonal(squares, 0)
+    return float(np.median(squares.sum(1) ** 2 / (squares**2).sum(1)))
 
 
 def _inverse(gram: Floats, kappa: Floats) -> Floats | None:

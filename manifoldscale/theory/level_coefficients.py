@@ -92,7 +92,7 @@ def _of_distance(kernel: Stationary) -> Callable[[Array], Array]:
 
     def matern(distance: Array) -> Array:
         s = math.sqrt(2 * nu) * distance
-        return scale * s**nu * special.kv(nu, s)  # type: ignore[no-any-return]
+        return np.asarray(scale * s**nu * special.kv(nu, s))
 
     return matern
 

@@ -68,11 +68,15 @@ def sweep(
     return curve
 
 
+def fitted(curve: LearningCurve) -> PowerLaw:
+    """The power law under what is known of the floor."""
+    return fit_power_law(curve, floor="free" if curve.floor is None else curve.floor)
+
+
 def fits(curve: LearningCurve) -> tuple[PowerLaw, PowerLaw | None]:
-    """Under what is known of the floor, and under the other assumption."""
-    if curve.floor is None:
-        return fit_power_law(curve, floor="free"), fit_power_law(curve, floor="zero")
-    return fit_power_law(curve, floor=curve.floor), fit_power_law(curve, floor="free")
+    """That, and the law under the other assumption."""
+    other = "zero" if curve.floor is None else "free"
+    return fitted(curve), fit_power_law(curve, floor=other)
 
 
 def representations(plan: Plan, n_points: int, folder: Path | None) -> Representations:
