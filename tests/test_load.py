@@ -14,23 +14,7 @@ from manifoldscale.core.serialize import plain
 from manifoldscale.runs.record import RecordError, kinds
 from manifoldscale.runs.sweep import Sweep, run_sweep
 
-PLAN = """
-[plan]
-dataset_sizes = [40, 60, 90, 130]
-widths = [16]
-seeds = 2
-n_test = 200
-
-[task]
-type = "TeacherStudent"
-dim = 2
-
-[training]
-steps = 60
-
-[vary]
-dim = [2, 4]
-"""
+from .plans import PLAN
 
 
 def losses() -> list[dict[str, Any]]:

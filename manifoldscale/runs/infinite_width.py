@@ -9,8 +9,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.errors import ManifoldScaleError
 from ..core.interval import Interval, number
 from ..core.learning_curve import LearningCurve
@@ -77,22 +75,20 @@ class InfiniteWidth:
         from ..scaling.paired_losses import loss_ratio
 
         curves = {} if self.beside is None else self.beside.curves
-        return {name: loss_ratio(self.curve, curve) for name, curve in curves.items()}
+        found = {}
+        for name, curve in curves.items():
+            with contextlib.suppress(ManifoldScaleError):  # a loss of zero has no ratio
+                found[name] = loss_ratio(self.curve, curve)
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each kernel and size, with the ratio of the networks' losses to its."""
         if self.beside is None:
             return []
-        found = []
-        for row in self.beside.rows():
-            one = self.ratios[row["kernel"]]
-            here = np.flatnonzero(one.sizes == row["dataset_size"])
-            ends = {"network_over_kernel": one.ratios, "low": one.low, "high": one.high}
-            found.append(
-                row
-                | {k: float(v[here[0]]) if len(here) else math.nan for k, v in ends.items()}
-            )
-        return found
+        return [
+            row | _ratio_at(self.ratios.get(row["kernel"]), row["dataset_size"])
+            for row in self.beside.rows()
+        ]
 
     def headlines(self) -> list[str]:
         """What the losses say of the network, and the theory of the losses."""
@@ -156,6 +152,17 @@ def solved(
     except ManifoldScaleError as error:
         return InfiniteWidth(curve, None, str(error))
     return InfiniteWidth(curve, found)
+
+
+def _ratio_at(one: "LossRatio | None", size: int) -> dict[str, float]:
+    """The ratio at a size with its interval; NaN where there is none."""
+    names = ("network_over_kernel", "low", "high")
+    columns = () if one is None else (one.ratios, one.low, one.high)
+    sizes = [] if one is None else one.sizes.tolist()
+    if size not in sizes:
+        return dict.fromkeys(names, math.nan)
+    at = sizes.index(size)
+    return {name: float(values[at]) for name, values in zip(names, columns, strict=True)}
 
 
 def _lazy(name: str, one: "LossRatio", unfinished: int, total: int) -> str:

@@ -14,6 +14,8 @@ from torch import nn
 from manifoldscale.cli.main import main
 from manifoldscale.runs.study import dataset_study, study
 
+from ..plans import PLAN
+
 NET = """
 import torch
 from torch import nn
@@ -21,23 +23,6 @@ from torch import nn
 def net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
-"""
-PLAN = """
-[plan]
-dataset_sizes = [40, 60, 90, 130]
-widths = [16]
-seeds = 2
-n_test = 200
-
-[task]
-type = "TeacherStudent"
-dim = 2
-
-[training]
-steps = 60
-
-[vary]
-dim = [2, 4]
 """
 
 
