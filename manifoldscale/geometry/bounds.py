@@ -75,13 +75,18 @@ class Plain:
         start = 0
         for block in points.blocks():
             centred = frame.centred(block, dtype)
-            norms = torch.linalg.vector_norm(centred, dim=1, dtype=torch.float64)
             part = columns[start : start + len(block)]
+            start += len(block)
+            if points.place.type == "cpu":
+                from .loops import prepare
+
+                prepare(centred.numpy(), g, part.numpy())
+                continue
+            norms = torch.linalg.vector_norm(centred, dim=1, dtype=torch.float64)
             part[:, :features] = centred
             part[:, features] = (1 - g) * norms.square()
             part[:, features + 1] = 1.0
             part[:, features + 2] = norms
-            start += len(block)
         return cls(columns, g)
 
     def __len__(self) -> int:

@@ -14,28 +14,34 @@ wherever that is safe.
 
 import contextlib
 import dataclasses as dc
-from collections.abc import Iterator
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.arrays import Floats, Ints
+from ..core.threads import shared
 from .bounds import BRAIN_FEATURES, SLACK, Bounds, Brain, Plain, brain_is_fast
 from .candidates import GROUP, Candidates
+from .compiled_candidates import CompiledCandidates
 from .rows import Exact, Frame, Rows
 
 if TYPE_CHECKING:
     import torch
 
-TILE_BYTES = 1 << 23  # a tile of 1024 x 2048 float32: large enough for the product
+TILE_BYTES = 1 << 20  # a tile of 512 x 512 float32, which stays in the cache of a core
+BALANCED = 185  # of a tile's side: a call costs 70 us, a product 22 ps per feature
+TOGETHER = 512  # queries whose candidates are measured together
 TILE_BYTES_CUDA = 1 << 28
 SWEEP_BYTES = 1 << 26  # of points prepared at once, if they are not all kept
 QUERIES = 1 << 14  # queries per sweep over the points
 RESIDENT_BYTES = 1 << 31  # up to here a cloud that is all queries is kept in float32
-PAYS = 300_000  # points x features above which halving the products is worth more sorting
 PAD = 4  # candidates beyond k: room for errors of rank, which grow with the features
 PAD_PER_FEATURE = 1 / 512
 BRAIN_PAD = 24  # with bfloat16, plus k more for its looser bound
+ROUNDED_AWAY = 2.0**24  # times the least number: room for products that underflow
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -111,13 +117,25 @@ class Search:
         return self.queries is self.points
 
     @property
+    def on_cpu(self) -> bool:
+        return self.points.place.type == "cpu"
+
+    @property
     def side(self) -> int:
-        """A tile of all pairs is side x 2 side, one of a sweep side / 2 x 4 side: wide,
-        because a query's first limit is better if it comes from more points.
+        """The side of a tile of all pairs; one of a sweep is side / 2 x 2 side.
+
+        On a CPU a tile costs a call, and the tiles on the diagonal have each pair twice:
+        both together cost least at a side of about 185 (N / F)^(1/3).
         """
-        on_cuda = self.points.place.type == "cuda"
-        size = self.tile_bytes or (TILE_BYTES_CUDA if on_cuda else TILE_BYTES)
-        return max(int((size / 8) ** 0.5) // (2 * GROUP), 1) * 2 * GROUP
+        import torch
+
+        size = self.tile_bytes or (TILE_BYTES if self.on_cpu else TILE_BYTES_CUDA)
+        side = int((size / 4) ** 0.5)
+        if self.on_cpu and self.tile_bytes is None:
+            n, threads = len(self.points), torch.get_num_threads()
+            side = min(side, int(BALANCED * (n / self.points.features) ** (1 / 3)))
+            side = min(side, n // (2 * threads) if threads > 1 else n)
+        return max(side // (2 * GROUP), 1) * 2 * GROUP
 
 
 def nearest(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:
@@ -137,7 +155,8 @@ def nearest_squared(search: Search, brain: bool | None = None) -> tuple[Ints, Fl
         torch.empty(shape, dtype=torch.int64, device=place),
         torch.empty(shape, dtype=torch.float64, device=place),
     )
-    wide = search.points.features >= BRAIN_FEATURES
+    few = BRAIN_FEATURES if not search.on_cpu else max(2 * BRAIN_FEATURES, 8 * search.k)
+    wide = search.points.features >= few
     use_brain = (wide and brain_is_fast(place)) if brain is None else brain
     left = torch.arange(shape[0], device=place)
     with full_precision():
@@ -162,8 +181,7 @@ def _propose(
     count = min(search.k + pad, len(search.points))
     size = len(search.points) * (4 * search.points.features + 16 * (count + 64))
     everything = search.is_all_pairs and len(left) == len(search.queries)
-    pays = len(search.points) * search.points.features >= PAYS
-    if everything and pays and size <= RESIDENT_BYTES:
+    if everything and size <= RESIDENT_BYTES:
         best = _all_pairs(search, count, brain)
         return _refine(search, left, best, found)
     failed = [
@@ -174,6 +192,24 @@ def _propose(
     return torch.cat(failed) if failed else left
 
 
+def _candidates(
+    search: Search, queries: int, count: int
+) -> Candidates | CompiledCandidates:
+    if search.on_cpu:
+        return CompiledCandidates.of(queries, count)
+    return Candidates.of(queries, count, search.points.place)
+
+
+def _each(
+    search: Search, worker: Callable[[Iterator[int]], None], tasks: Sequence[int]
+) -> None:
+    """On a CPU threads share the tasks; another device does them one after the other."""
+    if search.on_cpu:
+        shared(worker, tasks)
+    else:
+        worker(iter(tasks))
+
+
 def _ready(search: Search, points: Rows, brain: bool) -> Bounds:
     import torch
 
@@ -182,34 +218,32 @@ def _ready(search: Search, points: Rows, brain: bool) -> Bounds:
     return Plain.of(search.frame, points, torch.float32)
 
 
-def _all_pairs(search: Search, count: int, brain: bool) -> Candidates:
+def _all_pairs(search: Search, count: int, brain: bool) -> Candidates | CompiledCandidates:
     """Candidates of all points: each product serves the rows and the columns of its tile,
     since x.y = y.x.
     """
     import torch
 
-    n = len(search.points)
+    n, side = len(search.points), search.side
     ready = _ready(search, search.points, brain)
-    best = Candidates.of(n, count, ready.dtype, search.points.place)
-    height, width = search.side, 2 * search.side
-    buffer = torch.empty(height * width, dtype=ready.dtype, device=search.points.place)
-    for start in range(0, n, height):
-        stop = min(start + height, n)
-        left = ready.left(slice(start, stop))
-        mine = best.rows(start, stop)
-        for first, last in _spans(start, stop, n, width):
-            tile = _tile(search, ready, left, buffer, (start, stop), (first, last))
-            mine.offer(tile, first)
-            if first >= stop:
-                best.rows(first, last).offer(tile, start, columns=True)
+    best = _candidates(search, n, count)
+    starts = range(0, n, side)
+    locks = [threading.Lock() for _ in starts]
+
+    def strips(numbers: Iterator[int]) -> None:
+        buffer = torch.empty(side * side, dtype=ready.dtype, device=search.points.place)
+        for i in numbers:
+            rows = (starts[i], min(starts[i] + side, n))
+            left, mine = ready.left(slice(*rows)), best.rows(*rows)
+            for j in range(i, len(starts)):
+                columns = (starts[j], min(starts[j] + side, n))
+                tile = _tile(search, ready, left, buffer, rows, columns)
+                others = best.rows(*columns) if j > i else None
+                with locks[i], locks[j] if j > i else contextlib.nullcontext():
+                    mine.offer(tile, columns[0], others, rows[0])
+
+    _each(search, strips, range(len(starts)))
     return best
-
-
-def _spans(start: int, stop: int, n: int, width: int) -> Iterator[tuple[int, int]]:
-    """The square on the diagonal, then what lies to its right."""
-    yield start, stop
-    for first in range(stop, n, width):
-        yield first, min(first + width, n)
 
 
 def _tile(
@@ -254,29 +288,45 @@ def _mask(tile: "torch.Tensor", rows: "torch.Tensor", columns: "torch.Tensor") -
         tile.masked_fill_(rows[:, None] == columns, torch.inf)
 
 
-def _sweep(search: Search, part: "torch.Tensor", count: int, brain: bool) -> Candidates:
+def _sweep(
+    search: Search, part: "torch.Tensor", count: int, brain: bool
+) -> Candidates | CompiledCandidates:
     """Candidates of some queries, from one pass over the points, block after block."""
-    import torch
-
-    place = search.points.place
     asking = dc.replace(search.queries, rows=_rows_of(search.queries, part))
     queries = _ready(search, asking, brain)
-    best = Candidates.of(len(part), count, queries.dtype, place)
-    height, width = search.side // 2, 4 * search.side
-    buffer = torch.empty(height * width, dtype=queries.dtype, device=place)
+    best = _candidates(search, len(part), count)
     for offset, ready in _blocks(search, brain):
-        for start in range(0, len(part), height):
-            stop = min(start + height, len(part))
-            left = queries.left(slice(start, stop))
-            mine = best.rows(start, stop)
-            for first in range(0, len(ready), width):
-                last = min(first + width, len(ready))
-                tile = _padded(buffer, stop - start, last - first)
-                values = tile[: stop - start, : last - first]
-                ready.tile(left, first, last, values)
-                _exclude(search, part[start:stop], offset + first, values)
-                mine.offer(tile, offset + first)
+        worker = functools.partial(_swept, search, part, queries, best, ready, offset)
+        _each(search, worker, range(0, len(part), search.side // 2))
     return best
+
+
+def _swept(
+    search: Search,
+    part: "torch.Tensor",
+    queries: Bounds,
+    best: Candidates | CompiledCandidates,
+    ready: Bounds,
+    offset: int,
+    starts: Iterator[int],
+) -> None:
+    """Offer a block of points, the first of them point `offset`, to strips of queries."""
+    import torch
+
+    height, width = search.side // 2, 2 * search.side
+    place = search.points.place
+    buffer = torch.empty(height * width, dtype=queries.dtype, device=place)
+    for start in starts:
+        stop = min(start + height, len(part))
+        left = queries.left(slice(start, stop))
+        mine = best.rows(start, stop)
+        for first in range(0, len(ready), width):
+            last = min(first + width, len(ready))
+            tile = _padded(buffer, stop - start, last - first)
+            values = tile[: stop - start, : last - first]
+            ready.tile(left, first, last, values)
+            _exclude(search, part[start:stop], offset + first, values)
+            mine.offer(tile, offset + first)
 
 
 def _rows_of(rows: Rows, positions: "torch.Tensor") -> "torch.Tensor":
@@ -312,27 +362,64 @@ def _exclude(
 
 
 def _refine(
-    search: Search, part: "torch.Tensor", best: Candidates, found: Found
+    search: Search,
+    part: "torch.Tensor",
+    best: Candidates | CompiledCandidates,
+    found: Found,
 ) -> "torch.Tensor":
     """Measure the candidates of the queries `part`; return those not certified."""
     import torch
 
-    failed = []
-    for start in range(0, len(part), 4096):
-        rows = part[start : start + 4096]
-        value, index = best.rows(start, start + len(rows)).best()
-        squared = _measured(search, rows, value, index)
-        index, order = index.sort(1)
-        squared = squared.gather(1, order)
-        squared, order = squared.sort(dim=1, stable=True)
-        found[0][rows] = index.gather(1, order[:, : search.k])
-        found[1][rows] = squared[:, : search.k]
-        # If every point is a candidate, there is nothing to certify.
-        last = value[:, -1].double()
-        certain = last > _at_most(squared[:, search.k - 1], value.dtype)
-        if best.count < len(search.points):
-            failed.append(rows[~certain & ~torch.isinf(last)])
-    return torch.cat(failed) if failed else part[:0]
+    certain = torch.ones(len(part), dtype=torch.bool, device=part.device)
+
+    def settle(starts: Iterator[int]) -> None:
+        for start in starts:
+            rows = slice(start, min(start + TOGETHER, len(part)))
+            mine = best.rows(rows.start, rows.stop)
+            if isinstance(mine, CompiledCandidates):
+                index, squared, sure = _settled(search, part[rows], mine)
+            else:
+                index, squared, sure = _settled_by_torch(search, part[rows], mine)
+            found[0][part[rows]], found[1][part[rows]] = index, squared
+            certain[rows] = sure
+
+    _each(search, settle, range(0, len(part), TOGETHER))
+    # If every point is a candidate, there is nothing to certify.
+    return part[~certain] if best.count < len(search.points) else part[:0]
+
+
+Settled = tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]
+
+
+def _settled(search: Search, rows: "torch.Tensor", best: CompiledCandidates) -> Settled:
+    """The neighbours of some queries, and whether they are certain."""
+    import torch
+
+    from . import loops
+
+    index = torch.empty((len(rows), search.k), dtype=torch.int64)
+    squared, certain = torch.empty(index.shape, dtype=torch.float64), rows >= 0
+    slack, tiny = SLACK, float(torch.finfo(torch.float32).tiny) * ROUNDED_AWAY
+    arrays = search.exact.arrays(rows)
+    found = (index.numpy(), squared.numpy(), certain.numpy())
+    loops.settle(best.keys(), best.count, *arrays, slack, tiny, *found)
+    return index, squared, certain
+
+
+def _settled_by_torch(search: Search, rows: "torch.Tensor", best: Candidates) -> Settled:
+    """The same on any device."""
+    import torch
+
+    value, index = best.best()
+    squared = _measured(search, rows, value, index)
+    index, order = index.sort(1)
+    squared = squared.gather(1, order)
+    squared, order = squared.sort(dim=1, stable=True)
+    index = index.gather(1, order[:, : search.k])
+    squared = squared[:, : search.k]
+    last = value[:, -1].double()
+    certain = torch.isinf(last) | (last > _at_most(squared[:, -1], value.dtype))
+    return index, squared, certain
 
 
 def _at_most(squared: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
@@ -341,7 +428,7 @@ def _at_most(squared: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
     """
     import torch
 
-    return squared * (1 + SLACK) + torch.finfo(dtype).tiny * 2.0**24
+    return squared * (1 + SLACK) + torch.finfo(dtype).tiny * ROUNDED_AWAY
 
 
 def _measured(

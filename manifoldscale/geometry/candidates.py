@@ -37,18 +37,16 @@ class Candidates:
     limit: "torch.Tensor"
 
     @classmethod
-    def of(
-        cls, queries: int, count: int, dtype: "torch.dtype", place: "torch.device"
-    ) -> "Candidates":
+    def of(cls, queries: int, count: int, place: "torch.device") -> "Candidates":
         import torch
 
         room = (queries, count + ROOM)
         return cls(
             count,
-            torch.full(room, torch.inf, dtype=dtype, device=place),
+            torch.full(room, torch.inf, device=place),
             torch.full(room, -1, dtype=torch.int32, device=place),
             torch.zeros(queries, dtype=torch.int64, device=place),
-            torch.full((queries,), torch.inf, dtype=dtype, device=place),
+            torch.full((queries,), torch.inf, device=place),
         )
 
     def rows(self, start: int, stop: int) -> "Candidates":
@@ -62,12 +60,23 @@ class Candidates:
             self.limit[part],
         )
 
-    def offer(self, tile: "torch.Tensor", first: int, *, columns: bool = False) -> None:
+    def offer(
+        self,
+        tile: "torch.Tensor",
+        first: int,
+        others: "Candidates | None" = None,
+        start: int = 0,
+    ) -> None:
         """Store the survivors of a tile. Its rows are these queries and its first column is
-        point `first`; with `columns`, its columns are the queries and its first row the
-        point. It is contiguous, its sides are multiples of GROUP, and excluded pairs are
-        infinite.
+        point `first`; its columns are the queries `others`, if there are any, and its first
+        row is point `start`. It is contiguous, its sides are multiples of GROUP, and
+        excluded pairs are infinite.
         """
+        self._offer(tile, first, columns=False)
+        if others is not None:
+            others._offer(tile, start, columns=True)
+
+    def _offer(self, tile: "torch.Tensor", first: int, columns: bool) -> None:
         import torch
 
         breadth, step = tile.shape[0 if columns else 1], tile.stride(0 if columns else 1)

@@ -59,10 +59,12 @@ def distinct(points: Array) -> Ints:
     Rows are compared exactly. Equal rows have equal hashes, so only rows whose hash occurs
     twice are sorted.
     """
-    _, inverse, counts = np.unique(hashes(points), return_inverse=True, return_counts=True)
-    suspects = np.flatnonzero(counts[inverse] > 1)
-    if not len(suspects):
+    found = hashes(points)
+    in_order = np.sort(found)
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    if not len(twice):
         return np.arange(len(points))
+    suspects = np.flatnonzero(np.isin(found, twice))
     rows = np.ascontiguousarray(points[suspects] + 0.0)  # + 0.0: -0.0 equals 0.0
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
     _, first = np.unique(keys, return_index=True)
@@ -77,6 +79,8 @@ def hashes(points: Array, seed: int = 0) -> Ints:
     A multilinear hash of the 32-bit words of a row. Integer arithmetic does not depend on
     the order of summation, as a sum of floats would.
     """
+    from .loops import hash_rows
+
     words = points.shape[1] * points.dtype.itemsize // 4
     odd = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)
     factors = 2 * odd + np.uint64(1)
@@ -84,7 +88,7 @@ def hashes(points: Array, seed: int = 0) -> Ints:
     step = max(1, BLOCK // points.shape[1])
     for start in range(0, len(points), step):
         block = np.ascontiguousarray(points[start : start + step] + 0.0)
-        found[start : start + step] = block.view(np.uint32).astype(np.uint64) @ factors
+        hash_rows(block.view(np.uint32), factors, found[start : start + step])
     return found.view(np.int64)
 
 

@@ -121,15 +121,19 @@ class Frame:
         """The frame of these points, read once."""
         import torch
 
-        low = high = total = None
+        low = torch.full((points.features,), torch.inf, dtype=torch.float64)
+        total, high, share = torch.zeros_like(low), -low, 1 / len(points)
         for block in points.blocks():
-            # Divide first: a sum may overflow although its points and their mean do not.
-            part = (block.double() / len(points)).sum(0)
-            total = part if total is None else total + part
-            least, most = block.amin(0).double(), block.amax(0).double()
-            low = least if low is None else torch.minimum(low, least)
-            high = most if high is None else torch.maximum(high, most)
-        assert total is not None and low is not None and high is not None
+            if points.place.type == "cpu":
+                from .loops import extend
+
+                extent = (total.numpy(), low.numpy(), high.numpy())
+                extend(block.numpy(), share, *extent)
+                continue
+            # Scale first: a sum may overflow although its points and their mean do not.
+            total = total.to(block.device) + (block.double() * share).sum(0)
+            low = torch.minimum(low.to(block.device), block.amin(0).double())
+            high = torch.maximum(high.to(block.device), block.amax(0).double())
         centre = total.to(points.given.dtype).double()
         reach = float(torch.maximum(high - centre, centre - low).max())
         exponent = math.floor(math.log2(reach)) if reach > 0 else 0
@@ -166,6 +170,12 @@ class Exact:
 
         count, features = others.shape[1], self.points.features
         place, given = self.points.place, self.points.given.dtype
+        if place.type == "cpu":
+            from .loops import measure_all
+
+            found = np.empty(others.shape)
+            measure_all(others.numpy(), *self.arrays(rows), found)
+            return torch.from_numpy(found)
         out = torch.empty(others.shape, dtype=torch.float64, device=place)
         step = max(1, GATHER_BYTES // (8 * features * max(count, 1)))
         step = min(step, max(len(rows), 1))
@@ -186,6 +196,23 @@ class Exact:
             squared = difference[: max(len(wanted), 2)].square_().sum(-1)
             out[start : start + step] = squared[: len(wanted)].view(-1, count)
         return out
+
+    def arrays(self, rows: "torch.Tensor") -> tuple[Array, Array, Ints, Ints, float]:
+        """What a compiled loop needs to measure from the queries `rows`: arrays of queries
+        and of points, the rows in them, and the factor of a difference.
+        """
+        import torch
+
+        asked = rows if self.queries.rows is None else self.queries.rows[rows]
+        others = self.points.rows
+        others = torch.arange(len(self.points)) if others is None else others
+        return (
+            self.queries.given.numpy(),
+            self.points.given.numpy(),
+            asked.numpy(),
+            others.numpy(),
+            1 / self.scale,
+        )
 
     def pairs(self, rows: "torch.Tensor", others: "torch.Tensor") -> "torch.Tensor":
         """The same for pairs: `rows` and `others` are (pairs,)."""

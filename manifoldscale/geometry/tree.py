@@ -42,6 +42,8 @@ def _ask(
     """
     import torch
 
+    from . import loops
+
     n, k = len(search.points), search.k
     queries = search.queries.take(torch.from_numpy(rows)).cpu().numpy()
     queries = queries.astype(np.float64) / search.frame.scale
@@ -51,9 +53,9 @@ def _ask(
     while len(left):
         reach, found = tree.query(queries[left], k=count, workers=threads)
         exact = _measured(search, rows[left], found.reshape(len(left), count))
-        order = np.lexsort((found, exact), axis=1)[:, :k]
-        indices[left] = np.take_along_axis(found, order, 1)
-        squared[left] = np.take_along_axis(exact, order, 1)
+        near, apart = np.empty((len(left), k), np.int64), np.empty((len(left), k))
+        loops.rank_all(found, exact, near, apart)
+        indices[left], squared[left] = near, apart
         # Points that the tree did not return are no nearer than the last one it returned.
         settled = np.square(reach[:, -1]) * (1 - SLACK) > squared[left, -1]
         left = left[~settled & (count < n)]

@@ -29,15 +29,20 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=[True, False], ids=["halved", "swept"], scope="module")
-def halved(request: pytest.FixtureRequest) -> Iterator[bool]:
-    """Small clouds are swept by their queries; here their products are halved too."""
+@pytest.fixture(params=["halved", "swept", "halved, torch", "swept, torch"], scope="module")
+def product(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All pairs at once, as if they fitted in memory or not; by compiled loops or by the
+    operations of torch that other devices run.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(brute, "PAYS", 0 if request.param else 10**18)
-        yield request.param
+        if "swept" in request.param:
+            patch.setattr(brute, "RESIDENT_BYTES", 0)
+        if "torch" in request.param:
+            patch.setattr(brute.Search, "on_cpu", False)
+        yield
 
 
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("product")
 @hard_clouds
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_is_brute_force(name: str, way: str) -> None:
@@ -52,7 +57,7 @@ def test_every_way_is_brute_force(name: str, way: str) -> None:
     np.testing.assert_array_equal(near.indices[apart], indices[apart, :7])
 
 
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("product")
 @given(
     n=st.integers(12, 400),
     features=st.integers(1, 40),
@@ -111,7 +116,7 @@ def test_random_clouds_with_ties_duplicates_and_groups(
     np.testing.assert_array_equal(stream.rows, rows)
 
 
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("product")
 @pytest.mark.parametrize("form", ["float32", "float64", "bfloat16"])
 @hard_clouds
 def test_the_bounds_lie_below_the_distances_and_not_far(name: str, form: str) -> None:
@@ -147,8 +152,8 @@ def test_bfloat16_alone_would_be_wrong_and_most_certificates_fail() -> None:
     np.testing.assert_array_equal(brute.nearest(search, True)[0], indices)
 
 
-@pytest.mark.usefixtures("halved")
-@pytest.mark.usefixtures("halved")
+@pytest.mark.usefixtures("product")
+@pytest.mark.usefixtures("product")
 def test_bfloat16_certifies_most_queries_of_a_smooth_cloud() -> None:
     points = ms.manifolds.Sphere(4).sample(3000, ambient=256).points
     search = Search.among(Rows.of(points, None, None), np.arange(3000), 10)

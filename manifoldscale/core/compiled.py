@@ -1,0 +1,23 @@
+"""Inner loops compiled by Numba. Import a module of such loops only where it runs:
+Numba takes a third of a second.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba  # type: ignore[import-untyped, unused-ignore]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """The function as machine code, which other threads may run at the same time. Compiled
+    at the first call and kept on disk, if there is a place for it.
+
+    Sums may be taken in any order, and a product may be fused with a sum.
+    """
+    settings = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
+    try:
+        return cast(F, numba.njit(cache=True, **settings)(function))
+    except RuntimeError:  # neither the package's folder nor the user's can be written
+        return cast(F, numba.njit(**settings)(function))

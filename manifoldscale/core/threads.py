@@ -1,0 +1,62 @@
+"""Work shared by threads of this process, each with one thread of BLAS."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_lock, _before = threading.Lock(), [0, 0]  # how many are inside; torch's threads before
+_limits = contextlib.ExitStack()
+
+
+def shared(worker: Callable[[Iterator[T]], None], tasks: Sequence[T]) -> None:
+    """Run `worker` in each of torch's threads; they draw the tasks from one iterator.
+
+    Products within a worker run in one thread, which keeps its data in its own cache and
+    waits for no other.
+    """
+    with _one_thread_each() as threads:
+        left = iter(tasks)
+        n_workers = min(threads, len(tasks))
+        if n_workers <= 1:
+            worker(left)
+            return
+        with ThreadPoolExecutor(n_workers - 1) as pool:
+            others = [pool.submit(worker, left) for _ in range(n_workers - 1)]
+            worker(left)
+            for other in others:
+                other.result()
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[int]:
+    """One thread for every product of this process, until the last search has left."""
+    import torch
+
+    with _lock:
+        if _before[0] == 0:
+            _before[1] = torch.get_num_threads()
+            _limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+        _before[0] += 1
+        threads = _before[1]
+        torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        with _lock:
+            _before[0] -= 1
+            torch.set_num_threads(threads)
+            if _before[0] == 0:
+                _limits.close()
+
+
+@functools.cache
+def _libraries() -> Any:
+    """The BLAS libraries of this process: finding them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
