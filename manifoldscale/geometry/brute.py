@@ -38,8 +38,7 @@ TILE_BYTES_CUDA = 1 << 28
 SWEEP_BYTES = 1 << 26  # of points prepared at once, if they are not all kept
 QUERIES = 1 << 14  # queries per sweep over the points
 RESIDENT_BYTES = 1 << 31  # up to here a cloud that is all queries is kept in float32
-PAD = 4  # candidates beyond k: room for errors of rank, which grow with the features
-PAD_PER_FEATURE = 1 / 512
+PAD = 4  # candidates beyond k, at least
 BRAIN_PAD = 24  # with bfloat16, plus k more for its looser bound
 ROUNDED_AWAY = 2.0**24  # times the least number: room for products that underflow
 
@@ -176,8 +175,7 @@ def _propose(
     """Fill in the neighbours of the queries `left`; return the queries not certified."""
     import torch
 
-    pad = PAD + min(16, int(search.points.features * PAD_PER_FEATURE))
-    pad = search.k + BRAIN_PAD if brain else pad
+    pad = search.k + BRAIN_PAD if brain else _pad(search.k, search.points.features)
     count = min(search.k + pad, len(search.points))
     size = len(search.points) * (4 * search.points.features + 16 * (count + 64))
     everything = search.is_all_pairs and len(left) == len(search.queries)
@@ -190,6 +188,13 @@ def _propose(
         if len(part)
     ]
     return torch.cat(failed) if failed else left
+
+
+def _pad(k: int, features: int) -> int:
+    """Candidates beyond k: room for errors of rank. Errors grow with the features, and the
+    number of points within an error of the k-th with k.
+    """
+    return PAD + min(16, features // 512) + min(k // 8, k * features // 16384)
 
 
 def _candidates(

@@ -100,15 +100,15 @@ def offer(
                     values[j, n], indices[j, n] = one, start + i
                     n += 1
                     if n > room:
-                        n, limits[j] = _thinned(values[j], indices[j], n, count)
+                        n, limits[j] = thinned(values[j], indices[j], n, count)
                     filled[j] = n
             if place > room:
-                place, limit = _thinned(value, index, place, count)
+                place, limit = thinned(value, index, place, count)
         rows.filled[i], rows.limit[i] = place, limit
 
 
 @compiled
-def _thinned(value: Array, index: Ints, size: int, count: int) -> tuple[int, float]:
+def thinned(value: Array, index: Ints, size: int, count: int) -> tuple[int, float]:
     """Keep the least of `size` values, `count` or a few more, at the front: how many, and a
     limit below which they are and the others are not.
     """
@@ -132,12 +132,12 @@ def _thinned(value: Array, index: Ints, size: int, count: int) -> tuple[int, flo
                 value[place], index[place] = one, point
                 place += np.int64(one < pivot)
             return place, pivot
-    _keep_least(value, index, size, count)
+    keep_least(value, index, size, count)
     return count, value[count - 1]
 
 
 @compiled
-def _keep_least(value: Array, index: Ints, size: int, count: int) -> None:
+def keep_least(value: Array, index: Ints, size: int, count: int) -> None:
     """Bring the `count` least of `size` values to the front, the largest of them last
     (Hoare's selection).
     """

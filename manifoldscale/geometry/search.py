@@ -82,7 +82,7 @@ def chosen(kind: str, features: int, device: str | None) -> str:
     one_of("search", kind, KINDS)
     if kind != "exact":
         return kind
-    few = features <= tree.FEATURES and device_of(device).type == "cpu"
+    few = features <= 5 and device_of(device).type == "cpu"
     return "tree" if few else "brute"
 
 
@@ -109,9 +109,7 @@ def nearest(
 
 def _nearest(request: SearchRequest) -> tuple[Ints, Floats]:
     if request.kind == "tree":
-        import torch
-
-        return tree.nearest(request.search(), threads=torch.get_num_threads())
+        return tree.nearest(request.search())
     return brute.nearest(request.search(), request.brain)
 
 
