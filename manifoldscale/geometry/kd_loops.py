@@ -1,6 +1,6 @@
-"""A k-d tree, compiled. Nodes have the boxes of their points and are halved at the median of
-the widest side, so that every leaf is at the same depth; node i has the children 2 i + 1
-and 2 i + 2.
+"""A k-d tree, compiled. Nodes have the boxes of their points and are halved at the median
+of the widest side, so that every leaf is at the same depth; node i has the children
+2 i + 1 and 2 i + 2.
 """
 
 from typing import NamedTuple
@@ -73,9 +73,9 @@ def _build(
 
 @compiled
 def near(tree: Tree, queries: Floats, count: int, index: Ints, reach: Floats) -> int:
-    """The `count` nearest points of each query (m x count), the query itself among them, in
-    any order, and the largest of their squared distances. Returns how many points were
-    looked at.
+    """The `count` nearest points of each query (m x count), the query itself among them,
+    and the largest of their squared distances. They are in order if they are few. Returns
+    how many points were looked at.
     """
     nodes, features = tree.low.shape
     start, stop = tree.start, tree.stop

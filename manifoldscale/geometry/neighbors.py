@@ -264,7 +264,7 @@ def find_neighbors(
     which forces or forbids the pass in bfloat16, change the time but not the result.
     """
     require(is_whole(k) and k >= 0, f"`k` must be a non-negative integer; not {k!r}.")
-    kind = searching.chosen(search, cloud.ambient_dim, device)
+    kind = searching.chosen(search, cloud.points, k, device)
     kept = kept_rows(cloud.points, duplicates, tolerance)
     _enough(kept, k, len(cloud))
     draw = generator(rng)

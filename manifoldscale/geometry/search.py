@@ -77,13 +77,13 @@ class MapFile:
         )
 
 
-def chosen(kind: str, features: int, device: str | None) -> str:
+def chosen(kind: str, points: Array, k: int, device: str | None) -> str:
     """The search that `kind` stands for: the quicker exact one for "exact"."""
     one_of("search", kind, KINDS)
     if kind != "exact":
         return kind
-    few = features <= 5 and device_of(device).type == "cpu"
-    return "tree" if few else "brute"
+    on_cpu = device_of(device).type == "cpu"
+    return "tree" if on_cpu and tree.pays(points, k) else "brute"
 
 
 def nearest(

@@ -10,17 +10,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.arrays import Floats, Ints
+from ..core.arrays import Array, Floats, Ints
 from ..core.threads import shared
 from .bounds import SLACK
-from .brute import TOGETHER, Search
+from .brute import Search
 
 if TYPE_CHECKING:
     from .kd_loops import Tree
 
 
+FEATURES = 16  # beyond them no tree is tried
+SAMPLE, PROBES = 4096, 32  # points of a tree that is tried, and queries
+TOGETHER = 4096  # queries asked in one call
+
+
+def pays(points: Array, k: int) -> bool:
+    """Whether a tree finds `k` neighbours sooner than products do: it is tried on a sample,
+    and what counts is how many points a query looks at. The times are measured ones.
+    """
+    from .kd_loops import near, tree_of
+
+    n, features = points.shape
+    if features > FEATURES:
+        return False
+    sample = np.asarray(points[:: max(1, n // SAMPLE)], dtype=np.float64)
+    probes = sample[:: max(1, len(sample) // PROBES)]
+    count = min(k + 2, len(sample))
+    found, reach = np.empty((len(probes), count), np.int64), np.empty(len(probes))
+    with np.errstate(over="ignore"):
+        seen = near(tree_of(sample), probes, count, found, reach) / len(probes)
+    seen *= (n / len(sample)) ** 0.25  # which data of eight dimensions need
+    by_tree = 7 * seen + 60 * count  # nanoseconds
+    by_products = 2000 + (0.7 + 0.005 * features) * n + 110 * count
+    return by_tree < by_products
+
+
 def nearest(search: Search) -> tuple[Ints, Floats]:
     """The k nearest points of each query: positions and distances, (M x k) each."""
+    import torch
+
     from .kd_loops import tree_of
 
     tree = tree_of(coordinates(search))
@@ -29,12 +57,14 @@ def nearest(search: Search) -> tuple[Ints, Floats]:
     indices = np.empty((len(order), search.k), dtype=np.int64)
     distances = np.empty(indices.shape)
 
+    step = min(TOGETHER, max(TOGETHER // 16, len(order) // (2 * torch.get_num_threads())))
+
     def strips(starts: Iterator[int]) -> None:
         for start in starts:
-            rows = order[start : start + TOGETHER]
+            rows = order[start : start + step]
             indices[rows], distances[rows] = _ask(search, tree, rows)
 
-    shared(strips, range(0, len(order), TOGETHER))
+    shared(strips, range(0, len(order), step))
     return indices, np.sqrt(distances) * search.frame.scale
 
 
@@ -53,7 +83,7 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
     import torch
 
     from . import loops
-    from .kd_loops import near
+    from .kd_loops import FEW, near
 
     n, k = len(search.points), search.k
     queries = search.queries.take(torch.from_numpy(rows)).numpy()
@@ -65,8 +95,9 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
         found, reach = np.empty((len(left), count), np.int64), np.empty(len(left))
         near(tree, queries[left], count, found, reach)
         exact = _measured(search, rows[left], found)
-        order = exact.argsort(axis=1)
-        found, exact = (np.take_along_axis(a, order, 1) for a in (found, exact))
+        if count > FEW:  # else they are in order already
+            order = exact.argsort(axis=1)
+            found, exact = (np.take_along_axis(a, order, 1) for a in (found, exact))
         nearest, apart = np.empty((len(left), k), np.int64), np.empty((len(left), k))
         loops.rank_all(found, exact, nearest, apart)
         indices[left], squared[left] = nearest, apart
