@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 TILE_BYTES = 1 << 20  # a tile of 512 x 512 float32, which stays in the cache of a core
+SHARED = 4e6  # nanoseconds of products from which threads share them
 BALANCED = 185  # of a tile's side: a call costs 70 us, a product 22 ps per feature
 TOGETHER = 512  # queries whose candidates are measured together
 TILE_BYTES_CUDA = 1 << 28
@@ -120,6 +121,15 @@ class Search:
         return self.points.place.type == "cpu"
 
     @property
+    def is_shared(self) -> bool:
+        """Whether threads share the work: not if it is done by the time that they start."""
+        import torch
+
+        pairs = len(self.queries) * len(self.points) / 2
+        much = pairs * (0.4 + 0.011 * self.points.features) > SHARED
+        return self.on_cpu and much and torch.get_num_threads() > 1
+
+    @property
     def side(self) -> int:
         """The side of a tile of all pairs; one of a sweep is side / 2 x 2 side.
 
@@ -133,7 +143,7 @@ class Search:
         if self.on_cpu and self.tile_bytes is None:
             n, threads = len(self.points), torch.get_num_threads()
             side = min(side, int(BALANCED * (n / self.points.features) ** (1 / 3)))
-            side = min(side, n // (2 * threads) if threads > 1 else n)
+            side = min(side, n // (2 * threads) if self.is_shared else n)
         return max(side // (2 * GROUP), 1) * 2 * GROUP
 
 
@@ -208,8 +218,8 @@ def _candidates(
 def _each(
     search: Search, worker: Callable[[Iterator[int]], None], tasks: Sequence[int]
 ) -> None:
-    """On a CPU threads share the tasks; another device does them one after the other."""
-    if search.on_cpu:
+    """On a CPU threads share many tasks; another device does them one after the other."""
+    if search.is_shared:
         shared(worker, tasks)
     else:
         worker(iter(tasks))

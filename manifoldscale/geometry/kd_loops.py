@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.compiled import compiled
-from .loops import GROUP, keep_least, thinned
+from .loops import GROUP, inserted, keep_least, thinned
 
 LEAF = 12  # points of a leaf, at most twice so many
 FEW = 32  # neighbours that are kept in order; more are kept in a reservoir
@@ -111,7 +111,7 @@ def near(tree: Tree, queries: Floats, count: int, index: Ints, reach: Floats) ->
                     continue
                 point = tree.rows[position]
                 if count <= FEW:
-                    n, limit = _inserted(value, found, n, apart, point)
+                    n, limit = inserted(value, found, n, count, apart, point)
                 else:
                     value[n], found[n] = apart, point
                     n += 1
@@ -129,19 +129,3 @@ def _to_box(tree: Tree, node: int, x: Floats) -> float:
         out = max(tree.low[node, f] - x[f], x[f] - tree.high[node, f], 0.0)
         squared += out * out
     return squared
-
-
-@compiled
-def _inserted(
-    value: Floats, found: Ints, n: int, apart: float, point: int
-) -> tuple[int, float]:
-    """How many values there are, in order, with one more or with the largest replaced, and
-    the limit for the next.
-    """
-    j = min(n, len(value) - 1)
-    while j and value[j - 1] > apart:
-        value[j], found[j] = value[j - 1], found[j - 1]
-        j -= 1
-    value[j], found[j] = apart, point
-    n = min(n + 1, len(value))
-    return n, (value[n - 1] if n == len(value) else np.inf)

@@ -1,5 +1,5 @@
-"""The inner loops of the search, compiled: prepare points, keep the least of many values,
-measure, order.
+"""The inner loops of the search, compiled: look at points, keep the least of many
+values, measure, order.
 
 A search makes N^2 values and keeps few. So each line of a tile is compared at once with the
 limits of its queries, eight values are looked at together, and the few survivors go into
@@ -16,6 +16,7 @@ from ..core.compiled import compiled
 
 GROUP = 8  # values that are looked at together, one byte each in a word
 FULL = np.iinfo(np.int64).max  # the key of no candidate
+FEW = 12  # values that are kept in order; more are kept in a reservoir
 HALVINGS = 24  # of the interval of a pivot, before values are sorted: enough but for ties
 
 
@@ -40,18 +41,14 @@ def extend(points: Array, share: float, total: Floats, low: Floats, high: Floats
 
 
 @compiled
-def prepare(centred: Array, g: float, columns: Array) -> None:
-    """Points x as columns x, (1 - g) |x|^2, 1, |x|."""
-    features = centred.shape[1]
-    for i in range(len(centred)):
+def norms(points: Array, out: Floats) -> None:
+    """The length of each point, summed in float64."""
+    for i in range(len(points)):
         squared = 0.0
-        for f in range(features):
-            x = centred[i, f]
-            columns[i, f] = x
-            squared += np.float64(x) * np.float64(x)
-        columns[i, features] = (1 - g) * squared
-        columns[i, features + 1] = 1.0
-        columns[i, features + 2] = np.sqrt(squared)
+        for f in range(points.shape[1]):
+            x = np.float64(points[i, f])
+            squared += x * x
+        out[i] = np.sqrt(squared)
 
 
 class Reservoirs(NamedTuple):
@@ -82,7 +79,7 @@ def offer(
     width = len(limits)  # a tile may have more columns, of no points
     below = np.zeros((width + GROUP - 1) // GROUP * GROUP, np.uint8)
     words = below.view(np.uint64)
-    room = rows.value.shape[1] - GROUP
+    room, few = rows.value.shape[1] - GROUP, count <= FEW
     for i in range(len(tile)):
         line, limit = tile[i], rows.limit[i]
         value, index, place = rows.value[i], rows.index[i], rows.filled[i]
@@ -93,6 +90,14 @@ def offer(
                 continue
             for j in range(GROUP * word, min(GROUP * word + GROUP, width)):
                 one = line[j]
+                if few:
+                    if one < limit:
+                        place, limit = inserted(value, index, place, count, one, first + j)
+                    if one < limits[j]:
+                        filled[j], limits[j] = inserted(
+                            values[j], indices[j], filled[j], count, one, start + i
+                        )
+                    continue
                 value[place], index[place] = one, first + j
                 place += np.int64(one < limit)
                 if one < limits[j]:
@@ -105,6 +110,22 @@ def offer(
             if place > room:
                 place, limit = thinned(value, index, place, count)
         rows.filled[i], rows.limit[i] = place, limit
+
+
+@compiled
+def inserted(
+    value: Array, index: Ints, n: int, count: int, one: float, point: int
+) -> tuple[int, float]:
+    """Put one value in its place among n in order, of which `count` are kept: how many
+    there are, and the limit for the next.
+    """
+    j = min(n, count - 1)
+    while j and value[j - 1] > one:
+        value[j], index[j] = value[j - 1], index[j - 1]
+        j -= 1
+    value[j], index[j] = one, point
+    n = min(n + 1, count)
+    return n, (value[n - 1] if n == count else value.dtype.type(np.inf))
 
 
 @compiled
