@@ -31,12 +31,11 @@ def hash_rows(words: Array, factors: Array, out: Array) -> None:
 
 
 @compiled
-def extend(points: Array, share: float, total: Floats, low: Floats, high: Floats) -> None:
-    """Add points x share to a total, feature by feature, and widen the range low, high."""
+def extend(points: Array, low: Floats, high: Floats) -> None:
+    """Widen the range from low to high of each feature by these points."""
     for i in range(len(points)):
-        for f in range(len(total)):
+        for f in range(len(low)):
             x = np.float64(points[i, f])
-            total[f] += x * share
             low[f], high[f] = min(low[f], x), max(high[f], x)
 
 

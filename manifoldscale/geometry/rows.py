@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 READ_BYTES = 1 << 24  # a block of points that is read, centred and scaled at once
+CENTRED = 256  # at least so many points tell where the middle is
 GATHER_BYTES = 1 << 21  # float64 differences in flight: they stay in cache
 
 
@@ -108,9 +109,11 @@ def _exposed(array: Array) -> Array:
 class Frame:
     """A centre and a scale, which do not change the order of distances.
 
-    Any fixed centre near the mean will do: x - c is rounded once, relative to itself.
-    `scale` is a power of two, because dividing by it is exact; it is 1 unless squares could
-    overflow or vanish.
+    Any fixed centre in the midst of the points will do: x - c is rounded once, relative to
+    itself. It is a mean without the outermost tenths, because one far point would shift a
+    plain mean away from all others, whose products would lose their digits. `scale` is a
+    power of two, because dividing by it is exact; it is 1 unless squares could overflow or
+    vanish.
     """
 
     centre: "torch.Tensor"
@@ -121,23 +124,25 @@ class Frame:
         """The frame of these points, read once."""
         import torch
 
-        low = torch.full((points.features,), torch.inf, dtype=torch.float64)
-        total, high, share = torch.zeros_like(low), -low, 1 / len(points)
+        n, place = len(points), points.place
+        some = points.take(torch.arange(0, n, max(1, n // CENTRED), device=place)).double()
+        tenth = len(some) // 10
+        middle = some.sort(0).values[tenth : len(some) - tenth]
+        # Divide first: a sum may overflow although its points and their mean do not.
+        centre = (middle / len(middle)).sum(0).to(points.given.dtype).double()
+        low = torch.full((points.features,), torch.inf, dtype=torch.float64, device=place)
+        high = -low
         for block in points.blocks():
-            if points.place.type == "cpu":
+            if place.type == "cpu":
                 from .loops import extend
 
-                extent = (total.numpy(), low.numpy(), high.numpy())
-                extend(block.numpy(), share, *extent)
-                continue
-            # Scale first: a sum may overflow although its points and their mean do not.
-            total = total.to(block.device) + (block.double() * share).sum(0)
-            low = torch.minimum(low.to(block.device), block.amin(0).double())
-            high = torch.maximum(high.to(block.device), block.amax(0).double())
-        centre = total.to(points.given.dtype).double()
+                extend(block.numpy(), low.numpy(), high.numpy())
+            else:
+                low = torch.minimum(low, block.amin(0).double())
+                high = torch.maximum(high, block.amax(0).double())
         reach = float(torch.maximum(high - centre, centre - low).max())
         exponent = math.floor(math.log2(reach)) if reach > 0 else 0
-        return cls(centre, 1.0 if abs(exponent) <= 30 else 2.0**exponent)
+        return cls(centre, 2.0 ** (min(exponent + 30, 0) + max(exponent - 50, 0)))
 
     def centred(self, block: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
         """(block - centre) / scale in `dtype`, each number rounded once or twice."""
