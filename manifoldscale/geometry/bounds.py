@@ -42,12 +42,14 @@ def _norms(points: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     if points.device.type != "cpu":
-        return torch.linalg.vector_norm(points, dim=1, dtype=torch.float64)
+        lengths: torch.Tensor
+        lengths = torch.linalg.vector_norm(points, dim=1, dtype=torch.float64)
+        return lengths
     from .loops import norms
 
-    found = torch.empty(len(points), dtype=torch.float64)
-    norms(points.numpy(), found.numpy())
-    return found
+    lengths = torch.empty(len(points), dtype=torch.float64)
+    norms(points.numpy(), lengths.numpy())
+    return lengths
 
 
 class Bounds(Protocol):
@@ -203,13 +205,12 @@ def brain_is_fast(place: "torch.device") -> bool:
     """
     import torch
 
-    shape = (4096, 4096) if place.type == "cuda" else (256, 1024)
-    shape = (*shape, 512)
-    out = torch.empty(shape[:2], device=place)
+    height, width = (4096, 4096) if place.type == "cuda" else (256, 1024)
+    out = torch.empty((height, width), device=place)
 
     def product(dtype: "torch.dtype") -> Callable[[], object]:
-        left = torch.ones((shape[0], shape[2]), dtype=dtype, device=place)
-        right = torch.ones((shape[1], shape[2]), dtype=dtype, device=place)
+        left = torch.ones((height, 512), dtype=dtype, device=place)
+        right = torch.ones((width, 512), dtype=dtype, device=place)
         # Copied into a tile, and waited for.
         return lambda: float(out.copy_(torch.mm(left, right.T))[0, 0])
 

@@ -17,7 +17,7 @@ import dataclasses as dc
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -253,7 +253,7 @@ def _all_pairs(search: Search, count: int, brain: bool) -> Candidates | Compiled
             for j in range(i, len(starts)):
                 columns = (starts[j], min(starts[j] + side, n))
                 tile = _tile(search, ready, left, buffer, rows, columns)
-                others = best.rows(*columns) if j > i else None
+                others: Any = best.rows(*columns) if j > i else None
                 with locks[i], locks[j] if j > i else contextlib.nullcontext():
                     mine.offer(tile, columns[0], others, rows[0])
 

@@ -55,13 +55,13 @@ class Reservoirs(NamedTuple):
 
     Attributes
     ----------
-    value, index : (m x room) the survivors and the numbers of their points, unordered.
+    value, number : (m x room) the survivors and the numbers of their points.
     filled : (m,) how many survivors there are.
     limit : (m,) only values below it matter.
     """
 
     value: Array
-    index: Ints
+    number: Array
     filled: Ints
     limit: Array
 
@@ -81,7 +81,7 @@ def offer(
     room, few = rows.value.shape[1] - GROUP, count <= FEW
     for i in range(len(tile)):
         line, limit = tile[i], rows.limit[i]
-        value, index, place = rows.value[i], rows.index[i], rows.filled[i]
+        value, index, place = rows.value[i], rows.number[i], rows.filled[i]
         for j in range(width):
             below[j] = line[j] < max(limit, limits[j])
         for word in range(len(words)):
@@ -150,7 +150,7 @@ def thinned(value: Array, index: Ints, size: int, count: int) -> tuple[int, floa
             for i in range(size):
                 one, point = value[i], index[i]
                 value[place], index[place] = one, point
-                place += np.int64(one < pivot)
+                place += int(one < pivot)
             return place, pivot
     keep_least(value, index, size, count)
     return count, value[count - 1]
@@ -194,7 +194,7 @@ def keys(best: Reservoirs, out: Ints) -> None:
         for j in range(best.filled[i]):
             # Bits of floats sort as integers if those of negative ones are turned.
             high = bits[j] ^ ((bits[j] >> 31) & 0x7FFFFFFF)
-            out[i, j] = (np.int64(high) << 32) | np.int64(best.index[i, j])
+            out[i, j] = (np.int64(high) << 32) | np.int64(best.number[i, j])
         out[i, best.filled[i] :] = FULL
 
 

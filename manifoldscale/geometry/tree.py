@@ -42,7 +42,7 @@ def pays(points: Array, k: int) -> bool:
     seen *= (n / len(sample)) ** 0.25  # which data of eight dimensions need
     by_tree = 7 * seen + 60 * count  # nanoseconds
     by_products = 2000 + (0.7 + 0.005 * features) * n + 110 * count
-    return by_tree < by_products
+    return bool(by_tree < by_products)
 
 
 def nearest(search: Search) -> tuple[Ints, Floats]:
@@ -97,7 +97,8 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
         exact = _measured(search, rows[left], found)
         if count > FEW:  # else they are in order already
             order = exact.argsort(axis=1)
-            found, exact = (np.take_along_axis(a, order, 1) for a in (found, exact))
+            found = np.take_along_axis(found, order, 1)
+            exact = np.take_along_axis(exact, order, 1)
         nearest, apart = np.empty((len(left), k), np.int64), np.empty((len(left), k))
         loops.rank_all(found, exact, nearest, apart)
         indices[left], squared[left] = nearest, apart
