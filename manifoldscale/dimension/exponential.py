@@ -15,7 +15,7 @@ import dataclasses as dc
 import math
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import stats
 
 from ..core.arrays import Floats
 from ..core.caveat import Caveat, Remark
@@ -144,32 +144,11 @@ def shared_variance(
     scores, makes some intervals too narrow and others too wide. Too narrow is worse, so
     `CAUTION` times that standard error is added.
     """
-    links = _links(near, close)
-    share = links.nnz / near.n_queries**2
+    from .links import linked_sums
+
+    total, squares, pairs = linked_sums(near, scores, close)
+    share = pairs / near.n_queries**2
     if share > CROWDED and close > CLOSE:
         return shared_variance(scores, near)
-    total = float(scores @ (links @ scores))
-    squares = np.square(scores)
-    total += CAUTION * math.sqrt(2 * float(squares @ (links @ squares)))
+    total += CAUTION * math.sqrt(2 * squares)
     return total / (1 - share if share <= CROWDED else 1), share
-
-
-def _links(near: Neighbors, close: int) -> sparse.csr_array:
-    """(queries x queries): 1 if two queries depend on each other, or are the same."""
-    n, k = near.indices.shape
-    # Narrow types, because the product of neighbourhoods takes most of an estimate's time.
-    members = np.column_stack([near.queries, near.indices]).astype(np.int32)
-    shape = (n, near.n_rows)
-
-    def hoods(size: int) -> sparse.csr_array:
-        pointers = np.arange(0, n * (size + 1) + 1, size + 1, dtype=np.int32)
-        ones = np.ones(n * (size + 1), dtype=bool)
-        return sparse.csr_array((ones, members[:, : size + 1].ravel(), pointers), shape)
-
-    nearest = hoods(min(k, close))
-    links = nearest @ nearest.T
-    if close < k:  # else a neighbour is shared: each is in its own neighbourhood
-        direct = hoods(k)[:, near.queries]
-        links = links + direct + direct.T
-    # Not by `astype`, which would sort the links and cost time.
-    return sparse.csr_array((np.ones(links.nnz), links.indices, links.indptr), (n, n))
