@@ -62,7 +62,10 @@ def _build(
                 high[node, f] = max(high[node, f], point[f])
         if 2 * node + 2 >= len(start):
             continue
-        widest = np.argmax(high[node] - low[node])
+        widest = 0
+        for f in range(features):
+            if high[node, f] - low[node, f] > high[node, widest] - low[node, widest]:
+                widest = f
         for position in range(a, b):
             values[position] = points[rows[position], widest]
         half = (b - a) // 2

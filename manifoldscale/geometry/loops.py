@@ -323,13 +323,10 @@ def _rank(chosen: Ints, measured: Floats, index: Ints, squared: Floats) -> None:
     n, k = len(measured), len(index)
     moves = 0
     for i in range(1, n):  # insertion, because candidates come nearly in order
-        one, point, j = measured[i], chosen[i], i
-        while j and (
-            one < measured[j - 1] or (one == measured[j - 1] and point < chosen[j - 1])
-        ):
-            measured[j], chosen[j] = measured[j - 1], chosen[j - 1]
+        j = i
+        while j and _precedes(chosen, measured, j, j - 1):
+            _swap(chosen, measured, j, j - 1)
             j -= 1
-        measured[j], chosen[j] = one, point
         moves += i - j
         if moves > 32 * n:
             _sort(chosen, measured)
@@ -342,13 +339,36 @@ def _rank(chosen: Ints, measured: Floats, index: Ints, squared: Floats) -> None:
 
 @compiled
 def _sort(chosen: Ints, measured: Floats) -> None:
-    order = np.argsort(measured)
-    chosen[:], measured[:] = chosen[order], measured[order]
-    start = 0
-    while start < len(measured):
-        stop = start + 1
-        while stop < len(measured) and measured[stop] == measured[start]:
-            stop += 1
-        if stop > start + 1:
-            chosen[start:stop] = np.sort(chosen[start:stop])
-        start = stop
+    """Heap sort: never quadratic, and compiled in a tenth of NumPy's time."""
+    n = len(measured)
+    for root in range(n // 2 - 1, -1, -1):
+        _sift(chosen, measured, root, n)
+    for stop in range(n - 1, 0, -1):
+        _swap(chosen, measured, 0, stop)
+        _sift(chosen, measured, 0, stop)
+
+
+@compiled
+def _sift(chosen: Ints, measured: Floats, root: int, stop: int) -> None:
+    """Let one entry sink until no child comes after it."""
+    child = 2 * root + 1
+    while child < stop:
+        if child + 1 < stop and _precedes(chosen, measured, child, child + 1):
+            child += 1
+        if not _precedes(chosen, measured, root, child):
+            return
+        _swap(chosen, measured, root, child)
+        root, child = child, 2 * child + 1
+
+
+@compiled
+def _precedes(chosen: Ints, measured: Floats, i: int, j: int) -> bool:
+    if measured[i] == measured[j]:
+        return bool(chosen[i] < chosen[j])
+    return bool(measured[i] < measured[j])
+
+
+@compiled
+def _swap(chosen: Ints, measured: Floats, i: int, j: int) -> None:
+    chosen[i], chosen[j] = chosen[j], chosen[i]
+    measured[i], measured[j] = measured[j], measured[i]
