@@ -14,9 +14,9 @@ def compiled(function: F) -> F:
     """The function as machine code, which other threads may run at the same time. Compiled
     at the first call and kept on disk, if there is a place for it.
 
-    Sums may be taken in any order, and a product may be fused with a sum.
+    Sums may be taken in any order. A product is rounded before it is added, as NumPy's is.
     """
-    settings = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
+    settings = {"nogil": True, "fastmath": {"reassoc", "nsz"}}
     try:
         return cast(F, numba.njit(cache=True, **settings)(function))
     except RuntimeError:  # neither the package's folder nor the user's can be written

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 READ_BYTES = 1 << 24  # a block of points that is read, centred and scaled at once
-CENTRED = 256  # at least so many points tell where the middle is
+CENTRED = 64  # at least so many points tell where the middle is
 GATHER_BYTES = 1 << 21  # float64 differences in flight: they stay in cache
 
 
@@ -127,9 +127,9 @@ class Frame:
         n, place = len(points), points.place
         some = points.take(torch.arange(0, n, max(1, n // CENTRED), device=place)).double()
         tenth = len(some) // 10
-        middle = some.sort(0).values[tenth : len(some) - tenth]
+        middle = some.T.contiguous().sort(1).values[:, tenth : len(some) - tenth]
         # Divide first: a sum may overflow although its points and their mean do not.
-        centre = (middle / len(middle)).sum(0).to(points.given.dtype).double()
+        centre = (middle / middle.shape[1]).sum(1).to(points.given.dtype).double()
         low = torch.full((points.features,), torch.inf, dtype=torch.float64, device=place)
         high = -low
         for block in points.blocks():
