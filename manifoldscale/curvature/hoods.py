@@ -101,8 +101,8 @@ def points_of(near: Neighbors) -> Floats:
 def principal_frame(points: Tensor, dim: int) -> Tensor:
     """(b, D, dim) orthonormal directions of the largest variance.
 
-    If there are few features, by the scatter matrix; else by subspace iteration, which uses
-    the features only in products with the points.
+    If there are few features, by the scatter matrix; else by subspace iteration with the
+    inner products of the points.
     """
     if points.shape[1] > START:
         points = points[:, torch.linspace(0, points.shape[1] - 1, START).round().long()]
@@ -116,10 +116,10 @@ def principal_frame(points: Tensor, dim: int) -> Tensor:
     # rotation and more features change nothing.
     draw = np.random.default_rng(0).standard_normal((n, dim))
     start = torch.from_numpy(draw).expand(len(centred), -1, -1)
-    frame = orthonormal(centred.transpose(1, 2) @ start)
+    gram = centred @ centred.transpose(1, 2)
     for _ in range(ITERATIONS):
-        frame = orthonormal(centred.transpose(1, 2) @ (centred @ frame))
-    return frame
+        start = orthonormal(gram @ start)
+    return orthonormal(centred.transpose(1, 2) @ start)
 
 
 def orthonormal(columns: Tensor) -> Tensor:

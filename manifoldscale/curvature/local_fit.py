@@ -187,16 +187,20 @@ class Products:
         n, features = self.points.shape[1:]
         return self.points @ self.points.transpose(1, 2) if features > n else None
 
-    def with_fit(self, smoother: Tensor) -> Tensor:
-        """(b, p, n) inner products of the coefficients and the points."""
-        if self.gram is not None:
-            return smoother @ self.gram
-        return (smoother @ self.points) @ self.points.transpose(1, 2)
+    def combined(self, smoother: Tensor) -> Tensor:
+        """(b, p, .) coordinates of the coefficients, or their products with the points."""
+        return smoother @ (self.points if self.gram is None else self.gram)
 
-    def of_residuals(self, columns: Tensor, smoother: Tensor) -> tuple[Tensor, Tensor]:
+    def with_points(self, combined: Tensor) -> Tensor:
+        """(b, p, n) inner products of the coefficients and the points."""
+        return combined @ self.points.transpose(1, 2) if self.gram is None else combined
+
+    def of_residuals(
+        self, columns: Tensor, smoother: Tensor, combined: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """tr R and tr R^2 of the Gram matrix R of the residuals, (b,) each."""
         rest = self.points if self.gram is None else self.gram
-        rest = torch.baddbmm(rest, columns, smoother @ rest, alpha=-1)
+        rest = torch.baddbmm(rest, columns, combined, alpha=-1)
         if self.gram is None:
             return (rest**2).sum((1, 2)), (rest.transpose(1, 2) @ rest).pow(2).sum((1, 2))
         rest = torch.baddbmm(rest, rest @ columns, smoother, alpha=-1)
@@ -218,11 +222,13 @@ def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
     columns, inverse, smoother = solution.design, solution.inverse, solution.smoother
     n, p = columns.shape[1:]
     form = slice(dim, dim + pairs)
-    through = products.with_fit(smoother)  # (b, p, n)
+    combined = products.combined(smoother)
+    through = products.with_points(combined)  # (b, p, n)
     inner = through @ smoother.transpose(1, 2)  # (b, p, p) inner products of coefficients
     onto = (through @ columns) @ smoother
     residual = through - onto  # (b, p, n): coefficients times residuals
-    noise, noise_squared = _noise_moments(*products.of_residuals(columns, smoother), n - p)
+    traces = products.of_residuals(columns, smoother, combined)
+    noise, noise_squared = _noise_moments(*traces, n - p)
     # An orthonormal frame of the fitted tangent space, and the part normal to it.
     metric = inner[:, :dim, :dim] - noise[:, None, None] * inverse[:, :dim, :dim]
     mixed, turned = inner[:, form, :dim], packed_frame(metric / scale**2)
