@@ -117,7 +117,10 @@ def fit_everywhere(near: Neighbors, dim: int) -> ScaleFits:
     largest = max(candidate.n for candidate in candidates)
     k = min(near.k, math.ceil(largest / FILLED))
     rows = min(largest, CAP) if dim < 8 else largest
-    for hoods in blocks_of_hoods(near, k, work=6 * rows**2 + k**2):
+    features = near.points.shape[1]
+    wide = min(rows, max(features, n_unknowns(dim, ORDERS[-1])))  # of what a fit keeps
+    work = 6 * rows * wide + (k**2 if features > k else 0)
+    for hoods in blocks_of_hoods(near, k, work):
         block = _fit_block(hoods, dim, candidates, signs, influence)
         for name in parts:
             parts[name].append(np.stack([column[name] for column in block], axis=1))
