@@ -134,6 +134,7 @@ def _over_root(gram: Tensor, columns: Tensor) -> Tensor:
     size = torch.diagonal(gram, dim1=1, dim2=2).mean(1)[:, None, None]
     tiny = size * 1e-14 + torch.finfo(gram.dtype).tiny
     factor = torch.linalg.cholesky(gram + tiny * torch.eye(gram.shape[1], dtype=gram.dtype))
-    return torch.linalg.solve_triangular(
+    found: Tensor = torch.linalg.solve_triangular(
         factor.transpose(1, 2), columns, upper=True, left=False
     )
+    return found
