@@ -60,10 +60,10 @@ class Images(torch.utils.data.Dataset):
         return np.sin(self.row * (number % 977 + 1))
 
 
-def overhead(n: int, width: int = WIDTH) -> dict:
+def overhead(n: int, width: int = WIDTH, batch_size: int = BATCH) -> dict:
     """Three sites of a perceptron, whole."""
     data = np.stack([Images(n)[i] for i in range(n)])
-    return compared(network(width), network(width), data, SITES, BATCH)
+    return compared(network(width), network(width), data, SITES, batch_size)
 
 
 def overhead_convolutional(n: int) -> dict:
@@ -130,8 +130,20 @@ def overhead_wide(n: int) -> dict:
     return overhead(n, 2 * WIDTH)
 
 
+def overhead_narrow(n: int) -> dict:
+    """Half the width."""
+    return overhead(n, WIDTH // 2)
+
+
+def overhead_small(n: int) -> dict:
+    """Small batches: what a batch costs, whatever is in it."""
+    return overhead(n // 4, WIDTH // 2, batch_size=32)
+
+
 MEASURED = {
     "overhead": overhead,
+    "overhead_narrow": overhead_narrow,
+    "overhead_small": overhead_small,
     "overhead_wide": overhead_wide,
     "overhead_convolutional": overhead_convolutional,
     "peak": peak,
@@ -163,6 +175,8 @@ def main() -> None:
     scale = 10 if options.quick else 1
     results = {
         "overhead": measure("overhead", 20_000 // scale),
+        "overhead_narrow": measure("overhead_narrow", 20_000 // scale),
+        "overhead_small": measure("overhead_small", 20_000 // scale),
         "overhead_wide": measure("overhead_wide", 20_000 // scale),
         "overhead_convolutional": measure("overhead_convolutional", 20_000 // scale),
         "peak_10k": measure("peak", 10_000 // scale),

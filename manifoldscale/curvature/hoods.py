@@ -26,26 +26,42 @@ class Hoods:
     rows : (b, m) row numbers of the points in the cloud.
     points : (b, m, D) relative to the query, in units of `radius`.
     radius : (b,) distance of the farthest point, in the units of the cloud.
+    gram : (b, m, m) inner products of the points. Where it is there, it is used instead of
+        them, so that nothing else grows with the features.
     """
 
     queries: Ints
     rows: Tensor
     points: Tensor
     radius: Tensor
+    gram: Tensor | None = None
+
+    def with_gram(self) -> "Hoods":
+        """With inner products, if they are fewer than the coordinates."""
+        if self.points.shape[2] <= self.points.shape[1]:
+            return self
+        return dc.replace(self, gram=self.points @ self.points.transpose(1, 2))
 
     def first(self, n: int) -> "Hoods":
         """The `n` nearest points of each, the query included."""
-        return dc.replace(self, rows=self.rows[:, :n], points=self.points[:, :n])
-
-    def take(self, order: Tensor) -> "Hoods":
-        """The points of each neighbourhood at these (b, n) places."""
         return dc.replace(
             self,
-            rows=self.rows.gather(1, order),
-            points=self.points.gather(
-                1, order[:, :, None].expand(-1, -1, self.points.shape[2])
-            ),
+            rows=self.rows[:, :n],
+            points=self.points[:, :n],
+            gram=None if self.gram is None else self.gram[:, :n, :n],
         )
+
+    def along(self, weights: Tensor) -> Tensor:
+        """(b, m, d) coordinates of the points in an orthonormal frame of d combinations of
+        them, with weights (b, m, d).
+        """
+        if self.gram is None:
+            return self.points @ orthonormal(self.points.transpose(1, 2) @ weights)
+        products = self.gram @ weights
+        for _ in range(2):
+            inner = weights.transpose(1, 2) @ products
+            weights, products = _over_root(inner, weights), _over_root(inner, products)
+        return products
 
 
 def blocks_of_hoods(near: Neighbors, k: int, work: int = 0) -> Iterator[Hoods]:
@@ -85,8 +101,8 @@ def points_of(near: Neighbors) -> Floats:
 def principal_frame(points: Tensor, dim: int) -> Tensor:
     """(b, D, dim) orthonormal directions of the largest variance.
 
-    If there are few features, by the scatter matrix; else by subspace iteration, which uses
-    the features only in products with the points.
+    If there are few features, by the scatter matrix; else by subspace iteration with the
+    inner products of the points.
     """
     if points.shape[1] > START:
         points = points[:, torch.linspace(0, points.shape[1] - 1, START).round().long()]
@@ -100,22 +116,25 @@ def principal_frame(points: Tensor, dim: int) -> Tensor:
     # rotation and more features change nothing.
     draw = np.random.default_rng(0).standard_normal((n, dim))
     start = torch.from_numpy(draw).expand(len(centred), -1, -1)
-    frame = orthonormal(centred.transpose(1, 2) @ start)
+    gram = centred @ centred.transpose(1, 2)
     for _ in range(ITERATIONS):
-        frame = orthonormal(centred.transpose(1, 2) @ (centred @ frame))
-    return frame
+        start = orthonormal(gram @ start)
+    return orthonormal(centred.transpose(1, 2) @ start)
 
 
 def orthonormal(columns: Tensor) -> Tensor:
     """An orthonormal basis of the span of the columns, (b, D, d), by Cholesky twice."""
     for _ in range(2):
-        gram = columns.transpose(1, 2) @ columns
-        size = torch.diagonal(gram, dim1=1, dim2=2).mean(1)[:, None, None]
-        tiny = size * 1e-14 + torch.finfo(gram.dtype).tiny
-        factor = torch.linalg.cholesky(
-            gram + tiny * torch.eye(gram.shape[1], dtype=gram.dtype)
-        )
-        columns = torch.linalg.solve_triangular(
-            factor.transpose(1, 2), columns, upper=True, left=False
-        )
+        columns = _over_root(columns.transpose(1, 2) @ columns, columns)
     return columns
+
+
+def _over_root(gram: Tensor, columns: Tensor) -> Tensor:
+    """Columns over the Cholesky factor of their inner products, (b, d, d)."""
+    size = torch.diagonal(gram, dim1=1, dim2=2).mean(1)[:, None, None]
+    tiny = size * 1e-14 + torch.finfo(gram.dtype).tiny
+    factor = torch.linalg.cholesky(gram + tiny * torch.eye(gram.shape[1], dtype=gram.dtype))
+    found: Tensor = torch.linalg.solve_triangular(
+        factor.transpose(1, 2), columns, upper=True, left=False
+    )
+    return found

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from .forms import Forms, packed_frame
-from .hoods import Hoods, orthonormal
+from .hoods import Hoods
 
 REFITS = 2
 FULL = 3  # the dimension up to which all cubics and quartics are few enough to fit
@@ -135,31 +135,30 @@ def solve(u: Tensor, order: int) -> LocalSolution:
 
 
 def in_tangent_ball(
-    hoods: Hoods, frame: Tensor, n: int, cap: int
-) -> tuple[Hoods, Tensor, Tensor]:
-    """The `n` points of each neighbourhood that are nearest to the query along the tangent
-    space (at most `cap` of them, evenly), their tangent coordinates, and the frame.
+    hoods: Hoods, u: Tensor, n: int, cap: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The places, (b, n), of the `n` points of each neighbourhood that are nearest to the
+    query along the tangent space (at most `cap` of them, evenly), their tangent
+    coordinates, and those of all points.
 
     The frame is turned twice to the linear terms of a fit, because density and edges tilt
-    the principal components from which it may start. Points are chosen by |u| and not by
-    distance: a choice by distance keeps the points that noise brings near, and flattens the
-    rim. Given |u|, tangential noise shifts a point without a preferred direction, and does
-    not affect second derivatives.
+    the principal components from which it may start, with coordinates `u`. Points are
+    chosen by |u| and not by distance: a choice by distance keeps the points that noise
+    brings near, and flattens the rim. Given |u|, tangential noise shifts a point without a
+    preferred direction, and does not affect second derivatives.
     """
-    dim = frame.shape[2]
+    dim = u.shape[2]
     for _ in range(REFITS):
-        u = hoods.points @ frame
         nearest = (u**2).sum(2).argsort(dim=1, stable=True)[:, :n, None]
         nearest = nearest.expand(-1, -1, dim)
         inner = u.gather(1, nearest)
         smoother = solve(inner / inner.abs().amax((1, 2), keepdim=True), 0).smoother
         weights = torch.zeros_like(u).scatter(1, nearest, smoother[:, :dim].transpose(1, 2))
-        frame = orthonormal(hoods.points.transpose(1, 2) @ weights)
-    order = ((hoods.points @ frame) ** 2).sum(2).argsort(dim=1, stable=True)[:, :n]
+        u = hoods.along(weights)
+    order = (u**2).sum(2).argsort(dim=1, stable=True)[:, :n]
     if n > cap:
         order = order[:, torch.linspace(0, n - 1, cap).round().long()]
-    chosen = hoods.take(order)
-    return chosen, chosen.points @ frame, frame
+    return order, u.gather(1, order[:, :, None].expand(-1, -1, dim)), u
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -172,21 +171,36 @@ class Products:
 
     points: Tensor
 
+    @classmethod
+    def of(cls, hoods: Hoods, places: Tensor) -> "Products":
+        """Of the points at these places, (b, n), of each neighbourhood."""
+        n, (m, features) = places.shape[1], hoods.points.shape[1:]
+        if hoods.gram is None:
+            return cls(hoods.points.gather(1, places[:, :, None].expand(-1, -1, features)))
+        rows = hoods.gram.gather(1, places[:, :, None].expand(-1, -1, m))
+        found = cls(hoods.points)
+        found.__dict__["gram"] = rows.gather(2, places[:, None, :].expand(-1, n, -1))
+        return found
+
     @functools.cached_property
     def gram(self) -> Tensor | None:
         n, features = self.points.shape[1:]
         return self.points @ self.points.transpose(1, 2) if features > n else None
 
-    def with_fit(self, smoother: Tensor) -> Tensor:
-        """(b, p, n) inner products of the coefficients and the points."""
-        if self.gram is not None:
-            return smoother @ self.gram
-        return (smoother @ self.points) @ self.points.transpose(1, 2)
+    def combined(self, smoother: Tensor) -> Tensor:
+        """(b, p, .) coordinates of the coefficients, or their products with the points."""
+        return smoother @ (self.points if self.gram is None else self.gram)
 
-    def of_residuals(self, columns: Tensor, smoother: Tensor) -> tuple[Tensor, Tensor]:
+    def with_points(self, combined: Tensor) -> Tensor:
+        """(b, p, n) inner products of the coefficients and the points."""
+        return combined @ self.points.transpose(1, 2) if self.gram is None else combined
+
+    def of_residuals(
+        self, columns: Tensor, smoother: Tensor, combined: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """tr R and tr R^2 of the Gram matrix R of the residuals, (b,) each."""
         rest = self.points if self.gram is None else self.gram
-        rest = torch.baddbmm(rest, columns, smoother @ rest, alpha=-1)
+        rest = torch.baddbmm(rest, columns, combined, alpha=-1)
         if self.gram is None:
             return (rest**2).sum((1, 2)), (rest.transpose(1, 2) @ rest).pow(2).sum((1, 2))
         rest = torch.baddbmm(rest, rest @ columns, smoother, alpha=-1)
@@ -208,11 +222,13 @@ def fit(u: Tensor, products: Products, order: int, forms: Forms) -> LocalFit:
     columns, inverse, smoother = solution.design, solution.inverse, solution.smoother
     n, p = columns.shape[1:]
     form = slice(dim, dim + pairs)
-    through = products.with_fit(smoother)  # (b, p, n)
+    combined = products.combined(smoother)
+    through = products.with_points(combined)  # (b, p, n)
     inner = through @ smoother.transpose(1, 2)  # (b, p, p) inner products of coefficients
     onto = (through @ columns) @ smoother
     residual = through - onto  # (b, p, n): coefficients times residuals
-    noise, noise_squared = _noise_moments(*products.of_residuals(columns, smoother), n - p)
+    traces = products.of_residuals(columns, smoother, combined)
+    noise, noise_squared = _noise_moments(*traces, n - p)
     # An orthonormal frame of the fitted tangent space, and the part normal to it.
     metric = inner[:, :dim, :dim] - noise[:, None, None] * inverse[:, :dim, :dim]
     mixed, turned = inner[:, form, :dim], packed_frame(metric / scale**2)

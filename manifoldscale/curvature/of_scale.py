@@ -314,10 +314,10 @@ class ReachEstimate(Method[Reach]):
     def _ratios(self, hoods: Hoods, dim: int) -> Floats:
         # The tangent plane of a fit at the point, because principal components tilt.
         n = max(2 * n_unknowns(dim, 0), self.k // 2)
-        start = principal_frame(hoods.points, dim)
-        _, _, frame = in_tangent_ball(hoods, start, min(n, self.k), self.k)
-        outer = hoods.points[:, self.k // 2 :]
-        squared = outer.square().sum(2)
-        along = (outer @ frame).square().sum(2)
+        start = hoods.points @ principal_frame(hoods.points, dim)
+        _, _, u = in_tangent_ball(hoods, start, min(n, self.k), self.k)
+        outer = slice(self.k // 2, None)
+        squared = hoods.points[:, outer].square().sum(2)
+        along = u[:, outer].square().sum(2)
         off = (squared - along).clamp(min=1e-300).sqrt()
         return (squared / (2 * off) * hoods.radius[:, None]).numpy().ravel()

@@ -117,7 +117,10 @@ def fit_everywhere(near: Neighbors, dim: int) -> ScaleFits:
     largest = max(candidate.n for candidate in candidates)
     k = min(near.k, math.ceil(largest / FILLED))
     rows = min(largest, CAP) if dim < 8 else largest
-    for hoods in blocks_of_hoods(near, k, work=6 * rows**2):
+    features = near.points.shape[1]
+    wide = min(rows, max(features, n_unknowns(dim, ORDERS[-1])))  # of what a fit keeps
+    work = 6 * rows * wide + (k**2 if features > k else 0)
+    for hoods in blocks_of_hoods(near, k, work):
         block = _fit_block(hoods, dim, candidates, signs, influence)
         for name in parts:
             parts[name].append(np.stack([column[name] for column in block], axis=1))
@@ -134,25 +137,26 @@ def _fit_block(
 ) -> list[dict[str, Floats]]:
     forms, columns = forms_of(dim), []
     cap = max(CAP, math.ceil(SPARE[2] * n_unknowns(dim, 2)))
-    before, frame = 0, None
+    before, u_all, hoods = 0, None, hoods.with_gram()
     # From the largest scale down: each tangent space starts from the previous one.
     for c, candidate in reversed(list(enumerate(candidates))):
         if candidate.n != before:
             inner = hoods.first(math.ceil(candidate.n / FILLED) + 1)
-            start = principal_frame(inner.points, dim) if frame is None else frame
-            chosen, u, frame = in_tangent_ball(inner, start, candidate.n, cap)
-            products, before = Products(chosen.points), candidate.n
+            if u_all is None:
+                u_all = inner.points @ principal_frame(inner.points, dim)
+            start = u_all[:, : inner.rows.shape[1]]
+            places, u, u_all = in_tangent_ball(inner, start, candidate.n, cap)
+            products, before = Products.of(inner, places), candidate.n
+            rows = inner.rows.gather(1, places)
         found = fit(u, products, candidate.order, forms)
         column = _in_units(found, u, hoods.radius)
         effect = found.influence[:, :, [0, 2]] / hoods.radius[:, None, None] ** 2
         solved = torch.from_numpy(column["is_solved"])[:, None, None]
         effect = torch.where(solved, effect, torch.zeros_like(effect))
-        column["replicas"] = (effect.transpose(1, 2) @ signs[chosen.rows]).numpy()
+        column["replicas"] = (effect.transpose(1, 2) @ signs[rows]).numpy()
         inside = torch.from_numpy(column["is_inside"])[:, None, None]
         effect = torch.where(inside, effect, torch.zeros_like(effect))
-        np.add.at(
-            influence[c], chosen.rows.numpy().ravel(), effect.numpy().reshape(-1, PLANES)
-        )
+        np.add.at(influence[c], rows.numpy().ravel(), effect.numpy().reshape(-1, PLANES))
         columns.append(column)
     return columns[::-1]
 
@@ -178,8 +182,13 @@ def is_off_centre(n: int, dim: int, offset: torch.Tensor) -> torch.Tensor:
     """Whether the centroid of n points is off the centre of their ball, by `offset` of its
     radius: away from edges n (d + 2) offset^2 is chi squared with d degrees of freedom.
     """
-    limit = float(stats.chi2.ppf(EDGE_LEVEL, dim)) / (n * (dim + 2))
+    limit = _edge_limit(dim) / (n * (dim + 2))
     return (offset**2 > limit) & (offset > EDGE)
+
+
+@functools.cache
+def _edge_limit(dim: int) -> float:
+    return float(stats.chi2.ppf(EDGE_LEVEL, dim))
 
 
 def _signs(near: Neighbors) -> torch.Tensor:

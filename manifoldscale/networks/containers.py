@@ -34,6 +34,8 @@ def named_tensors(base: str, value: Any) -> dict[str, Tensor]:
     """The tensors by name: `base/path`; and `base` alone if it can mean only one: the only
     tensor, or the only one of real numbers.
     """
+    if isinstance(value, Tensor):  # most are, and this runs at every module of every pass
+        return {base: value}
     found = dict(tensors(value))
     real = [p for p, one in found.items() if one.is_floating_point() or one.is_quantized]
     sole = list(found) if len(found) == 1 else real

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses as dc
 import inspect
+import itertools
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -243,7 +244,7 @@ def dtype_of(model: nn.Module) -> torch.dtype | None:
     torch's default if its weights are whole numbers, as in a quantised network; None
     without weights.
     """
-    for tensor in (*model.parameters(), *model.buffers()):
+    for tensor in itertools.chain(model.parameters(), model.buffers()):
         if tensor.dtype.is_floating_point:
             return tensor.dtype
     return torch.get_default_dtype() if model.state_dict() else None

@@ -14,6 +14,7 @@ found by reduction of this lattice (Scoccola, Gakhar, Bush, Schonsheck, Rask, Zh
 
 import dataclasses as dc
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,7 +26,7 @@ PRIMES = (47, 41, 31)  # tried in turn: rarely, a cocycle modulo one is none in 
 # Of the way from the birth to the death of the loops: scales that are tried in turn.
 # Smaller ones have fewer triangles, around each of which the integers must sum to zero.
 WITHIN = (0.9, 0.7, 0.5, 0.3, 0.1)
-BLOCK = 64  # landmarks whose triangles are checked at once
+BLOCK = 1024  # edges whose triangles are checked at once
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -69,9 +70,13 @@ class Cocycles:
 
 
 def smooth_cocycles(
-    landmarks: Floats, chosen: int, covering_radius: float, time_limit: float
+    landmarks: Floats,
+    how_many: Callable[[Floats], int],
+    covering_radius: float,
+    time_limit: float,
 ) -> Cocycles:
-    """Of the `chosen` loops with the largest death / birth.
+    """Of the loops with the largest death / birth, as many as their bars, (bars x 2) births
+    and deaths, are said to be.
 
     Raises
     ------
@@ -79,7 +84,8 @@ def smooth_cocycles(
         the landmarks cover the points, or have no cocycle of integers.
     """
     for prime in PRIMES:
-        ((bars, cocycles),) = loops_of([landmarks], prime, time_limit)
+        bars, cocycles = loops_of(landmarks, prime, time_limit)
+        chosen = how_many(bars)
         order = np.argsort(-bars[:, 1] / bars[:, 0], kind="stable")[:chosen]
         require(
             len(order) == chosen,
@@ -130,11 +136,11 @@ def _lifted(cocycle: Ints, prime: int, edges: Bools) -> Ints:
 
 def _is_closed(cocycle: Ints, edges: Bools) -> bool:
     """Whether it sums to zero around every triangle."""
-    for start in range(0, len(edges), BLOCK):
-        part = slice(start, start + BLOCK)
-        around = cocycle[part, :, None] + cocycle - cocycle[part, None, :]
-        inside = edges[part, :, None] & edges & edges[part, None, :]
-        if (around[inside] != 0).any():
+    first, second = np.nonzero(np.triu(cocycle))  # other triangles sum to zero
+    for start in range(0, len(first), BLOCK):
+        i, j = first[start : start + BLOCK], second[start : start + BLOCK]
+        around = cocycle[i, j, None] + cocycle[j] - cocycle[i]
+        if around[edges[i] & edges[j]].any():
             return False
     return True
 

@@ -17,9 +17,11 @@ from ..core.settings import Level, Rule, at_least
 from ..core.style import BLUE, drawing
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
+from . import cost
 from .circular import Cocycles, best_match, smooth_cocycles
 from .landmarks import farthest_points
-from .rips import Rips
+from .null_model import gap_p_values, noise_of
+from .rips import FEWEST, Rips, falling, ratios
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +52,13 @@ class CircularCoordinates(Method["Angles"]):
 
     Raises
     ------
-    ManifoldScaleError : no loop is more than noise; loops that are not there at a common
-        scale; distances without points.
+    ManifoldScaleError : fewer than 10 distinct points; no loop is more than noise; loops
+        that are not there at a common scale; distances without points; a cost beyond the
+        limits.
     """
 
     loops: Annotated[int, at_least(1, most=MOST_LOOPS)] | None = None
-    landmarks: Annotated[int, at_least(10)] = 300
+    landmarks: Annotated[int, at_least(FEWEST)] = 300
     repeats: Annotated[int, at_least(0)] = 8
     level: Level = 0.05
     seed: int = 0
@@ -67,8 +70,12 @@ class CircularCoordinates(Method["Angles"]):
 
     def __call__(self, near: Neighbors, /) -> "Angles":
         points = scaled_points(self, near)[near.rows]
-        loops = self._significant(near) if self.loops is None else self.loops
-        cocycles = self._cocycles(points, loops)
+        n = len(points)
+        require(
+            n >= FEWEST,
+            f"CircularCoordinates needs at least {FEWEST} distinct points; there are {n}.",
+        )
+        cocycles = self._cocycles(points, self.loops)
         angles, covered = cocycles.angles(points)
         errors = self._errors(points, angles)
         centred = points - points.mean(0)
@@ -85,15 +92,11 @@ class CircularCoordinates(Method["Angles"]):
             caveats=_caveats(near, covered, errors),
         )
 
-    def _significant(self, near: Neighbors) -> int:
+    def _significant(self, bars: Floats, points_per_landmark: float) -> int:
         """How many loops noise does not explain."""
-        rips = Rips(
-            landmarks=self.landmarks,
-            subsamples=0,
-            level=self.level,
-            time_limit=self.time_limit,
-        )
-        count = int(rips(near).betti[1].value)
+        law = noise_of(1, points_per_landmark)
+        sizes = law.sizes(ratios(falling(bars, math.inf), math.inf))
+        count = int((gap_p_values(sizes, law) <= self.level).sum())
         require(
             count > 0,
             "No loop of the cloud is more than noise, so there is no angle around one. "
@@ -106,10 +109,15 @@ class CircularCoordinates(Method["Angles"]):
         )
         return count
 
-    def _cocycles(self, points: Floats, loops: int) -> Cocycles:
+    def _cocycles(self, points: Floats, loops: int | None) -> Cocycles:
         found = farthest_points(points, self.landmarks)
+        cloud, ratio = points[found.rows], len(points) / len(found.rows)
+        cost.afford(cloud, 1, math.inf, 1, self.time_limit, Rips.memory_limit)
         return smooth_cocycles(
-            points[found.rows], loops, found.covering_radius, self.time_limit
+            cloud,
+            lambda bars: self._significant(bars, ratio) if loops is None else loops,
+            found.covering_radius,
+            self.time_limit,
         )
 
     def _errors(self, points: Floats, angles: Floats) -> Floats:

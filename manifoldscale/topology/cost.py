@@ -1,23 +1,26 @@
 """What persistent homology will cost, known before it starts: it cannot be interrupted."""
 
 import dataclasses as dc
+import itertools
 import math
 
 import numpy as np
 
 from ..core.arrays import Floats
 from ..core.errors import ManifoldScaleError
-from ..core.random import keyed
+from ..core.random import keyed, nested_rows
 
 # Measured with ripser 0.6.15, one thread of a 2 GHz server: spheres, tori, a Klein bottle
-# and Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). These are the
-# largest rates; other clouds took up to four times less (benchmarks/topology.py).
+# and Gaussians of 500 to 2,000 points (degree 1) and 100 to 300 (degree 2). Seconds are the
+# largest rates; other clouds took up to four times less (benchmarks/topology.py). Bytes per
+# pair of degree 1 are 75 on a sphere, 350 on tori, 600 on a circle, 730 in 30 dimensions.
 PAIR_BYTES = 200.0  # per ordered pair of points
 PAIR_SECONDS = 4e-6
 SIMPLEX_BYTES = {0: 0.0, 1: 0.0, 2: 4.5}  # per simplex of the highest dimension
 SIMPLEX_SECONDS = {0: 0.0, 1: 4e-9, 2: 1e-7}
 LARGEST_INDEX = 2.0**55  # of a simplex, in ripser
-DRAWN = 20_000  # tuples of points that are drawn
+AMONG = 1000  # landmarks at most
+DRAWN = 20_000  # tuples of them that are drawn
 
 
 @dc.dataclass(frozen=True)
@@ -63,23 +66,33 @@ def predicted(points: Floats, up_to: int, threshold: float, runs: int) -> Cost:
     size = up_to + 2
     if len(points) < size:
         return Cost(len(points), up_to, 0.0, runs)
-    cut = min(threshold, enclosing_radius(points))
-    drawn = keyed(0, "tuples").integers(len(points), size=(DRAWN, size))
+    from scipy.spatial.distance import cdist
+
+    some = points[nested_rows(AMONG, len(points), 0)]
+    apart = cdist(some, some)
+    # From the enclosing radius on the Rips complex is a cone, without holes.
+    inside = apart <= min(threshold, apart.max(axis=1).min())
+    drawn = keyed(0, "tuples").integers(len(some), size=(size, DRAWN))
     kept = np.ones(DRAWN, bool)
-    for i in range(size):
-        for j in range(i):
-            apart = np.linalg.norm(points[drawn[:, i]] - points[drawn[:, j]], axis=1)
-            kept &= apart <= cut
+    for i, j in itertools.combinations(drawn, 2):
+        kept &= inside[i, j]
     # Count one tuple more: none among the drawn ones does not mean none.
     share = (kept.sum() + 1) / (DRAWN + 1)
     return Cost(len(points), up_to, share * math.comb(len(points), size), runs)
 
 
-def enclosing_radius(points: Floats) -> float:
-    """The smallest radius of a ball about a point that holds all points: from this scale on
-    the Rips complex is a cone, without holes.
-    """
-    return min(float(np.linalg.norm(points - point, axis=1).max()) for point in points)
+def afford(
+    points: Floats,
+    up_to: int,
+    threshold: float,
+    runs: int,
+    time_limit: float,
+    memory_limit: float,
+) -> None:
+    """Raise an error, with a number of landmarks that fits, if the cost is too high."""
+    most = Cost(len(points), up_to, math.comb(len(points), up_to + 2), runs)
+    if not most.fits(time_limit, memory_limit):
+        check(predicted(points, up_to, threshold, runs), time_limit, memory_limit)
 
 
 def check(cost: Cost, time_limit: float, memory_limit: float) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -16,9 +16,8 @@ from ..core.random import keyed, nested_rows
 from ..core.settings import Level, Rule, above, at_least
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
-from ..geometry.spanning_tree import tree_edges
 from . import cost
-from .landmarks import farthest_points
+from .landmarks import Landmarks, farthest_points
 from .null_model import (
     COMPONENTS,
     detectable,
@@ -100,11 +99,19 @@ class Rips(Method[Persistence]):
         require(
             n >= FEWEST, f"Rips needs at least {FEWEST} distinct points; there are {n}."
         )
-        drawn = [points, *self._subsamples(points)]
-        picked = [farthest_points(part, self.n_landmarks) for part in drawn]
-        clouds = [part[one.rows] for part, one in zip(drawn, picked, strict=True)]
-        found = self._diagrams(drawn, clouds, self.threshold / length)
-        sizes = [len(part) / len(one) for part, one in zip(drawn, clouds, strict=True)]
+        parts = self._parts(points)
+        draws = [self._drawn(next(parts))]
+        cost.afford(
+            draws[0].cloud,
+            self.up_to,
+            self.threshold / length,
+            1 + self.subsamples,
+            self.time_limit,
+            self.memory_limit,
+        )
+        draws += map(self._drawn, parts)
+        found = self._diagrams(draws, self.threshold / length)
+        sizes = [one.points_per_landmark for one in draws]
         tests = [
             _tests(one, ratio, self.threshold / length)
             for one, ratio in zip(found, sizes, strict=True)
@@ -128,40 +135,43 @@ class Rips(Method[Persistence]):
             diagrams=tuple(length * one for one in found[0]),
             p_values=tuple(p for p, _ in tests[0]),
             p_universal=tuple(universal for _, universal in tests[0]),
-            landmarks=near.rows[picked[0].rows],
-            covering_radius=length * picked[0].covering_radius,
+            landmarks=near.rows[draws[0].landmarks.rows],
+            covering_radius=length * draws[0].landmarks.covering_radius,
             method=self,
             n_points=n,
-            caveats=self._caveats(near, len(clouds[0]), betti, found[0]),
+            caveats=self._caveats(near, len(draws[0].cloud), betti, found[0]),
         )
 
     def _holes(self, tests: Sequence[tuple[Floats, Floats]]) -> list[int]:
         """How many bars of each degree are no noise."""
         return [int((p <= self.level).sum()) for p, _ in tests]
 
-    def _subsamples(self, points: Floats) -> list[Floats]:
-        """Halves of the points."""
-        draws = (keyed(self.seed, "subsample", i) for i in range(self.subsamples))
+    def _parts(self, points: Floats) -> Iterator[Floats]:
+        """All points, then halves of them, one at a time: many would not fit in memory."""
+        yield points
         n = len(points)
-        return [points[np.sort(one.choice(n, n // 2, replace=False))] for one in draws]
+        for i in range(self.subsamples):
+            half = keyed(self.seed, "subsample", i).choice(n, n // 2, replace=False)
+            yield points[np.sort(half)]
 
-    def _diagrams(
-        self, drawn: Sequence[Floats], clouds: Sequence[Floats], threshold: float
-    ) -> list[Diagrams]:
+    def _drawn(self, part: Floats) -> "_Draw":
+        picked = farthest_points(part, self.n_landmarks)
+        components = _components(part, self.seed)
+        return _Draw(picked, part[picked.rows], components, len(part) / len(picked.rows))
+
+    def _diagrams(self, draws: Sequence["_Draw"], threshold: float) -> list[Diagrams]:
         """Bars of each draw in falling order: degree 0 from its points, the rest from its
         landmarks.
         """
-        found: list[Diagrams] = [[] for _ in drawn]
+        found: list[Diagrams] = [[] for _ in draws]
         if self.up_to:
-            expected = cost.predicted(clouds[0], self.up_to, threshold, len(clouds))
-            cost.check(expected, self.time_limit, self.memory_limit)
+            clouds = [one.cloud for one in draws]
             found = diagrams(
                 clouds, self.up_to, self.coefficients, threshold, self.time_limit
             )
-        trees = [_components(part, self.seed) for part in drawn]
         return [
-            [tree, *(_falling(bars, threshold) for bars in one[1:])]
-            for tree, one in zip(trees, found, strict=True)
+            [draw.components, *(falling(bars, threshold) for bars in one[1:])]
+            for draw, one in zip(draws, found, strict=True)
         ]
 
     def _shows(self, degree: int, noise: Floats, points_per_landmark: float) -> float:
@@ -226,6 +236,20 @@ class Rips(Method[Persistence]):
         return tuple(notes)
 
 
+@dc.dataclass(frozen=True, eq=False)
+class _Draw:
+    """What is used of the points, or of a part of them.
+
+    landmarks : which, cloud : and where.
+    components : (bars x 2), of degree 0.
+    """
+
+    landmarks: Landmarks
+    cloud: Floats
+    components: Floats
+    points_per_landmark: float
+
+
 def _tests(
     bars: Diagrams, points_per_landmark: float, threshold: float, of: str = "count"
 ) -> list[tuple[Floats, Floats]]:
@@ -247,16 +271,21 @@ def ratios(diagram: Floats, threshold: float) -> Floats:
     return np.asarray(np.minimum(diagram[:, 1], threshold) / diagram[:, 0])
 
 
-def _falling(bars: Floats, threshold: float) -> Floats:
+def falling(bars: Floats, threshold: float) -> Floats:
     """The bars that have a length before the threshold, by falling death / birth."""
     bars = bars[np.minimum(bars[:, 1], threshold) > bars[:, 0]]
     return bars[np.argsort(-ratios(bars, threshold), kind="stable")]
 
 
 def _components(points: Floats, seed: int) -> Floats:
-    """Bars of degree 0, by falling death: the last component, and the edges of the tree."""
+    """Bars of degree 0, by falling death: the last component, and the edges of the tree,
+    which single linkage joins.
+    """
+    from scipy.cluster.hierarchy import single
+    from scipy.spatial.distance import pdist
+
     rows = nested_rows(TREE_POINTS, len(points), seed)
-    deaths = np.append(np.inf, np.sort(tree_edges(points[rows]))[::-1])
+    deaths = np.append(np.inf, single(pdist(points[rows]))[::-1, 2])
     return np.stack([np.zeros(len(deaths)), deaths], axis=1)
 
 

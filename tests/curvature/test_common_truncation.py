@@ -80,10 +80,11 @@ def test_few_and_many_features_give_the_same_products() -> None:
     narrow = Products(draws)
     wide = Products(torch.cat([draws, torch.zeros(2, 12, 20, dtype=torch.float64)], 2))
     assert narrow.gram is None and wide.gram is not None
-    torch.testing.assert_close(narrow.with_fit(smoother), wide.with_fit(smoother))
+    near, far = narrow.combined(smoother), wide.combined(smoother)
+    torch.testing.assert_close(narrow.with_points(near), wide.with_points(far))
     for one, other in zip(
-        narrow.of_residuals(columns, smoother),
-        wide.of_residuals(columns, smoother),
+        narrow.of_residuals(columns, smoother, near),
+        wide.of_residuals(columns, smoother, far),
         strict=True,
     ):
         torch.testing.assert_close(one, other)

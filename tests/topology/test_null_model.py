@@ -18,7 +18,7 @@ from manifoldscale.topology.null_model import (
     noise_of,
     universal_p_values,
 )
-from manifoldscale.topology.rips import _components, _falling, _tests
+from manifoldscale.topology.rips import _components, _tests, falling
 
 LEVEL = 0.05
 
@@ -105,7 +105,7 @@ def false_holes(
         points = shape(int(ratio * landmarks), dim, np.random.default_rng(seed))
         chosen = points[farthest_points(points, landmarks).rows]
         bars = ripser(chosen, maxdim=degree)["dgms"]
-        parts = [_falling(one, np.inf) for one in bars[1:]]
+        parts = [falling(one, np.inf) for one in bars[1:]]
         tests = _tests([_components(points, 0), *parts], ratio, np.inf, of)
         found += [(p <= LEVEL).sum() > (k == 0) for k, (p, _) in enumerate(tests)]
         universal.extend(tests[degree][1] < LEVEL)

@@ -193,7 +193,7 @@ def test_tied_distances_are_said(points: np.ndarray) -> None:
 
 
 def test_components_alone_need_no_ripser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_run", None)
+    monkeypatch.setattr(process, "_worker", None)
     blobs = np.random.default_rng(0).standard_normal((300, 3))
     blobs[:100] += 30
     found = ms.estimate(blobs, Rips(up_to=0))
@@ -260,6 +260,7 @@ def test_a_process_that_takes_too_long_is_stopped() -> None:
 
 def test_a_process_that_dies_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "WORKER", "no such file.py")
+    monkeypatch.setattr(process, "_idle", [])
     with pytest.raises(ms.ManifoldScaleError, match=r"died \(.*no such file"):
         ms.estimate(K.Sphere(1).sample(50), QUICK)
 
