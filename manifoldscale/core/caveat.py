@@ -417,8 +417,9 @@ class Caveat(enum.Enum):
         "a class of one point has no radius, no dimension and no error from its examples"
     )
     NOT_SEPARABLE = (
-        "in some directions the classes surround the origin: no linear read-out separates "
-        "these dichotomies at this number of features, and this limits the capacity"
+        "no linear read-out separates these dichotomies at this number of features: the "
+        "capacity is lower than its upper end by an unknown amount, and has no value where "
+        "they may be half of all; more features would tell"
     )
     NO_CONCEPT = (
         "what the items share over templates may be nothing: its dimension and order say "
