@@ -437,6 +437,10 @@ class Caveat(enum.Enum):
         "in parts of the data an eigenvalue of the range is not positive: noise exceeds "
         "the signal there, and there is no exponent; fit lower ranks, or record more"
     )
+    FEW_EIGENVALUES = (
+        "too few eigenvalues for a power law: no exponent is given; the participation "
+        "ratio and the effective rank need none"
+    )
     FINITE_SPECTRUM = (
         "eigenvalues of a finite sample spread out, and the exponent was corrected for it "
         "by this much: more points, or lower ranks, would be safer"
