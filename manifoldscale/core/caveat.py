@@ -52,6 +52,11 @@ class Caveat(enum.Enum):
         "ratios of distances assume a continuous density: use `I3D()` for counts, "
         "`Hamming()` for bits"
     )
+    ROUNDED = (
+        "many neighbour distances are tied, because numbers are rounded: their type has "
+        "no finer steps this far from zero, and the nearest distances are partly rounding; "
+        "subtract the offset before the numbers are rounded, or keep them in float64"
+    )
     TIED_NEIGHBORS = (
         "some points have several nearest neighbours at one distance, as where a layer "
         "sends examples to one place: one of them was drawn at random"
