@@ -68,10 +68,18 @@ class Cocycles:
         return 2 * np.pi * np.mod(np.stack(turns, axis=1), 1.0), covered
 
 
+Loops = tuple[Floats, list[Ints]]  # bars, and a cocycle of each
+
+
 def smooth_cocycles(
-    landmarks: Floats, chosen: int, covering_radius: float, time_limit: float
+    landmarks: Floats,
+    chosen: int,
+    covering_radius: float,
+    time_limit: float,
+    found: Loops | None = None,
 ) -> Cocycles:
-    """Of the `chosen` loops with the largest death / birth.
+    """Of the `chosen` loops with the largest death / birth; `found` are those modulo the
+    first prime, if they are known.
 
     Raises
     ------
@@ -79,7 +87,9 @@ def smooth_cocycles(
         the landmarks cover the points, or have no cocycle of integers.
     """
     for prime in PRIMES:
-        ((bars, cocycles),) = loops_of([landmarks], prime, time_limit)
+        if found is None:
+            (found,) = loops_of([landmarks], prime, time_limit)
+        (bars, cocycles), found = found, None
         order = np.argsort(-bars[:, 1] / bars[:, 0], kind="stable")[:chosen]
         require(
             len(order) == chosen,

@@ -17,9 +17,10 @@ from ..core.settings import Level, Rule, at_least
 from ..core.style import BLUE, drawing
 from ..geometry.neighbors import Neighbors
 from ..geometry.scaled import raw_points, scaled_points, unit
-from .circular import Cocycles, best_match, smooth_cocycles
-from .landmarks import farthest_points
-from .rips import Rips
+from .circular import PRIMES, Cocycles, Loops, best_match, smooth_cocycles
+from .landmarks import Landmarks, farthest_points
+from .process import loops_of
+from .rips import loop_p_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +35,8 @@ class CircularCoordinates(Method["Angles"]):
     """An angle of every point around each loop of the cloud, as of a head direction around
     a ring, or of two phases of grid cells around a torus.
 
-    The loops are found as by `Rips`; `topology/circular.py` has the method and its sources.
-    Angles are determined up to a shift and a reflection, those of several loops also up to
+    The loops are found as by `Rips`, but modulo 47, where torsion is no loop;
+    `topology/circular.py` has the method and its sources. Angles are determined up to a shift and a reflection, those of several loops also up to
     integer combinations of each other: `Angles.against` compares them with known ones.
 
     Parameters
@@ -67,8 +68,12 @@ class CircularCoordinates(Method["Angles"]):
 
     def __call__(self, near: Neighbors, /) -> "Angles":
         points = scaled_points(self, near)[near.rows]
-        loops = self._significant(near) if self.loops is None else self.loops
-        cocycles = self._cocycles(points, loops)
+        picked = farthest_points(points, self.landmarks)
+        (found,) = loops_of([points[picked.rows]], PRIMES[0], self.time_limit)
+        loops = self.loops
+        if loops is None:
+            loops = self._significant(found[0], len(points) / len(picked.rows))
+        cocycles = self._cocycles(points, loops, picked, found)
         angles, covered = cocycles.angles(points)
         errors = self._errors(points, angles)
         centred = points - points.mean(0)
@@ -85,15 +90,9 @@ class CircularCoordinates(Method["Angles"]):
             caveats=_caveats(near, covered, errors),
         )
 
-    def _significant(self, near: Neighbors) -> int:
+    def _significant(self, bars: Floats, points_per_landmark: float) -> int:
         """How many loops noise does not explain."""
-        rips = Rips(
-            landmarks=self.landmarks,
-            subsamples=0,
-            level=self.level,
-            time_limit=self.time_limit,
-        )
-        count = int(rips(near).betti[1].value)
+        count = int((loop_p_values(bars, points_per_landmark) <= self.level).sum())
         require(
             count > 0,
             "No loop of the cloud is more than noise, so there is no angle around one. "
@@ -106,10 +105,16 @@ class CircularCoordinates(Method["Angles"]):
         )
         return count
 
-    def _cocycles(self, points: Floats, loops: int) -> Cocycles:
-        found = farthest_points(points, self.landmarks)
+    def _cocycles(
+        self,
+        points: Floats,
+        loops: int,
+        picked: Landmarks | None = None,
+        found: Loops | None = None,
+    ) -> Cocycles:
+        picked = picked or farthest_points(points, self.landmarks)
         return smooth_cocycles(
-            points[found.rows], loops, found.covering_radius, self.time_limit
+            points[picked.rows], loops, picked.covering_radius, self.time_limit, found
         )
 
     def _errors(self, points: Floats, angles: Floats) -> Floats:

@@ -243,6 +243,12 @@ def _tests(
     return out
 
 
+def loop_p_values(bars: Floats, points_per_landmark: float) -> Floats:
+    """p-values of bars of degree 1, by falling death / birth."""
+    law = noise_of(1, points_per_landmark)
+    return gap_p_values(law.sizes(ratios(_falling(bars, math.inf), math.inf)), law)
+
+
 def ratios(diagram: Floats, threshold: float) -> Floats:
     """death / birth; a bar without an end counts as ending at the threshold."""
     return np.asarray(np.minimum(diagram[:, 1], threshold) / diagram[:, 0])
