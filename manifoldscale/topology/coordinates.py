@@ -36,8 +36,9 @@ class CircularCoordinates(Method["Angles"]):
     a ring, or of two phases of grid cells around a torus.
 
     The loops are found as by `Rips`, but modulo 47, where torsion is no loop;
-    `topology/circular.py` has the method and its sources. Angles are determined up to a shift and a reflection, those of several loops also up to
-    integer combinations of each other: `Angles.against` compares them with known ones.
+    `topology/circular.py` has the method and its sources. Angles are determined up to a
+    shift and a reflection, those of several loops also up to integer combinations of each
+    other: `Angles.against` compares them with known ones.
 
     Parameters
     ----------
