@@ -65,12 +65,14 @@ def assemble_all(
     return results
 
 
-def check_finite(values: Tensor) -> None:
+def check_finite(
+    values: Tensor,
+    causes: str = "they, `weight_variance`, `bias_variance` or their power by `depth` are "
+    "too large. Scale `x1` and `x2` down, or take smaller variances",
+) -> None:
     """Refuse values of a kernel that are beyond the largest float."""
     low, high = torch.aminmax(values)  # NaN if any value is
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ManifoldScaleError(
-            "The kernel is not finite at some of these points: they, `weight_variance`, "
-            "`bias_variance` or their power by `depth` are too large. Scale `x1` and `x2` "
-            "down, or take smaller variances."
+            f"The kernel is not finite at some of these points: {causes}."
         )
