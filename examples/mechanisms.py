@@ -37,11 +37,6 @@ def losses(task: ms.sweeps.Task, sizes: list[int]) -> ms.LearningCurve:
     return ms.sweeps.run(plan)
 
 
-def means(curve: ms.LearningCurve) -> tuple[np.ndarray, np.ndarray]:
-    sizes = np.unique(curve.column("data"))
-    return sizes, np.array([curve.at(data=size).losses.mean() for size in sizes])
-
-
 def draw(ax: plt.Axes, label: str, fit: ms.scaling.PowerLaw, expected: float) -> None:
     said = f"{label}: alpha_D {fit.alpha:.2f} {fit.interval}, predicted {expected:.2f}"
     print(said)
@@ -61,7 +56,8 @@ def main() -> None:
             draw(axes[1], f"d = {dim}", fit, 4 / dim)
     for label, task in {"equal parities": EQUAL, **HIERARCHIES}.items():
         start = getattr(task, "transition", 800)
-        sizes, mean = means(losses(task, [int(start * f) for f in (0.5, 1, 2, 4, 8)]))
+        found = losses(task, [int(start * f) for f in (0.5, 1, 2, 4, 8)]).means()
+        sizes, mean = list(found), np.array(list(found.values()))
         axes[2].plot(sizes, mean / mean[0], "o-", label=label)
         slopes = -np.diff(np.log(mean)) / np.diff(np.log(sizes))
         print(f"{label}: the slope goes from {slopes[0]:.2f} to {slopes[-1]:.2f}")

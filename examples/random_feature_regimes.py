@@ -45,10 +45,11 @@ def draw(
     ax: plt.Axes, axis: str, curve: ms.LearningCurve, other: int, limits=(0.0, 0.0)
 ) -> None:
     """Simulated and exact losses, each above its own limit."""
-    sizes = np.unique(curve.column(axis))
-    found = [curve.at(**{AXES[axis]: int(n)}).losses - limits[0] for n in sizes]
+    means = curve.means(axis)
+    sizes, above = np.array(list(means)), np.array(list(means.values())) - limits[0]
+    found = [curve.at(**{AXES[axis]: n}).losses for n in means]
     errors = [values.std(ddof=1) / len(values) ** 0.5 for values in found]
-    ax.errorbar(sizes, [v.mean() for v in found], errors, fmt="o", ms=3, capsize=2)
+    ax.errorbar(sizes, above, errors, fmt="o", ms=3, capsize=2)
     grid = np.geomspace(sizes[0], sizes[-1], 60)
     ax.plot(grid, exact(axis, grid, other) - limits[1], color="0.3", lw=1)
 

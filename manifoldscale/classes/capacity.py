@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Array, Bools, Floats, Ints
 from ..core.caveat import Caveat, Remark
 from ..core.error_bars import log_interval, normal_interval
 from ..core.errors import ManifoldScaleError, require
@@ -149,6 +149,11 @@ class Capacity(Method[ClassGeometry]):
     on simulated populations. Where twice the noise lowers the capacity, its interval is
     open above, that of the dimension begins at zero, and the radius is not known.
 
+    A dichotomy that no read-out separates in all D features has a cone that fills them, and
+    D is a lower bound of its load. Where these may be half of the dichotomies, the capacity
+    is not known: NaN, with an interval from zero to the bound that follows (P / D with
+    `centre=False`). No probe touches a class there: no radius, no dimension.
+
     Each of the 2 x `probes` directions is a least-squares problem of all exemplars, and
     eight of half of them for the errors: 500 exemplars take about 10 s in 784 dimensions,
     2 s in 64.
@@ -196,15 +201,27 @@ class Capacity(Method[ClassGeometry]):
             notes += (Caveat.CAPACITY_OF_NOISE(said), *unknown)
             capacity = _bounded(capacity, high=math.inf)
             radius, dim = _bounded(radius, 0.0, math.inf), _bounded(dim, low=0.0)
+        known = 1.0
+        if _may_be_half(found.full):
+            known = math.nan
+            capacity = _bounded(dc.replace(capacity, value=known), low=0.0)
+            radius, dim = (
+                _bounded(dc.replace(one, value=known), 0.0, math.inf)
+                for one in (radius, dim)
+            )
+        elif found.full.any():  # at D features more than half are separable
+            least = len(parts) / (parts[0].shape[1] + self.centre)
+            capacity = _bounded(capacity, low=min(least, capacity.interval.low))
         return ClassGeometry(
             capacity=capacity,
             radius=radius,
             dim=dim,
             centre_correlation=_correlation(parts),
             classes=classes,
-            capacity_of_class=np.divide(1, loads, where=loads > 0, out=loads * np.nan),
-            radius_of_class=np.sqrt(found.radius2.mean(axis=0)),
-            dim_of_class=found.spread.mean(axis=0),
+            capacity_of_class=known
+            * np.divide(1, loads, where=loads > 0, out=loads * np.nan),
+            radius_of_class=known * np.sqrt(found.radius2.mean(axis=0)),
+            dim_of_class=known * found.spread.mean(axis=0),
             n_exemplars=max(map(len, parts)),
             method=self,
             n_points=n,
@@ -339,9 +356,9 @@ class Capacity(Method[ClassGeometry]):
         else:
             load = np.mean([_load(half)[0] for half in halves])
             notes.append(Caveat.EXEMPLARS(f"{1 / load:.3g} with half of them"))
-        full = float(found.full.mean())
-        if full > 0:
-            notes.append(Caveat.NOT_SEPARABLE(f"{full:.0%} of the probes"))
+        if found.full.any():
+            said = f"{found.full.mean():.0%} of the dichotomies"
+            notes.append(Caveat.NOT_SEPARABLE(said))
         return tuple(notes)
 
 
@@ -354,6 +371,14 @@ def _bounded(
         ends.low if low is None else low, ends.high if high is None else high
     )
     return dc.replace(quantity, interval=interval)
+
+
+def _may_be_half(full: Bools) -> bool:
+    """Whether half of the dichotomies or more may not be separable, within two standard
+    errors of their share.
+    """
+    share = float(full.mean())
+    return share + 2 * math.sqrt(share * (1 - share) / len(full)) >= 0.5
 
 
 def _load(found: Anchored) -> tuple[float, Floats]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.arrays import Floats, Ints
+from ..core.arrays import Bools, Floats, Ints
 from ..core.nonnegative import nonnegative
 
 EQUAL = 1e4  # weight of the condition on the sums, against columns of length 1
@@ -60,13 +60,14 @@ class Anchored:
         the centre from the origin.
     spread : squared component of the Gaussian vector along anchor - centre; its mean is the
         dimension. NaN if the anchor is the centre.
-    full : (pairs,) share of the probes whose direction is in the cone.
+    full : (pairs,) whether both directions are in the cone. Then it holds a line, some
+        positive sum of its points is zero, and no read-out separates this dichotomy.
     """
 
     load: Floats
     radius2: Floats
     spread: Floats
-    full: Floats
+    full: Bools
 
 
 def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
@@ -106,7 +107,7 @@ def anchored(points: Sequence[Floats], probes: Probes) -> Anchored:
         load = (1 - one_sign) * (load + 1 / len(points)) + one_sign / (2 * len(points))
     pair = probes.paired
     return Anchored(
-        pair(load), pair(radius2), pair(dims * spread), pair(full.astype(float))
+        pair(load), pair(radius2), pair(dims * spread), np.logical_and(*np.split(full, 2))
     )
 
 

@@ -42,6 +42,10 @@ out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False)
 
 
+WORD = 10  # characters at most, of what a table does not break
+GAP = 2  # between columns
+
+
 def show_table(
     title: str, columns: Mapping[str, str], rows: Sequence[Sequence[str]]
 ) -> None:
@@ -54,13 +58,40 @@ def show_table(
         pad_edge=False,
         header_style="dim",
     )
-    for name, justify in columns.items():
+    widths = _widths([list(columns), *rows], out.width - GAP * (len(columns) - 1))
+    for (name, justify), width in zip(columns.items(), widths, strict=True):
         table.add_column(
-            name, justify="right" if justify == "right" else "left", overflow="fold"
+            name,
+            justify="right" if justify == "right" else "left",
+            overflow="fold",
+            width=width,
         )
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int | None]:
+    """How wide each column is. The names of the rows, in the first, stay whole, and so do
+    numbers: an interval breaks after its comma, a heading anywhere. None, where there is no
+    room for that: then columns break where they must.
+    """
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    least = [
+        max(
+            (min(len(word), WORD) for cell in column[1:] for word in cell.split()),
+            default=1,
+        )
+        for column in columns
+    ]
+    least[0] = widths[0]
+    if sum(least) > room:
+        return [None] * len(columns)
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=lambda i: widths[i] - least[i])
+        widths[widest] -= 1
+    return list(widths)
 
 
 def show_columns(columns: "Columns | None") -> None:

@@ -62,7 +62,8 @@ def sweep(
     """Run or resume a scaling sweep.
 
     Trains every network of PLAN, a TOML file, and writes their losses as a table that
-    `manifoldscale fit` reads, a page, and PLAN.json, which `manifoldscale report` reads.
+    `manifoldscale fit` reads, those during training as another, PLAN.trajectories.csv, a
+    page, and PLAN.json, which `manifoldscale report` reads.
     Finished networks are kept in the registry: after an interruption, the same command
     goes on.
     """
@@ -81,9 +82,13 @@ def sweep(
             retry_failed=retry_failed,
             progress=lambda done: bar.advance(task, done),
         )
-    rows = found.tables()["runs"]
+    tables = found.tables()
+    rows = tables["runs"]
     table = Path(csv_path) if csv_path else path.with_suffix(".csv")
     write_csv(table, rows)  # first: `check_any` stops where no network gave a loss
+    during = table.with_name(f"{table.stem}.trajectories.csv")
+    if "trajectories" in tables:
+        write_csv(during, tables["trajectories"])
     failed = check_any(list(found.curves.values()), str(table))
     if failed:
         err.print(failed, markup=False)
@@ -92,7 +97,8 @@ def sweep(
         show_json(rows)
         return
     _show(found.curves)
-    out.print(f"\n{len(rows)} runs in {table}; page {page}; registry {file}")
+    during_too = f"; during training in {during}" if "trajectories" in tables else ""
+    out.print(f"\n{len(rows)} runs in {table}{during_too}; page {page}; registry {file}")
 
 
 @contextmanager

@@ -52,6 +52,11 @@ class Caveat(enum.Enum):
         "ratios of distances assume a continuous density: use `I3D()` for counts, "
         "`Hamming()` for bits"
     )
+    ROUNDED = (
+        "many neighbour distances are tied, because numbers are rounded: their type has "
+        "no finer steps this far from zero, and the nearest distances are partly rounding; "
+        "subtract the offset before the numbers are rounded, or keep them in float64"
+    )
     TIED_NEIGHBORS = (
         "some points have several nearest neighbours at one distance, as where a layer "
         "sends examples to one place: one of them was drawn at random"
@@ -417,8 +422,9 @@ class Caveat(enum.Enum):
         "a class of one point has no radius, no dimension and no error from its examples"
     )
     NOT_SEPARABLE = (
-        "in some directions the classes surround the origin: no linear read-out separates "
-        "these dichotomies at this number of features, and this limits the capacity"
+        "no linear read-out separates these dichotomies at this number of features: the "
+        "capacity is lower than its upper end by an unknown amount, and has no value where "
+        "they may be half of all; more features would tell"
     )
     NO_CONCEPT = (
         "what the items share over templates may be nothing: its dimension and order say "
@@ -435,6 +441,10 @@ class Caveat(enum.Enum):
     NO_SPECTRUM = (
         "in parts of the data an eigenvalue of the range is not positive: noise exceeds "
         "the signal there, and there is no exponent; fit lower ranks, or record more"
+    )
+    FEW_EIGENVALUES = (
+        "too few eigenvalues for a power law: no exponent is given; the participation "
+        "ratio and the effective rank need none"
     )
     FINITE_SPECTRUM = (
         "eigenvalues of a finite sample spread out, and the exponent was corrected for it "

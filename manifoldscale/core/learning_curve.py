@@ -193,6 +193,24 @@ class LearningCurve:
     def losses(self) -> Array:
         return np.array([run.loss for run in self.runs])
 
+    def means(self, axis: Axis | str = Axis.data) -> dict[float, float]:
+        """The mean loss at each size along an axis, in rising order, over all runs that
+        have a loss and this size: of a grid, over those of every other size too, unless
+        `at` has chosen one.
+
+        >>> curve = LearningCurve((Run(1.0, 200), Run(4.0, 100), Run(2.0, 100)))
+        >>> curve.means()
+        {100: 3.0, 200: 1.0}
+        """
+        sizes, losses = self.column(axis), self.losses
+        known = np.isfinite(sizes) & np.isfinite(losses)
+        return {
+            int(size) if size.is_integer() else float(size): float(
+                losses[known & (sizes == size)].mean()
+            )
+            for size in np.unique(sizes[known])
+        }
+
     @property
     def is_trajectory(self) -> bool:
         """Whether several rows are steps of one network, `Run.network`: their errors are

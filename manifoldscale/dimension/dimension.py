@@ -12,6 +12,7 @@ from ..core.interval import Interval, number, with_interval
 from ..core.measurement import stored_ends
 from ..core.result import Quantity
 from ..geometry.neighbors import Neighbors
+from ..geometry.rounded import tied
 from ..geometry.within_noise import within_noise
 from . import near_copies
 from .evenness import evenness
@@ -191,17 +192,17 @@ def _remarks(near: Neighbors, value: float, interval: Interval) -> list[Remark]:
         remarks.append(Caveat.NEAR_DUPLICATES(f"{near.n_merged:,} points"))
     if near.recall < MISSED:
         remarks.append(Caveat.MISSED_NEIGHBORS(f"recall {near.recall:.1%}"))
-    tied = 0.0
+    ties = 0.0
     if near.k > 1:
-        tied = float((near.distances[:, 0] == near.distances[:, 1]).mean())
-    if tied > TIED:
-        remarks.append(Caveat.DISCRETE(f"{tied:.0%} of points have r1 = r2"))
+        ties = float((near.distances[:, 0] == near.distances[:, 1]).mean())
+    if ties > TIED:
+        remarks.append(tied(near, f"{ties:.0%} of points have r1 = r2"))
     if near.n_queries < 100:
         remarks.append(Caveat.FEW_POINTS(f"at {near.n_queries} points"))
     elif near.n_points < LOCAL * near.k:
         remarks.append(Caveat.FEW_POINTS(f"{near.k} neighbours of {near.n_points}"))
     # The advice of this caveat, `Auto()`, is for samples of real numbers.
-    if value > HIGH_DIM and tied <= TIED and not even:
+    if value > HIGH_DIM and ties <= TIED and not even:
         remarks.append(Caveat.FINITE_SAMPLE_BIAS(f"n = {near.n_points:,}"))
     return remarks
 

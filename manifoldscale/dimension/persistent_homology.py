@@ -14,6 +14,7 @@ from ..core.method import Method
 from ..core.random import keyed
 from ..core.settings import Positive, at_least
 from ..geometry.neighbors import Neighbors
+from ..geometry.rounded import tied
 from ..geometry.spanning_tree import tree_edges
 from ..geometry.within_noise import within_noise
 from .dimension import TIED, Dimension
@@ -90,8 +91,9 @@ class PersistentHomology(Method[Dimension]):
         low, high = normal_interval(slope, error, self.blocks - 1)
         notes = [] if high < 1 else [Caveat.OPEN_INTERVAL()]
         edges = tree_edges(parts[0])
-        tied = 1 - len(np.unique(edges)) / len(edges)
-        notes += [Caveat.DISCRETE(f"{tied:.0%} of tree edges")] if tied > TIED else []
+        ties = 1 - len(np.unique(edges)) / len(edges)
+        if ties > TIED:
+            notes.append(tied(near, f"{ties:.0%} of tree edges"))
         interval = Interval(
             self.alpha / (1 - low), self.alpha / (1 - high) if high < 1 else float("inf")
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.arrays import Array, Ints
-from ..core.errors import ManifoldScaleError
+from ..core.devices import device_of
 
 if TYPE_CHECKING:
     import torch
@@ -75,16 +75,6 @@ class Rows:
         step = max(1, READ_BYTES // (8 * self.features))
         for start in range(0, len(self), step):
             yield self.block(start, min(start + step, len(self)))
-
-
-def device_of(device: str | None) -> "torch.device":
-    """The torch device that `device` names, or an error if it cannot be used."""
-    import torch
-
-    try:
-        return torch.empty(0, device=device or "cpu").device
-    except (RuntimeError, AssertionError) as error:
-        raise ManifoldScaleError(f"`device` {device!r} cannot be used: {error}") from error
 
 
 class _Writable:

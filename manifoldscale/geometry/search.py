@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
+from ..core.devices import device_of
 from ..core.errors import one_of
 from ..core.workers import results
 from . import approximate, brute, tree
 from .brute import Search
-from .rows import Rows, device_of
+from .rows import Rows
 
 KINDS = ("exact", "tree", "brute", "approximate")
 TASKS = 64  # at most so many blocks of queries, which workers share evenly

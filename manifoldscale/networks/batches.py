@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.arrays import Array, Ints, as_numpy, check_tensor
+from ..core.devices import device_of as device_named
 from ..core.errors import ManifoldScaleError, require
-from ..geometry.rows import device_of as device_named
 from .collate import NamedColumns
 from .loading import device_of, dtype_of
 from .padding import (
@@ -51,7 +51,7 @@ class Batch:
 def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -> Batch:
     """A batch on the model's device and in its precision, with separate labels and mask."""
     inputs, labels = _labelled(raw)
-    place = device_of(model) if device is None else device_named(device)
+    place = device_of(model) if device is None else device_named(device, torch.float32)
     tensors = _tensors(inputs, place, dtype_of(model))
     n = len(first_of(tensors))
     mask = other = special = None

@@ -72,7 +72,16 @@ class SweepResult(RunResult):
             for label, curve in self.curves.items()
             for row in curve.rows()
         ]
-        return {"runs": rows}
+        steps: list[dict[str, Any]] = []
+        before = 0  # networks of the curves before: a number names one in the whole table
+        for label, curve in self.curves.items():
+            if any(run.trajectory for run in curve.runs):
+                for row in curve.trajectories.rows():
+                    steps.append(
+                        {"curve": label, **row, "network": before + row["network"]}
+                    )
+            before += len(curve)
+        return {"runs": rows} | ({"trajectories": steps} if steps else {})
 
     def headlines(self) -> list[str]:
         return [f"{label}: {len(curve)} runs" for label, curve in self.curves.items()]

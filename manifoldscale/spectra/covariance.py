@@ -37,26 +37,29 @@ class Covariance(Method[CovarianceSpectrum]):
     (Stringer et al. 2019, Nature 571:361).
 
     The exponent is minus the slope of log eigenvalue on log rank, each rank weighted by its
-    inverse, as in that paper. The relative error of eigenvalues of n points falls as 1 / n
-    at a fixed rank: so the slope of the points minus the slope of their halves is added
-    once more (Richardson), and half of it is the systematic error. The standard error is a
-    jackknife over ten parts of the points. If the slopes of the two halves of the range
-    differ, there is no single exponent, and the interval reaches to the slope of the second
-    half.
+    inverse, as in that paper. All that lies beyond a rank adds its variance / n to the
+    eigenvalue there (Lawley 1956, Biometrika 43:128), which flattens slow spectra the most:
+    this is subtracted. The relative error that remains falls as 1 / n at a fixed rank: so
+    the slope of the points minus the slope of their halves is added once more (Richardson).
+    The systematic error is half of that, or the distance from what the halves alone would
+    have corrected, if it is larger. The standard error is a jackknife over ten parts of the
+    points. If the slopes of the two halves of the range differ, there is no single
+    exponent, and the interval reaches to the slope of the second half.
 
     With repeats of each stimulus the eigenvalues are cross-validated (cvPCA): directions
     from the mean of one half of the repeats, the covariance of both halves along them.
     Noise that is independent between repeats does not affect them, nor the participation
-    ratio; without repeats it makes the exponent too small and the ratio too large. At ranks
-    where noise exceeds the signal the directions are noise too, and eigenvalues are too
-    small.
+    ratio; without repeats it makes the exponent too small and the ratio too large. It turns
+    the directions, though: where it nears the signal eigenvalues are too small. Half of
+    what twice the noise does to the exponent is one more systematic error; where that
+    leaves no exponent, there is none.
 
     Parameters
     ----------
     dim : of the manifold, as a `Quantity` or a number, for the bound.
     ranks : (first, last) to fit, counted from 1. By default 11 to 500, or up to a tenth of
         the points or half of the rank; the first is lower if less than a factor of 5 would
-        remain.
+        remain. Fewer than five leave no exponent.
     repeats : use them: those of `ms.population` with an axis of trials; or the cloud's
         `groups` name stimuli, with at least two rows each.
     seed : of the halves and the parts.
@@ -100,12 +103,15 @@ class Covariance(Method[CovarianceSpectrum]):
         views = tuple(view[order] for view in views)
         found, raw, scatter = _jackknife(lambda v: _statistics(v, ranks), views)
         alpha = self._alpha(found, raw, scatter, n)
+        if len(views) == 2:
+            again = _statistics(self._noisier(views), ranks)[0][0]
+            alpha = self._alpha(found, raw, scatter, n, abs(again - found[0]) / 2)
         noisy = of_trials(near) if self.repeats else noise_in_variance(near)
         rank = math.exp(found[3])
         return CovarianceSpectrum(
             eigenvalues=values * unit(raw_points(self, near)) ** 2,
             alpha=alpha,
-            ranks=ranks,
+            ranks=ranks or (0, 0),
             participation=self._participation(views, n),
             effective_rank=self._quantity(
                 "effective_rank", rank, rank * scatter[3], rank * (found[3] - raw[3]) / 2, n
@@ -114,7 +120,7 @@ class Covariance(Method[CovarianceSpectrum]):
             excess=self._excess(alpha, n),
             method=self,
             n_points=n,
-            caveats=(*noisy, *self._caveats(found, raw, scatter, n)),
+            caveats=(*noisy, *self._caveats(found, raw, scatter, n, ranks, alpha)),
         )
 
     def _views(self, points: Floats, near: Neighbors) -> Views:
@@ -132,8 +138,22 @@ class Covariance(Method[CovarianceSpectrum]):
             )
         return _halves(points, groups)
 
-    def _ranks(self, values: Floats, n: int) -> tuple[int, int]:
-        """The range to fit, within the positive eigenvalues."""
+    def _noisier(self, views: Views) -> Views:
+        """Two repeats with twice the noise: a difference of repeats has its covariance, and
+        is given to another stimulus with another sign.
+        """
+        stream = keyed(self.seed, "noise")
+        noise = (views[0] - views[1]) / math.sqrt(2)
+        again = []
+        for view in views:
+            signs = stream.choice([-1.0, 1.0], (len(view), 1))
+            again.append(view + signs * noise[stream.permutation(len(view))])
+        return tuple(again)
+
+    def _ranks(self, values: Floats, n: int) -> tuple[int, int] | None:
+        """The range to fit, within the positive eigenvalues; None where they are too few
+        for a power law.
+        """
         bad = np.flatnonzero(values <= 1e-12 * values[0])
         there = int(bad[0]) if len(bad) else len(values)
         if self.ranks is not None:
@@ -144,19 +164,18 @@ class Covariance(Method[CovarianceSpectrum]):
             )
             return self.ranks
         last = min(LAST, n // 10, max(there // 2, min(there, FEWEST_RANKS)))
-        require(
-            last >= FEWEST_RANKS,
-            f"{there} positive eigenvalues of {n} points are too few for a power law: at "
-            f"least {2 * FEWEST_RANKS} are needed.",
-        )
+        if last < FEWEST_RANKS:
+            return None
         return max(1, min(FIRST, last // 5)), last
 
     def _alpha(
-        self, found: Floats, raw: Floats, scatter: Floats, n: int
+        self, found: Floats, raw: Floats, scatter: Floats, n: int, noise: float = 0.0
     ) -> SpectrumQuantity:
-        systematic = abs(found[0] - raw[0]) / 2
+        of_sample = max(abs(found[0] - raw[0]) / 2, abs(found[0] - found[4]))
+        systematic = math.hypot(of_sample, noise)
         # If parts of the data have no exponent, the exponent of the whole has no error.
-        value = found[0] if math.isfinite(scatter[0]) else math.nan
+        known = math.isfinite(scatter[0]) and math.isfinite(systematic)
+        value = found[0] if known else math.nan
         alpha = self._quantity("alpha", value, scatter[0], systematic, n)
         if not _bent(found, scatter):
             return alpha
@@ -214,15 +233,24 @@ class Covariance(Method[CovarianceSpectrum]):
         return SpectrumQuantity(value, interval, self, n, name="excess")
 
     def _caveats(
-        self, found: Floats, raw: Floats, scatter: Floats, n: int
+        self,
+        found: Floats,
+        raw: Floats,
+        scatter: Floats,
+        n: int,
+        ranks: tuple[int, int] | None,
+        alpha: SpectrumQuantity,
     ) -> tuple[Remark, ...]:
         notes = []
-        if math.isnan(found[0]) or math.isnan(scatter[0]):
+        if ranks is None:
+            least = f"{FEWEST_RANKS} positive ones and {10 * FEWEST_RANKS} points"
+            notes.append(Caveat.FEW_EIGENVALUES(f"it takes {least}"))
+        elif math.isnan(alpha.value):
             notes.append(Caveat.NO_SPECTRUM())
         if _bent(found, scatter):
             notes.append(Caveat.BENT_SPECTRUM(f"{found[1]:.3g}, then {found[2]:.3g}"))
-        if abs(found[0] - raw[0]) > LARGE * abs(found[0]):
-            notes.append(Caveat.FINITE_SPECTRUM(f"{found[0] - raw[0]:+.2g}"))
+        if abs(found[0] - raw[4]) > LARGE * abs(found[0]):
+            notes.append(Caveat.FINITE_SPECTRUM(f"{found[0] - raw[4]:+.2g}"))
         if n < 10 * FEWEST:
             notes.append(Caveat.FEW_POINTS(f"{n} points"))
         return tuple(notes)
@@ -269,31 +297,36 @@ def slope(values: Floats, ranks: tuple[int, int]) -> float:
     return float(-(weights * x) @ logs / ((weights * x) @ x))
 
 
-def _statistics(views: Views, ranks: tuple[int, int]) -> Floats:
-    """alpha over the range, its nearer and its farther half, and log effective rank: (4,)
-    corrected by the difference to the halves of the points, and (4,) uncorrected.
+def _statistics(views: Views, ranks: tuple[int, int] | None) -> Floats:
+    """alpha over the range, its nearer and its farther half, log effective rank, and alpha
+    of the eigenvalues as they are: (5,) corrected by the difference to the halves of the
+    points, and (5,) uncorrected.
     """
     n = len(views[0])
-    whole = _plain(eigenvalues(views), ranks)
+    whole = _plain(eigenvalues(views), ranks, n)
     halves = [tuple(view[i::2][: n // 2] for view in views) for i in (0, 1)]
-    parts = np.mean([_plain(eigenvalues(half), ranks) for half in halves], axis=0)
-    return np.stack([2 * whole - parts, whole])
+    parts = [_plain(eigenvalues(half), ranks, n // 2) for half in halves]
+    return np.stack([2 * whole - np.mean(parts, axis=0), whole])
 
 
-def _plain(values: Floats, ranks: tuple[int, int]) -> Floats:
-    first, last = ranks
-    middle = min(max(round(math.sqrt(first * last)), first + 1), last - 1)
+def _plain(values: Floats, ranks: tuple[int, int] | None, n: int) -> Floats:
     shares = values[values > 0] / values[values > 0].sum()
     entropy = float(-(shares * np.log(shares)).sum())
-    near, far = slope(values, (first, middle)), slope(values, (middle, last))
-    return np.array([slope(values, ranks), near, far, entropy])
+    if ranks is None:
+        return np.array([np.nan, np.nan, np.nan, entropy, np.nan])
+    first, last = ranks
+    middle = min(max(round(math.sqrt(first * last)), first + 1), last - 1)
+    beyond = np.cumsum(values[::-1])[::-1] - values
+    kept = values - beyond / n
+    near, far = slope(kept, (first, middle)), slope(kept, (middle, last))
+    return np.array([slope(kept, ranks), near, far, entropy, slope(values, ranks)])
 
 
 def _jackknife(
     statistics: Callable[[Views], Floats], views: Views
 ) -> tuple[Floats, Floats, Floats]:
     """The corrected statistics, the plain ones, and the standard errors of the corrected
-    ones (and, fifth, of the difference between the two halves of the range).
+    ones (and, last, of the difference between the two halves of the range).
     """
     found, raw = statistics(views)
     each = []
@@ -307,7 +340,7 @@ def _jackknife(
 def _bent(found: Floats, scatter: Floats) -> bool:
     """Whether the slopes of the two halves of the range differ by more than their error."""
     apart = abs(found[2] - found[1])
-    return bool(apart > BENT * scatter[4] and apart > LARGE * abs(found[0]))
+    return bool(apart > BENT * scatter[-1] and apart > LARGE * abs(found[0]))
 
 
 def _halves(points: Floats, groups: Array) -> Views:

@@ -36,7 +36,7 @@ class CovarianceSpectrum(Result):
     eigenvalues : of the sample, in falling order (by rank of the training half, if there
         are repeats), in squared units of the cloud.
     alpha : exponent of eigenvalue ~ rank^-alpha over `ranks`.
-    ranks : (first, last) that were fitted, counted from 1.
+    ranks : (first, last) that were fitted, counted from 1; (0, 0) if they were too few.
     participation : (tr C)^2 / tr(C^2).
     effective_rank : exp of the entropy of the eigenvalues as shares (Roy & Vetterli 2007).
     bound : 1 + 2 / d, if a dimension was given: below it, a code of a d-dimensional
@@ -83,8 +83,9 @@ class CovarianceSpectrum(Result):
         ]
         verdict = f" ({self.verdict})" if self.verdict else ""
         first, last = self.ranks
+        over = f" over ranks {first}-{last}" if last else ""
         return (
-            f"{parts[0]} over ranks {first}-{last}{verdict}, {', '.join(parts[1:])} "
+            f"{parts[0]}{over}{verdict}, {', '.join(parts[1:])} "
             f"({self.method}, n = {self.n_points:,})"
         )
 
@@ -102,7 +103,7 @@ class CovarianceSpectrum(Result):
             line = np.exp(np.average(logs, weights=1 / fitted)) * fitted**-self.alpha.value
             label = f"rank^-{number(self.alpha.value)} {self.alpha.interval}"
             ax.loglog(fitted, line / total, "--", color="k", lw=1, label=label)
-        if self.bound is not None:
+        if self.bound is not None and fitted[0]:
             start = self.eigenvalues[fitted[0] - 1] / total
             label = f"bound: rank^-{number(self.bound.value)}"
             bound = start * (fitted / fitted[0]) ** -self.bound.value

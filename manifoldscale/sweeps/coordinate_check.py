@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..core.arrays import Ints
 from ..core.caveat import Caveat, Remark
+from ..core.devices import device_of
 from ..core.errors import require
 from ..core.interval import Interval, with_interval
 from ..core.learning_curve import LearningCurve
@@ -165,9 +166,11 @@ def coordinate_check(
 
     Raises
     ------
-    ManifoldScaleError : fewer than three widths, or a student without width.
+    ManifoldScaleError : fewer than three widths, a student without width, or a device that
+        is not there.
     """
     check_plan(plan)
+    device_of(device, plan.training.torch_dtype)
     given = widths if widths is not None else WIDTHS
     chosen = sorted(sizes_of("widths", given if plan.student == "mlp" else plan.widths))
     if widths is not None:

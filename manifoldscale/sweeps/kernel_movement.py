@@ -196,7 +196,8 @@ def kernel_movement(
 
     Raises
     ------
-    ManifoldScaleError : a loss other than "mse"; a network without a tangent kernel.
+    ManifoldScaleError : a loss other than "mse"; a network without a tangent kernel; a
+        device that is not there.
     """
     check_plan(plan)
     require(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..core.devices import device_of
 from ..core.errors import ManifoldScaleError, is_whole, require
 from ..core.learning_curve import LearningCurve, Run
 from ..core.settings import whole
@@ -57,7 +58,7 @@ def run(
     executor : where packs are trained; None is this process, one after the other. A process
         of an executor uses one thread. Any `concurrent.futures.Executor` will do; on a
         cluster, `dask.distributed.Client(...).get_executor()`.
-    device : where torch computes.
+    device : where torch computes, "cpu" or "cuda".
     pack_size : networks that are trained together. None: all seeds of one combination. A
         number: at most so many, also of different dataset sizes. "auto": the number beyond
         which this machine trains no faster, by timing, remembered in the registry. The
@@ -80,7 +81,7 @@ def run(
     Raises
     ------
     ManifoldScaleError : a student that cannot be trained, a registry that cannot be used,
-        or a worker that died.
+        a device that is not there, or a worker that died.
     """
     check_plan(plan)
     check_executor(executor)
@@ -98,6 +99,8 @@ def run(
             records = {key: r for key, r in records.items() if r["failure"] is None}
         report(len(records))
         missing = [one for one in runs if keys[one] not in records]
+        if missing and executor is None:  # workers may have what this process lacks
+            device_of(device, plan.training.torch_dtype)
         _try_out(plan, missing, here=executor is None)
         specs = _specs(plan, missing, pack_size, stored, device)
         # For workers the most expensive first: else one may be left with it at the end.
@@ -274,6 +277,7 @@ def _records(
     its members, and harms no other pack.
     """
     _check_code(spec, plan, code)
+    device_of(device, plan.training.torch_dtype)
     try:
         trained = train_pack(plan, spec, device, watched=True)
     except Exception:  # whatever a user's module may raise

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.devices import device_of
 from ..core.errors import require
 from ..core.serialize import LATER
 from ..core.settings import Count, NotNegative, Positive, Settings, among, at_least
@@ -158,6 +159,7 @@ def train(
     progress : called with the number of steps done since the last call.
     """
     dtype = training.torch_dtype
+    device_of(device, dtype)
     data = Data(examples, dtype, device)
     batches = {training.batch(n) for n in data.counts}
     require(len(batches) == 1, f"Members of a pack have batches of {sorted(batches)}.")

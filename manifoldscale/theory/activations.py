@@ -175,12 +175,14 @@ class Erf(SmoothActivation):
 class GELU(SmoothActivation):
     """x Phi(x), with Phi the normal distribution function (not its tanh approximation).
 
-    By Stein's lemma, with n = (1 + q)(1 + q') - K^2, r = 1/(1 + q) + 1/(1 + q'),
-    t = E[Phi(u) Phi(v)] = 1/4 + asin(K / sqrt((1 + q)(1 + q'))) / 2 pi and
+    By Stein's lemma, with a = 1 / (1 + q), b = 1 / (1 + q'), r = a + b, m = q q' - K^2,
+    n = (1 + q)(1 + q') - K^2, t = E[Phi(u) Phi(v)] = 1/4 + asin(K sqrt(a b)) / 2 pi and
     z = 1 / (2 pi sqrt(n)),
 
-        E[phi phi]   = K t + z (q q' - K^2 + K^2 r)
-        E[phi' phi'] = t + K z ((q q' - K^2 + K^2 r) / n - 1 + 2 r).
+        E[phi phi]   = K t + z (m + K^2 r)
+        E[phi' phi'] = t + K z ((m + K^2 r) / n - 1 + 2 r),
+
+    where (m + K^2 r) / n - 1 = -(1 + a q' + b q + m r) / n, terms of one sign.
     """
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -198,19 +200,21 @@ class GELU(SmoothActivation):
         return (4 - 4 * s + 3 * s**2) / (2 * math.pi * (1 + 2 * variance).sqrt())
 
     def expectations(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        return self._at(pair.covariance, pair.std1**2, pair.std2**2, pair.minor)
+        return self._at(pair.covariance, pair.std1**2, pair.std2**2, pair.floored_minor)
 
     def _at(
         self, k: Tensor, q1: Tensor, q2: Tensor, minor: Tensor
     ) -> tuple[Tensor, Tensor]:
-        inverse = 1 / (1 + q1) + 1 / (1 + q2)
+        a, b = 1 / (1 + q1), 1 / (1 + q2)
+        inverse = a + b
         n = (1 + q1) + q2 + minor
         root = n.sqrt()
         t = 0.25 + torch.atan2(k, root) / (2 * math.pi)
         z = (0.5 / math.pi) / root
         middle = torch.addcmul(minor, k**2, inverse)
         value = torch.addcmul(k * t, z, middle)
-        return value, torch.addcmul(t, k * z, middle / n - 1 + 2 * inverse)
+        less = torch.addcmul((1 + a * q2) + b * q1, minor, inverse) / n
+        return value, torch.addcmul(t, k * z, 2 * inverse - less)
 
 
 @dc.dataclass(frozen=True)
@@ -246,7 +250,7 @@ class Tanh(SmoothActivation):
         return (16 / math.pi) * (weight * each).sum(-1)
 
     def expectations(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        largest = float(torch.maximum(pair.std1.max(), pair.std2.max())) ** 2
+        largest = float(torch.maximum(pair.std1.max(), pair.std2.max()) ** 2)
         terms = _series_length(largest)
         return _series(pair, terms) if terms <= MOST_TERMS else _double_sum(pair)
 

@@ -98,14 +98,14 @@ class Beside(Result):
 
     def error(self, name: str) -> float:
         """The same for one kernel."""
-        exact = means(self.curves[name])
-        pairs = means(self.predicted[name]).items()
+        exact = self.curves[name].means()
+        pairs = self.predicted[name].means().items()
         return max((abs(loss / exact[size] - 1) for size, loss in pairs), default=math.nan)
 
     def headline(self) -> str:
         found = []
         for name, curve in self.curves.items():
-            loss = means(curve)
+            loss = curve.means()
             low, high = min(loss), max(loss)
             found.append(
                 f"{name} {number(loss[low])} at D = {low:,} to {number(loss[high])} "
@@ -121,12 +121,12 @@ class Beside(Result):
                 "kernel": name,
                 "dataset_size": size,
                 "loss": loss,
-                "predicted": means(self.predicted[name]).get(size, math.nan)
+                "predicted": self.predicted[name].means().get(size, math.nan)
                 if name in self.predicted
                 else math.nan,
             }
             for name, curve in self.curves.items()
-            for size, loss in means(curve).items()
+            for size, loss in curve.means().items()
         ]
 
     @drawing
@@ -134,13 +134,13 @@ class Beside(Result):
         """Exact losses, and the predicted ones as lines."""
         drawn: list[Floats] = []
         for color, (name, curve) in zip(COLORS, self.curves.items(), strict=False):
-            exact = means(curve)
+            exact = curve.means()
             ax.plot(list(exact), list(exact.values()), "o", color=color, label=name)
-            line = means(self.predicted[name]) if name in self.predicted else {}
+            line = self.predicted[name].means() if name in self.predicted else {}
             ax.plot(list(line), list(line.values()), "--", color=color)
             drawn += [np.array([*exact.values(), *line.values()])]
         ax.set(xlabel=Axis.data.label, ylabel="test loss (squared error)")
-        sizes = np.array([size for curve in self.curves.values() for size in means(curve)])
+        sizes = np.array([size for curve in self.curves.values() for size in curve.means()])
         log_axes(ax, sizes.astype(float), np.concatenate(drawn))
         ax.legend()
 
@@ -161,12 +161,6 @@ class Beside(Result):
                 for note in stored["caveats"]
             ),
         )
-
-
-def means(curve: LearningCurve) -> dict[int, float]:
-    """The mean loss at each dataset size, in rising order."""
-    sizes = curve.column(Axis.data)
-    return {int(x): float(curve.losses[sizes == x].mean()) for x in np.unique(sizes)}
 
 
 def beside(

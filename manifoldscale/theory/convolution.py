@@ -14,6 +14,7 @@ from ..core.errors import require
 from ..core.settings import Count, NotNegative, Positive, Rule, Settings, among
 from .activations import Activation, as_activation
 from .assemble import assemble
+from .inputs import check_size, place_of
 from .pair import Pair
 
 CHUNK = 1 << 16  # covariances held at once, beside a dozen temporaries of this size
@@ -83,7 +84,8 @@ class ConvolutionalKernel(Settings, abc.ABC):
 
         Raises
         ------
-        ManifoldScaleError : arrays of another shape, not finite, or that do not match.
+        ManifoldScaleError : arrays of another shape, not finite, of a size whose square is
+            no float, or that do not match; no such device.
         """
         first = self._images(x1, "x1", device)
         second = first if x2 is None else self._images(x2, "x2", device)
@@ -112,7 +114,7 @@ class ConvolutionalKernel(Settings, abc.ABC):
         return max(1, math.isqrt(CHUNK // held))
 
     def _images(self, data: Any, name: str, device: str | None) -> Tensor:
-        place = device or (data.device if isinstance(data, Tensor) else "cpu")
+        place = place_of(device, data)
         images = torch.tensor(as_real(data, name), dtype=torch.float64).to(place)
         require(
             images.ndim in (3, 4) and 0 not in images.shape,
@@ -125,6 +127,7 @@ class ConvolutionalKernel(Settings, abc.ABC):
             f"`filter_size` {self.filter_size} is larger than the images of `{name}`, "
             f"{tuple(images.shape[2:])}.",
         )
+        check_size(float(images.abs().max()), name)
         return images
 
     def _layers(self, first: Tensor, second: Tensor) -> Iterator[tuple[Pair, Pair, Tensor]]:

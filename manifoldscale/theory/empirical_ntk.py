@@ -23,6 +23,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..core.errors import ManifoldScaleError, one_of, require
 from ..core.weights import check_weights
+from .assemble import check_finite
 from .ntk_mlp import NTKLinear, Pointwise
 
 NUMBERS = 1 << 26  # float64 numbers in the factors of a block: 512 MiB, held twice
@@ -70,7 +71,8 @@ def empirical_ntk(
     ------
     ManifoldScaleError : batch normalisation or dropout in training mode, which make an
         output depend on more than its input; a module without trainable parameters, or
-        that does not return one tensor with a row for each example.
+        that does not return one tensor with a row for each example; a kernel that is not
+        finite.
     """
     one_of("outputs", outputs, ("full", "trace", "mean"))
     _check(model)
@@ -83,6 +85,7 @@ def empirical_ntk(
         kernel = _tiled(_layered(model), first, second, rows, full)
     else:
         kernel = _general(model, first, second, n_outputs, full)
+    check_finite(kernel, "`x1` and `x2`, or the weights of `model`, are too large")
     return kernel / n_outputs if outputs == "mean" else kernel
 
 

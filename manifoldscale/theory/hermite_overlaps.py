@@ -28,7 +28,13 @@ class PrincipalAxes:
     @classmethod
     def of(cls, points: Array) -> "PrincipalAxes":
         mean = points.mean(0, dtype=np.float64)
-        covariance = sum(block.T @ block for block in _blocks(points, mean)) / len(points)
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = sum(block.T @ block for block in _blocks(points, mean))
+        covariance = products / len(points)
+        require(
+            bool(np.isfinite(covariance).all()),
+            "`points` are so large that their variance is no float: scale them down.",
+        )
         values, vectors = linalg.eigh(covariance)
         require(bool(values[-1] > 0), "`points` are all the same: they have no variance.")
         kept = values > FLAT * values[-1]

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from ..core.arrays import as_points
+from ..core.devices import device_of
 from ..core.errors import require
 from ..geometry.cloud import Cloud
 from .pair import Pair
 
 NEAR = 1e-4  # of the spread: chords below its root are computed from differences
 CHUNK = 1 << 20  # numbers gathered at once for them
+FARTHEST = 1e150  # from the origin: products of two norms, and the layers' multiples of
+# them, stay floats. Nearer than its inverse they vanish.
 
 
 @dc.dataclass(frozen=True)
@@ -115,26 +118,45 @@ def as_inputs(x1: Any, x2: Any | None, device: str | None) -> tuple[Inputs, Inpu
         f"`x1` and `x2` are on different devices, {first.device} and {second.device}: "
         "pass `device=`, or move one of them.",
     )
-    norms1, units1 = _polar(first)
+    norms1, units1 = _polar(first, "x1")
     centre = units1.mean(0)
     inputs = Inputs(norms1, units1, units1 - centre)
     if x2 is None:
         return inputs, inputs
-    norms2, units2 = _polar(second)
+    norms2, units2 = _polar(second, "x2")
     return inputs, Inputs(norms2, units2, units2 - centre)
 
 
 def _tensor(data: Any, name: str, device: str | None) -> Tensor:
     """A float64 tensor, points x features; tensors stay on their device."""
     data = data.points if isinstance(data, Cloud) else data
-    place = device or (data.device if isinstance(data, Tensor) else "cpu")
+    place = place_of(device, data)
     points = torch.tensor(as_points(data, name), dtype=torch.float64)
     return points.to(place)
 
 
-def _polar(points: Tensor) -> tuple[Tensor, Tensor]:
+def place_of(device: str | None, data: Any) -> torch.device:
+    """Where to compute: on `device`, else where a tensor is."""
+    there = data.device if isinstance(data, Tensor) else None
+    return device_of(there if device is None else device)
+
+
+def check_size(largest: float, name: str) -> None:
+    """Refuse points whose squares would over- or underflow: a kernel would be infinite, or
+    zero, without a word.
+    """
+    require(
+        largest == 0 or 1 / FARTHEST <= largest <= FARTHEST,
+        f"`{name}` reaches {largest:.3g} from the origin, and products of two such points "
+        f"{'over' if largest > 1 else 'under'}flow. Scale them, `{name} / {largest:.0e}`: "
+        "without biases a ReLU network's kernel goes with the square of the scale.",
+    )
+
+
+def _polar(points: Tensor, name: str) -> tuple[Tensor, Tensor]:
     # The largest entry first: the square of 1e200 would overflow.
     largest = points.abs().amax(1, keepdim=True)
+    check_size(float(largest.max()), name)
     scaled = points / torch.where(largest > 0, largest, 1.0)
     length = scaled.norm(dim=1, keepdim=True)
     return largest * length, scaled / torch.where(length > 0, length, 1.0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.errors import require
 from ..core.settings import Settings
-from .assemble import assemble
+from .assemble import assemble, check_finite
 from .inputs import Angles, Inputs, as_inputs
 
 BLOCK = 256  # rows and columns of a block, whose dozen temporaries fit in cache
@@ -82,7 +82,8 @@ class Kernel(Settings, abc.ABC):
 
         Raises
         ------
-        ManifoldScaleError : points that are not 2-D, not finite, or of different features.
+        ManifoldScaleError : points that are not 2-D, not finite, of a size whose square is
+            no float, or of different features; no such device.
         """
         first, second = as_inputs(x1, x2, device)
         result = assemble(
@@ -102,7 +103,9 @@ class Kernel(Settings, abc.ABC):
         return self._diagonal(as_inputs(x, None, device)[0])
 
     def _diagonal(self, points: Inputs) -> Tensor:
-        return self.on_diagonal(points.norms[:, 0], points.n_features)
+        values = self.on_diagonal(points.norms[:, 0], points.n_features)
+        check_finite(values)
+        return values
 
     def of_angle(
         self, theta: Tensor, *, n_features: int = 1, radius: float = 1.0

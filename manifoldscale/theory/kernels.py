@@ -238,8 +238,7 @@ def nngp_and_ntk(
     )
     if x2 is None:
         for kernel, result in zip(kernels, results, strict=True):
-            own = kernel.on_diagonal(first.norms[:, 0], first.n_features)
-            result.diagonal().copy_(own)
+            result.diagonal().copy_(kernel._diagonal(first))
     return results[0], results[1]
 
 

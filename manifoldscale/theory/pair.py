@@ -56,6 +56,14 @@ class Pair:
         return self.gap * self.opposite
 
     @property
+    def floored_minor(self) -> Tensor:
+        """`minor` without what rounding puts below zero, at duplicates and antipodes that
+        a smooth activation has passed on; its derivatives are those of `minor`.
+        """
+        minor = self.minor
+        return minor - minor.detach().clamp_max(0.0)
+
+    @property
     def sine(self) -> Tensor:
         """std1 std2 times the sine of the angle, the root of `minor`. `minor` is a product
         of four standard deviations; where it would over- or underflow, roots are taken
@@ -71,7 +79,7 @@ class Pair:
     def beside_minor(self, above: Tensor, factor: float) -> Tensor:
         """sqrt(above + factor minor), even where `minor` overflows."""
         if max(float(std.max()) for std in (self.std1, self.std2)) < LARGE:
-            return (above + factor * self.minor).sqrt()
+            return (above + factor * self.floored_minor).sqrt()
         return torch.hypot(above.sqrt(), factor**0.5 * self.sine)
 
     def affine(self, weight: float | Tensor, bias: float | Tensor) -> "Pair":

@@ -15,6 +15,7 @@ from ..core.method import Method
 from ..core.random import keyed, nested_rows
 from ..core.settings import Level, Rule, above, at_least
 from ..geometry.neighbors import Neighbors
+from ..geometry.rounded import tied
 from ..geometry.scaled import raw_points, scaled_points, unit
 from . import cost
 from .landmarks import Landmarks, farthest_points
@@ -218,9 +219,9 @@ class Rips(Method[Persistence]):
         if near.n_points < FEW:
             notes.append(Caveat.FEW_POINTS(f"{near.n_points} points"))
         edges = bars[0][1:, 1]
-        tied = 1 - len(np.unique(edges)) / len(edges)
-        if tied > TIED:
-            notes.append(Caveat.DISCRETE(f"{tied:.0%} of tree edges"))
+        ties = 1 - len(np.unique(edges)) / len(edges)
+        if ties > TIED:
+            notes.append(tied(near, f"{ties:.0%} of tree edges"))
         if self.up_to and used < near.n_points:
             notes.append(Caveat.LANDMARKS(f"{used} of {near.n_points:,}"))
         if any(np.isinf(one[:, 1]).any() for one in bars[1:]):

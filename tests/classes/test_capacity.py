@@ -256,18 +256,41 @@ def test_capacity_is_the_harmonic_mean_of_the_classes() -> None:
     )
 
 
-def test_fewer_features_than_classes_are_said() -> None:
-    """In two dimensions no dichotomy of 40 classes is separable: capacity is classes over
-    features, the bias counted as one.
+@pytest.mark.parametrize("centre", [True, False])
+def test_without_any_separable_dichotomy_there_is_a_bound_only(centre: bool) -> None:
+    """In two dimensions no dichotomy of 40 classes is separable: less than classes over
+    features, the bias counted as one; no read-out shows a radius.
     """
-    points = np.random.default_rng(4).standard_normal((120, 2))
-    found = ms.estimate(ms.Cloud(points, labels=np.arange(120) % 40), Capacity(probes=10))
+    points, labels = np.random.default_rng(4).standard_normal((120, 2)), np.arange(120) % 40
+    method = Capacity(probes=10, centre=centre)
+    found = ms.estimate(ms.Cloud(points, labels=labels), method)
     assert Caveat.NOT_SEPARABLE in {note.caveat for note in found.caveats}
-    assert found.capacity.value == pytest.approx(40 / 3, rel=1e-6)
-    bare = ms.estimate(
-        ms.Cloud(points, labels=np.arange(120) % 40), Capacity(probes=10, centre=False)
-    )
-    assert bare.capacity.value == pytest.approx(20.0, rel=1e-6)
+    assert math.isnan(found.capacity.value) and found.capacity.interval.low == 0
+    assert found.capacity.interval.high == pytest.approx(40 / (2 + centre), rel=1e-6)
+    assert math.isnan(found.radius.value) and math.isnan(found.dim.value)
+    assert np.isnan([found.capacity_of_class, found.radius_of_class]).all()
+    assert "n/a [0, " in str(found)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+@pytest.mark.parametrize("apart", [0.5, 2.0, 4.0, 12.0])
+def test_what_no_read_out_separates_is_counted(apart: float, centre: bool) -> None:
+    """Against a linear program for each dichotomy."""
+    rng = np.random.default_rng(7)
+    labels = np.arange(48) % 6
+    points = rng.standard_normal((48, 7)) + apart * np.eye(7)[labels]
+    method = Capacity(probes=12, centre=centre)
+    found = ms.estimate(ms.Cloud(points, labels=labels), method)
+    signs = method._probes(7, 6).signs[:12]
+    if centre:
+        points = np.column_stack([points, np.ones(48)])
+    lost = np.mean([not separable(points, one[labels]) for one in signs])
+    said = {n.caveat: n.detail for n in found.caveats}.get(Caveat.NOT_SEPARABLE, "0%")
+    assert said.startswith(f"{lost:.0%}")
+    unsure = lost + 2 * math.sqrt(lost * (1 - lost) / 12) >= 0.5
+    assert math.isnan(found.capacity.value) == unsure
+    if lost:
+        assert found.capacity.interval.low <= 6 / (7 + centre)
 
 
 def test_a_result_prints_tabulates_and_saves() -> None:

@@ -162,6 +162,7 @@ def test_a_mapping_of_names_on_the_command_line(here: Path) -> None:
 
 def test_whole_numbers_of_matlab_are_classes(here: Path) -> None:
     points = np.random.default_rng(0).standard_normal((60, 5))
+    points += 6 * np.eye(5)[np.arange(60) % 3]
     savemat("day.mat", {"rates": points, "kinds": np.arange(60.0) % 3})
     alone = {"topology": False, "curvature": False}
     found = ms.estimate_all("day.mat", labels="kinds", **alone)

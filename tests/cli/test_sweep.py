@@ -4,10 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import manifoldscale as ms
 from manifoldscale.cli.main import main
+from manifoldscale.runs.sweep import Sweep, SweepResult
 
 PLAN = """
 [plan]
@@ -69,6 +72,21 @@ def test_a_student_with_batch_normalisation(here: Path) -> None:
     assert found.exit_code == 0, found.output
     assert len(json.loads((here / "plan.json").read_text())["curves"][0]["runs"]) == 8
     assert str(here) not in sys.path
+
+
+def test_losses_during_training_are_a_table_that_is_read_as_one(here: Path) -> None:
+    """Of two plans, whose networks have numbers of their own."""
+    assert sweep(here, "py:students_of_mine:good").exit_code == 0
+    rows = pd.read_csv("plan.trajectories.csv")
+    read = ms.LearningCurve.from_frame(rows, row="trajectory")
+    runs = pd.read_csv("plan.csv")
+    assert read.is_trajectory and rows["network"].nunique() == len(runs) == 8
+    assert (rows.groupby("network")["steps"].max() == runs["steps"]).all()
+    asked = Sweep.read(here / "plan.toml")
+    plan = next(iter(asked.plans.values()))
+    curve = ms.sweeps.run(plan, "plan.sqlite")
+    twice = SweepResult(asked, {"one": curve, "two": curve}).tables()["trajectories"]
+    assert len({row["network"] for row in twice}) == 2 * len(runs)
 
 
 def test_where_all_runs_fail_each_reason_is_said_once(here: Path) -> None:

@@ -153,7 +153,11 @@ MAKERS: dict[str, Make] = {
     "CovarianceSpectrum": from_sphere(ms.spectra.Covariance()),
     "SpectrumQuantity": lambda: estimated(ms.spectra.Covariance()).alpha,
     "ClassGeometry": from_sphere(ms.classes.Capacity(exemplars=20, probes=3)),
-    "ClassQuantity": lambda: estimated(ms.classes.Capacity(20, 3)).capacity,
+    "ClassQuantity": lambda: (
+        ms.estimate(
+            ms.Cloud(cloud().points[:9], labels=range(9)), ms.classes.Capacity(probes=3)
+        ).capacity
+    ),
     "ConceptGeometry": weekdays,
     "ConceptQuantity": lambda: weekdays().dim,
     "OrderShare": lambda: weekdays().circle,

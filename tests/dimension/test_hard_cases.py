@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import manifoldscale as ms
 from manifoldscale.core.method import Method
@@ -144,6 +145,30 @@ def test_small_counts_are_called_discrete(method: Method) -> None:
     note = next(note for note in dim.caveats if note.caveat.name == "DISCRETE")
     assert "I3D()" in str(note) and "Hamming()" in str(note)
     assert "FINITE_SAMPLE_BIAS" not in names(dim)
+
+
+def test_an_offset_that_rounds_the_numbers_is_no_lattice() -> None:
+    """float32 has steps of 1/16 at a million, float16 and bfloat16 of 1/2 at 600 and 100,
+    whatever array holds them; a grid has steps of its own in any type.
+    """
+    ball = ms.manifolds.Sphere(3).sample(1500, ambient=10, rng=0).points
+    grid = np.round(ball * 16) / 16
+    cases = {
+        "float32": (ball + 1e6).astype(np.float32),
+        "float32 in float64": (ball + 1e6).astype(np.float32).astype(float),
+        "float16": (8 * ball + 600).astype(np.float16),
+        "bfloat16": torch.tensor(8 * ball + 100).bfloat16().float().numpy(),
+    }
+    for name, points in cases.items():
+        dim = ms.estimate(points, TwoNN())
+        note = next(note for note in dim.caveats if note.caveat.name == "ROUNDED")
+        assert str(note).startswith(
+            f"rounded ({name.split()[0]} goes"
+        ) and "DISCRETE" not in names(dim)
+        assert "I3D" not in str(dim)
+    for points in (grid, grid.astype(np.float32), np.round(ball * 20) + 100):
+        assert "DISCRETE" in names(ms.estimate(points, TwoNN()))
+        assert "ROUNDED" not in names(ms.estimate(points, TwoNN()))
 
 
 def test_counting_noise_fills_dimensions_at_small_scale_only() -> None:

@@ -192,6 +192,9 @@ def test_bad_calls_are_refused() -> None:
         empirical_ntk(MODELS["mlp"](), X, outputs="sum")
     with pytest.raises(ms.ManifoldScaleError, match="batch of inputs"):
         empirical_ntk(MODELS["mlp"](), X[:0])
+    for name in ("mlp", "prelu", "convolution"):
+        with pytest.raises(ms.ManifoldScaleError, match=r"not finite .* `x1`"):
+            empirical_ntk(MODELS[name](), 1e200 * X.double())
 
 
 @pytest.mark.parametrize(("activation", "bias"), [("relu", 0.0), ("tanh", 0.2)])

@@ -239,6 +239,9 @@ def test_what_no_float_holds_is_refused() -> None:
     points = np.random.default_rng(0).standard_normal((100, 5))
     with pytest.raises(ms.ManifoldScaleError, match="too narrow"):
         ms.theory.hermite_spectrum(ms.theory.Gaussian(0.01), points, points[:, 0])
+    for far in (1e160, 1e200):
+        with pytest.raises(ms.ManifoldScaleError, match="`points` are so large"):
+            ms.theory.hermite_spectrum(ms.theory.Gaussian(1e200), far * points)
     with pytest.raises(ms.ManifoldScaleError, match="all zero"):
         ms.theory.hermite_spectrum(ms.theory.Gaussian(5.0), points, 0 * points[:, 0])
     found = ms.theory.hermite_spectrum(ms.theory.Gaussian(5.0), points, points[:, 0])

@@ -212,6 +212,50 @@ def test_saturated_units_are_signs_at_any_size(kernel, activation) -> None:
         torch.testing.assert_close(matrix[away], matrices[0][away], rtol=1e-10, atol=0)
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.1])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("scale", [1e8, 1e12, 1e20, 1e60])
+def test_gelu_far_from_the_origin_is_relu(kernel, scale, bias) -> None:
+    """x Phi(x) is max(x, 0) there, at duplicates and antipodes too."""
+    x = points(6, 4)
+    x[1], x[2], x[3] = x[0], -x[0], 1.001 * x[0]
+    found, expected = (
+        kernel(scale * x, activation=name, bias_variance=bias) / scale**2
+        for name in ("gelu", "relu")
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e160, 1e200, 1e307])
+@pytest.mark.parametrize("activation", ["relu", "erf", "gelu", "tanh"])
+def test_points_whose_squares_are_no_floats_are_refused_by_name(activation, scale) -> None:
+    x, images = points(6, 4), torch.randn(2, 1, 5, 5, dtype=torch.float64)
+    for call in (
+        lambda: ms.theory.nngp_and_ntk(scale * x, activation=activation),
+        lambda: NNGP(activation=activation).diagonal(scale * x),
+        lambda: ms.theory.ConvNTK(activation=activation)(scale * images),
+        lambda: ms.theory.Laplace()(scale * x),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match=r"`x1?` reaches .*flow"):
+            call()
+    with pytest.raises(ms.ManifoldScaleError, match="`x2` reaches"):
+        ms.theory.ntk(x, scale * x, activation=activation)
+    zero = torch.zeros(2, 4)
+    assert NNGP(activation=activation)(zero).max() < 1e-290  # as for any pair of zeros
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "erf"])
+def test_a_kernel_beyond_the_largest_float_is_an_error(activation) -> None:
+    x = 1e140 * points(6, 4)
+    for call in (NTK(60, activation, 1e9, 1e300), NTK(60, activation, 1e9, 1e300).diagonal):
+        try:
+            assert call(x).isfinite().all()
+        except ms.ManifoldScaleError as error:
+            assert "`weight_variance`" in str(error)
+    with pytest.raises(ms.ManifoldScaleError, match="not finite"):
+        NNGP(60, "relu", 1e9)(x)
+
+
 def test_variances_that_die_out_through_depth_keep_their_angles() -> None:
     """Without bias the weight variance is a factor of each layer."""
     x, depth = points(6, 4), 150

@@ -6,6 +6,7 @@ import pytest
 import manifoldscale as ms
 from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.core.random import keyed
+from manifoldscale.topology import circular
 from manifoldscale.topology.circular import best_match, reduced
 
 Circular = ms.topology.CircularCoordinates
@@ -66,6 +67,19 @@ def test_without_a_loop_there_is_no_angle() -> None:
     forced = ms.estimate(points, Circular(loops=1, landmarks=100, repeats=4))
     assert forced.error > 0.5  # other landmarks, another loop
     assert "angle unsure" in str(forced)
+
+
+@pytest.mark.parametrize("dim, loops", [(1, 1), (2, 2)])
+def test_loops_are_those_of_rips_by_one_computation(monkeypatch, dim, loops) -> None:
+    turn = np.random.default_rng(dim).uniform(0, 2 * np.pi, (700, dim))
+    cloud = ms.Cloud(np.concatenate([np.cos(turn), np.sin(turn)], axis=1))
+    betti = ms.estimate(cloud, ms.topology.Rips(landmarks=150, subsamples=0)).betti
+    runs, plain = [], circular.loops_of
+    monkeypatch.setattr(
+        circular, "loops_of", lambda *given: runs.append(0) or plain(*given)
+    )
+    found = ms.estimate(cloud, Circular(landmarks=150, repeats=0))
+    assert found.loops == loops == betti[1].value and len(runs) == 1
 
 
 def test_turns_scales_and_order_do_not_matter() -> None:
