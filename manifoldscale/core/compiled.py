@@ -14,6 +14,9 @@ def compiled(function: F) -> F:
     """The function as machine code, which other threads may run at the same time. Compiled
     at the first call and kept on disk, if there is a place for it.
 
+    What is kept goes by the text of the function's file alone. So a compiled function calls
+    others of its own file only, and who changes the settings here changes those files too.
+
     Sums may be taken in any order. A product is rounded before it is added, as NumPy's is.
     """
     settings = {"nogil": True, "fastmath": {"reassoc", "nsz"}}

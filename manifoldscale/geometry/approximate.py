@@ -5,7 +5,7 @@ import numpy as np
 from ..core.arrays import Floats, Ints
 from ..core.errors import ManifoldScaleError
 from . import brute
-from .brute import Search
+from .searched import Search
 
 CHECKED = 200  # queries that are searched exactly to measure the recall
 

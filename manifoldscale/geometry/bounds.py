@@ -45,7 +45,7 @@ def _norms(points: "torch.Tensor") -> "torch.Tensor":
         lengths: torch.Tensor
         lengths = torch.linalg.vector_norm(points, dim=1, dtype=torch.float64)
         return lengths
-    from .loops import norms
+    from .measuring import norms
 
     lengths = torch.empty(len(points), dtype=torch.float64)
     norms(points.numpy(), lengths.numpy())

@@ -10,7 +10,7 @@ from ..core.arrays import Ints
 if TYPE_CHECKING:
     import torch
 
-    from .loops import Reservoirs
+    from .keeping import Reservoirs
 
 ROOM = 32  # places of a reservoir beyond 1.5 times the count
 
@@ -24,7 +24,7 @@ class CompiledCandidates:
 
     @classmethod
     def of(cls, queries: int, count: int) -> "CompiledCandidates":
-        from .loops import GROUP, Reservoirs
+        from .keeping import GROUP, Reservoirs
 
         room = (queries, count + count // 2 + ROOM + GROUP)
         value, index = np.empty(room, np.float32), np.empty(room, np.int32)
@@ -45,7 +45,7 @@ class CompiledCandidates:
         start: int = 0,
     ) -> None:
         """Store the survivors of a tile, as `Candidates.offer`."""
-        from . import loops
+        from . import keeping
 
         rows = self.held
         if others is None:
@@ -54,13 +54,13 @@ class CompiledCandidates:
         else:
             columns = others.held
         values = tile[: len(rows.limit)].numpy()
-        loops.offer(values, start, first, rows, columns, self.count)
+        keeping.offer(values, start, first, rows, columns, self.count)
 
     def keys(self) -> Ints:
-        """Sorted keys of the candidates (m x room); see `loops.keys`."""
-        from . import loops
+        """Sorted keys of the candidates (m x room); see `keeping.keys`."""
+        from . import keeping
 
         keys = np.empty(self.held.value.shape, np.int64)
-        loops.keys(self.held, keys)
+        keeping.keys(self.held, keys)
         keys.sort(axis=1)
         return keys

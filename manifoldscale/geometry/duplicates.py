@@ -79,7 +79,7 @@ def hashes(points: Array, seed: int = 0) -> Ints:
     A multilinear hash of the 32-bit words of a row. Integer arithmetic does not depend on
     the order of summation, as a sum of floats would.
     """
-    from .loops import hash_rows
+    from .measuring import hash_rows
 
     words = points.shape[1] * points.dtype.itemsize // 4
     odd = np.random.default_rng(seed).integers(2**63, size=words, dtype=np.uint64)

@@ -66,6 +66,19 @@ class Rows:
             return self.given.index_select(0, rows).to(self.place)
         return torch.index_select(self.given, 0, rows, out=out)
 
+    def only(self, positions: "torch.Tensor") -> "Rows":
+        """The points at these positions."""
+        positions = positions.to(self.given.device)
+        return dc.replace(
+            self, rows=positions if self.rows is None else self.rows[positions]
+        )
+
+    def part(self, start: int, stop: int) -> "Rows":
+        """The points from position `start` to before `stop`."""
+        if self.rows is None:
+            return dc.replace(self, given=self.given[start:stop])
+        return dc.replace(self, rows=self.rows[start:stop])
+
     def block(self, start: int, stop: int) -> "torch.Tensor":
         if self.rows is None:
             return self.given[start:stop].to(self.place)
@@ -124,7 +137,7 @@ class Frame:
         high = -low
         for block in points.blocks():
             if place.type == "cpu":
-                from .loops import extend
+                from .measuring import extend
 
                 extend(block.numpy(), low.numpy(), high.numpy())
             else:
@@ -166,7 +179,7 @@ class Exact:
         count, features = others.shape[1], self.points.features
         place, given = self.points.place, self.points.given.dtype
         if place.type == "cpu":
-            from .loops import measure_all
+            from .measuring import measure_all
 
             found = np.empty(others.shape)
             measure_all(others.numpy(), *self.arrays(rows), found)

@@ -11,8 +11,8 @@ from ..core.devices import device_of
 from ..core.errors import one_of
 from ..core.workers import results
 from . import approximate, brute, tree
-from .brute import Search
 from .rows import Rows
+from .searched import Search
 
 KINDS = ("exact", "tree", "brute", "approximate")
 TASKS = 64  # at most so many blocks of queries, which workers share evenly

@@ -9,10 +9,10 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints, as_numpy, as_points
 from ..core.errors import is_whole, require
 from . import brute
-from .brute import Search
 from .duplicates import hashes
 from .neighbors import Neighbors
 from .rows import Frame, Rows
+from .searched import Search
 
 
 @dc.dataclass(frozen=True, eq=False)

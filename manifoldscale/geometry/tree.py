@@ -13,10 +13,10 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints
 from ..core.threads import shared
 from .bounds import SLACK
-from .brute import Search
+from .searched import Search
 
 if TYPE_CHECKING:
-    from .kd_loops import Tree
+    from .keeping import Tree
 
 
 FEATURES = 16  # beyond them no tree is tried
@@ -28,7 +28,7 @@ def pays(points: Array, k: int) -> bool:
     """Whether a tree finds `k` neighbours sooner than products do: it is tried on a sample,
     and what counts is how many points a query looks at. The times are measured ones.
     """
-    from .kd_loops import near, tree_of
+    from .keeping import near, tree_of
 
     n, features = points.shape
     if features > FEATURES:
@@ -49,7 +49,7 @@ def nearest(search: Search) -> tuple[Ints, Floats]:
     """The k nearest points of each query: positions and distances, (M x k) each."""
     import torch
 
-    from .kd_loops import tree_of
+    from .keeping import tree_of
 
     tree = tree_of(coordinates(search))
     # Queries in the order of the leaves find the points of the last query in the cache.
@@ -82,8 +82,8 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
     """
     import torch
 
-    from . import loops
-    from .kd_loops import FEW, near
+    from . import measuring
+    from .keeping import IN_ORDER, near
 
     n, k = len(search.points), search.k
     queries = search.queries.take(torch.from_numpy(rows)).numpy()
@@ -95,12 +95,12 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
         found, reach = np.empty((len(left), count), np.int64), np.empty(len(left))
         near(tree, queries[left], count, found, reach)
         exact = _measured(search, rows[left], found)
-        if count > FEW:  # else they are in order already
+        if count > IN_ORDER:  # else they are in order already
             order = exact.argsort(axis=1)
             found = np.take_along_axis(found, order, 1)
             exact = np.take_along_axis(exact, order, 1)
         nearest, apart = np.empty((len(left), k), np.int64), np.empty((len(left), k))
-        loops.rank_all(found, exact, nearest, apart)
+        measuring.rank_all(found, exact, nearest, apart)
         indices[left], squared[left] = nearest, apart
         # Points that the tree did not return are no nearer than the last one it returned.
         settled = reach * (1 - SLACK) > apart[:, -1]

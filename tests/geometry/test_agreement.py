@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import manifoldscale as ms
-from manifoldscale.geometry import brute
+from manifoldscale.geometry import brute, searched
 from manifoldscale.geometry.bounds import Brain, Plain
 from manifoldscale.geometry.brute import Search
 from manifoldscale.geometry.neighbors import find_neighbors
@@ -38,7 +38,7 @@ def product(request: pytest.FixtureRequest) -> Iterator[None]:
         if "swept" in request.param:
             patch.setattr(brute, "RESIDENT_BYTES", 0)
         if "torch" in request.param:
-            patch.setattr(brute.Search, "on_cpu", False)
+            patch.setattr(searched.Search, "on_cpu", False)
         yield
 
 

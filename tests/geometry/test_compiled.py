@@ -13,7 +13,7 @@ from scipy import spatial
 
 import manifoldscale as ms
 from manifoldscale.core import threads
-from manifoldscale.geometry import brute, kd_loops, loops, tree
+from manifoldscale.geometry import brute, keeping, searched, tree
 from manifoldscale.geometry.compiled_candidates import CompiledCandidates
 from manifoldscale.geometry.rows import Rows
 
@@ -45,7 +45,7 @@ def test_candidates_are_the_least(
     keys = best.keys()
     for i in range(n):
         finite = np.sort(values[i][np.isfinite(values[i])])[:count]
-        mine = keys[i][keys[i] != loops.FULL][:count]
+        mine = keys[i][keys[i] != keeping.FULL][:count]
         points = mine & 0xFFFFFFFF
         assert len(set(points)) == len(finite)
         np.testing.assert_array_equal(values[i, points], finite)
@@ -66,7 +66,7 @@ def test_the_tree_finds_what_scipys_finds(
     points = rng.integers(0, levels, (n, features)).astype(float)
     count = min(count, n)
     found, reach = np.empty((n, count), np.int64), np.empty(n)
-    kd_loops.near(kd_loops.tree_of(points), points, count, found, reach)
+    keeping.near(keeping.tree_of(points), points, count, found, reach)
     apart = np.square(points[found] - points[:, None]).sum(2)
     expected = spatial.cKDTree(points).query(points, count)[0].reshape(n, count)
     np.testing.assert_allclose(np.sort(apart, 1), expected**2, rtol=1e-12)
@@ -89,7 +89,7 @@ def test_the_data_decide_between_tree_and_products() -> None:
 def test_one_far_point_costs_no_other_its_certificate(far: float) -> None:
     points = np.random.default_rng(0).standard_normal((800, 40))
     points[7] = far
-    search = brute.Search.among(Rows.of(points, None, None), np.arange(800), 10)
+    search = searched.Search.among(Rows.of(points, None, None), np.arange(800), 10)
     found = torch.empty((800, 10), dtype=torch.int64), torch.empty((800, 10)).double()
     assert len(brute._propose(search, torch.arange(800), found, False)) <= 1
 

@@ -1,23 +1,11 @@
-"""The inner loops of the search, compiled: look at points, keep the least of many
-values, measure, order.
-
-A search makes N^2 values and keeps few. So each line of a tile is compared at once with the
-limits of its queries, eight values are looked at together, and the few survivors go into
-reservoirs. A full reservoir is thinned to about the number that is wanted, by counting the
-values below a pivot: without branches that cannot be predicted, as a sort has.
-"""
-
-from typing import NamedTuple
+"""Compiled loops over points and candidates: hashes, ranges, lengths, distances, order."""
 
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.compiled import compiled
 
-GROUP = 8  # values that are looked at together, one byte each in a word
-FULL = np.iinfo(np.int64).max  # the key of no candidate
-FEW = 12  # values that are kept in order; more are kept in a reservoir
-HALVINGS = 24  # of the interval of a pivot, before values are sorted: enough but for ties
+NONE = np.iinfo(np.int64).max  # the key of no candidate
 
 
 @compiled
@@ -50,154 +38,6 @@ def norms(points: Array, out: Floats) -> None:
         out[i] = np.sqrt(squared)
 
 
-class Reservoirs(NamedTuple):
-    """The smallest values of m queries so far.
-
-    Attributes
-    ----------
-    value, number : (m x room) the survivors and the numbers of their points.
-    filled : (m,) how many survivors there are.
-    limit : (m,) only values below it matter.
-    """
-
-    value: Array
-    number: Array
-    filled: Ints
-    limit: Array
-
-
-@compiled
-def offer(
-    tile: Array, start: int, first: int, rows: Reservoirs, columns: Reservoirs, count: int
-) -> None:
-    """Store the values of a tile that are below the limit of their row, with their column
-    as the point, and those below the limit of their column, with their row as the point.
-    The tile's first row is point `start`, its first column point `first`.
-    """
-    values, indices, filled, limits = columns
-    width = len(limits)  # a tile may have more columns, of no points
-    below = np.zeros((width + GROUP - 1) // GROUP * GROUP, np.uint8)
-    words = below.view(np.uint64)
-    room, few = rows.value.shape[1] - GROUP, count <= FEW
-    for i in range(len(tile)):
-        line, limit = tile[i], rows.limit[i]
-        value, index, place = rows.value[i], rows.number[i], rows.filled[i]
-        for j in range(width):
-            below[j] = line[j] < max(limit, limits[j])
-        for word in range(len(words)):
-            if not words[word]:
-                continue
-            for j in range(GROUP * word, min(GROUP * word + GROUP, width)):
-                one = line[j]
-                if few:
-                    if one < limit:
-                        place, limit = inserted(value, index, place, count, one, first + j)
-                    if one < limits[j]:
-                        filled[j], limits[j] = inserted(
-                            values[j], indices[j], filled[j], count, one, start + i
-                        )
-                    continue
-                value[place], index[place] = one, first + j
-                place += np.int64(one < limit)
-                if one < limits[j]:
-                    n = filled[j]
-                    values[j, n], indices[j, n] = one, start + i
-                    n += 1
-                    if n > room:
-                        n, limits[j] = thinned(values[j], indices[j], n, count)
-                    filled[j] = n
-            if place > room:
-                place, limit = thinned(value, index, place, count)
-        rows.filled[i], rows.limit[i] = place, limit
-
-
-@compiled
-def inserted(
-    value: Array, index: Ints, n: int, count: int, one: float, point: int
-) -> tuple[int, float]:
-    """Put one value in its place among n in order, of which `count` are kept: how many
-    there are, and the limit for the next.
-    """
-    j = min(n, count - 1)
-    while j and value[j - 1] > one:
-        value[j], index[j] = value[j - 1], index[j - 1]
-        j -= 1
-    value[j], index[j] = one, point
-    n = min(n + 1, count)
-    return n, (value[n - 1] if n == count else value.dtype.type(np.inf))
-
-
-@compiled
-def thinned(value: Array, index: Ints, size: int, count: int) -> tuple[int, float]:
-    """Keep the least of `size` values, `count` or a few more, at the front: how many, and a
-    limit below which they are and the others are not.
-    """
-    most = count + (len(value) - GROUP - count) // 4
-    low = high = value[0]
-    for i in range(1, size):
-        low, high = min(low, value[i]), max(high, value[i])
-    for _ in range(HALVINGS):
-        pivot = np.float32(0.5) * (low + high)
-        n = np.int32(0)
-        for i in range(size):
-            n += np.int32(value[i] < pivot)
-        if n < count:
-            low = pivot
-        elif n > most:
-            high = pivot
-        else:
-            place = 0
-            for i in range(size):
-                one, point = value[i], index[i]
-                value[place], index[place] = one, point
-                place += int(one < pivot)
-            return place, pivot
-    keep_least(value, index, size, count)
-    return count, value[count - 1]
-
-
-@compiled
-def keep_least(value: Array, index: Ints, size: int, count: int) -> None:
-    """Bring the `count` least of `size` values to the front, the largest of them last
-    (Hoare's selection).
-    """
-    low, high, target = 0, size - 1, count - 1
-    while low < high:
-        one, two, three = value[low], value[(low + high) // 2], value[high]
-        pivot = max(min(one, two), min(max(one, two), three))
-        i, j = low, high
-        while i <= j:
-            while value[i] < pivot:
-                i += 1
-            while value[j] > pivot:
-                j -= 1
-            if i <= j:
-                value[i], value[j] = value[j], value[i]
-                index[i], index[j] = index[j], index[i]
-                i += 1
-                j -= 1
-        if target <= j:
-            high = j
-        elif target >= i:
-            low = i
-        else:
-            return
-
-
-@compiled
-def keys(best: Reservoirs, out: Ints) -> None:
-    """Integers (m x room) that sort as the values do, each with the number of its point in
-    its lower half; the largest integer in empty places.
-    """
-    for i in range(len(out)):
-        bits = best.value[i].view(np.int32)
-        for j in range(best.filled[i]):
-            # Bits of floats sort as integers if those of negative ones are turned.
-            high = bits[j] ^ ((bits[j] >> 31) & 0x7FFFFFFF)
-            out[i, j] = (np.int64(high) << 32) | np.int64(best.number[i, j])
-        out[i, best.filled[i] :] = FULL
-
-
 @compiled
 def settle(
     keys: Ints,
@@ -226,7 +66,7 @@ def settle(
     bits = bound.view(np.int32)
     for i in range(len(index)):
         n = 0
-        while n < count and keys[i, n] != FULL:
+        while n < count and keys[i, n] != NONE:
             high = np.int32(keys[i, n] >> 32)
             bits[n] = high ^ ((high >> 31) & 0x7FFFFFFF)
             chosen[n] = keys[i, n] & 0xFFFFFFFF
