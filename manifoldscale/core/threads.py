@@ -1,5 +1,6 @@
 """Work shared by threads of this process, each with one thread of BLAS."""
 
+import collections
 import contextlib
 import functools
 import threading
@@ -27,7 +28,10 @@ def shared(worker: Callable[[Iterator[T]], None], tasks: Sequence[T]) -> None:
             return
         with ThreadPoolExecutor(n_workers - 1) as pool:
             others = [pool.submit(worker, left) for _ in range(n_workers - 1)]
-            worker(left)
+            try:
+                worker(left)
+            finally:  # after an error or Ctrl-C the others begin nothing more
+                collections.deque(left, maxlen=0)
             for other in others:
                 other.result()
 

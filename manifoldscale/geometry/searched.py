@@ -1,6 +1,7 @@
 """One search: what is asked, and how its work is cut into tiles and shared."""
 
 import dataclasses as dc
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,8 @@ class Search:
     def on_cpu(self) -> bool:
         return self.points.place.type == "cpu"
 
-    @property
+    # Cached, because within a thread that shares the work torch has one thread.
+    @functools.cached_property
     def is_shared(self) -> bool:
         """Whether threads share the work: not if it is done by the time that they start."""
         import torch
@@ -107,7 +109,7 @@ class Search:
         much = pairs * (0.4 + 0.011 * self.points.features) > SHARED
         return self.on_cpu and much and torch.get_num_threads() > 1
 
-    @property
+    @functools.cached_property
     def side(self) -> int:
         """The side of a tile of all pairs; one of a sweep is side / 2 x 2 side.
 

@@ -1,5 +1,6 @@
 """Compiled loops against sorting, and what decides between tree and products."""
 
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -111,15 +112,18 @@ def test_threads_share_tasks_and_leave_the_settings_as_they_were() -> None:
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 5])
+@pytest.mark.parametrize("n_threads", [2, 5, 16])
 def test_the_table_does_not_depend_on_threads(n_threads: int) -> None:
+    """All pairs, and queries that sweep over the points, by products and by the tree."""
     rng = np.random.default_rng(1)
-    wide, narrow = rng.standard_normal((2500, 70)), rng.standard_normal((9000, 3))
+    wide, narrow = rng.standard_normal((4000, 70)), rng.standard_normal((9000, 3))
     before, tables = torch.get_num_threads(), []
     for threads_now in (1, n_threads):
         torch.set_num_threads(threads_now)
         try:
-            tables.append([ms.Cloud(x).neighbors(12) for x in (wide, narrow)])
+            clouds = (ms.Cloud(wide), ms.Cloud(narrow))
+            ways = itertools.product(clouds, (None, 3000))
+            tables.append([cloud.neighbors(12, anchors=some) for cloud, some in ways])
         finally:
             torch.set_num_threads(before)
     for one, other in zip(*tables, strict=True):
