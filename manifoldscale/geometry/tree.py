@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 FEATURES = 16  # beyond them no tree is tried
+CERTAIN = 3  # up to them a tree is the quicker for all data
 SAMPLE, PROBES = 4096, 32  # points of a tree that is tried, and queries
 TOGETHER = 4096  # queries asked in one call
 
@@ -31,8 +32,8 @@ def pays(points: Array, k: int) -> bool:
     from .keeping import near, tree_of
 
     n, features = points.shape
-    if features > FEATURES:
-        return False
+    if not CERTAIN < features <= FEATURES:
+        return bool(features <= CERTAIN)
     sample = np.asarray(points[:: max(1, n // SAMPLE)], dtype=np.float64)
     probes = sample[:: max(1, len(sample) // PROBES)]
     count = min(k + 2, len(sample))
@@ -57,7 +58,9 @@ def nearest(search: Search) -> tuple[Ints, Floats]:
     indices = np.empty((len(order), search.k), dtype=np.int64)
     distances = np.empty(indices.shape)
 
-    step = min(TOGETHER, max(TOGETHER // 16, len(order) // (2 * torch.get_num_threads())))
+    threads = torch.get_num_threads()
+    share = len(order) // (2 * threads) if threads > 1 else len(order)
+    step = min(TOGETHER, max(TOGETHER // 16, share))
 
     def strips(starts: Iterator[int]) -> None:
         for start in starts:
