@@ -120,11 +120,10 @@ class LocalPCA(Method[Dimension]):
     def _ratios(self, near: Neighbors) -> tuple[Floats, Floats]:
         """Unbiased (tr C)^2 and tr(C^2) of each neighbourhood, in units of r_k."""
         parts = []
-        for points, _ in self._hoods(near):
-            squares = np.einsum("bij,bij->bi", points, points)
+        for scatter, squares, _ in self._scatters(near):
             sums = (
                 squares.sum(1),
-                np.square(_scatter(points)).sum((1, 2)),
+                np.square(scatter).sum((1, 2)),
                 np.square(squares).sum(1),
             )
             parts.append(unbiased_moments(sums, self.k))
@@ -133,14 +132,15 @@ class LocalPCA(Method[Dimension]):
 
     def _spectra(self, near: Neighbors) -> Iterator[tuple[Floats, Floats]]:
         """Eigenvalues of the local covariances, falling, and the squared radii."""
-        for points, radii in self._hoods(near):
-            values = np.linalg.eigvalsh(_scatter(points))[:, ::-1] / (self.k - 1)
+        for scatter, _, radii in self._scatters(near):
+            values = np.linalg.eigvalsh(scatter)[:, ::-1] / (self.k - 1)
             # Centred points have at most k - 1 directions; the rest is rounding.
             yield np.maximum(values[:, : self.k - 1], 0.0), radii**2
 
-    def _hoods(self, near: Neighbors) -> Iterator[tuple[Floats, Floats]]:
-        """Blocks of neighbourhoods, (queries x k x features), centred and in units of r_k;
-        and the radius of each in this unit.
+    def _scatters(self, near: Neighbors) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Blocks of neighbourhoods X (queries x k x features), centred and in units of r_k:
+        X'X or XX', whichever is smaller, the squares of their points, and the radius of
+        each in this unit.
         """
         points = raw_points(self, near)
         size = 8 * self.k * max(self.k, points.shape[1])
@@ -152,15 +152,23 @@ class LocalPCA(Method[Dimension]):
             here = points[indices[:, : self.k]].astype(np.float64)
             # Subtract the query first: a mean far from zero would cost digits.
             here -= points[near.queries[rows]].astype(np.float64)[:, None]
-            here /= last[:, None, None]
-            here -= here.mean(axis=1, keepdims=True)
-            yield here, (last + distances[:, -1]) / (2 * last)
+            radii = (last + distances[:, -1]) / (2 * last)
+            yield *_scatter(here, last), radii
 
 
-def _scatter(points: Floats) -> Floats:
-    """X'X or XX' of each block, whichever is smaller."""
-    turned = points.transpose(0, 2, 1)
-    return turned @ points if points.shape[2] <= points.shape[1] else points @ turned
+def _scatter(points: Floats, unit: Floats) -> tuple[Floats, Floats]:
+    """X'X or XX' of each block, whichever is smaller, and the squares of its points, both
+    about the mean and in a unit. XX' is centred afterwards: it is the smaller by far.
+    """
+    points /= unit[:, None, None]
+    if points.shape[2] > points.shape[1]:
+        scatter = points @ points.transpose(0, 2, 1)
+        scatter -= scatter.mean(1, keepdims=True)
+        scatter -= scatter.mean(2, keepdims=True)
+        return scatter, np.einsum("bii->bi", scatter)
+    points -= points.mean(axis=1, keepdims=True)
+    squares = np.einsum("bij,bij->bi", points, points)
+    return points.transpose(0, 2, 1) @ points, squares
 
 
 def fukunaga_olsen(values: Floats, _: Floats) -> Floats:
