@@ -145,6 +145,7 @@ class Frame:
                 high = torch.maximum(high, block.amax(0).double())
         reach = float(torch.maximum(high - centre, centre - low).max())
         exponent = math.floor(math.log2(reach)) if reach > 0 else 0
+        exponent = max(exponent, -1052)  # dividing by the scale is multiplying by 1 / scale
         return cls(centre, 2.0 ** (min(exponent + 30, 0) + max(exponent - 50, 0)))
 
     def centred(self, block: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":
