@@ -43,7 +43,7 @@ def nearest(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:
     rising distance. `brain` forces or forbids the pass in bfloat16.
     """
     index, squared = nearest_squared(search, brain)
-    return index, np.sqrt(squared) * search.frame.scale
+    return index, search.distances(squared)
 
 
 def nearest_squared(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:

@@ -1,6 +1,7 @@
 """Points as a search uses them: rows read in blocks, and a frame for their products."""
 
 import dataclasses as dc
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -123,8 +124,8 @@ class Frame:
     scale: float
 
     @classmethod
-    def of(cls, points: Rows) -> "Frame":
-        """The frame of these points, read once."""
+    def of(cls, points: Rows, *others: Rows) -> "Frame":
+        """The frame of these points, read once, whose scale also suits the others."""
         import torch
 
         n, place = len(points), points.place
@@ -135,7 +136,7 @@ class Frame:
         centre = (middle / middle.shape[1]).sum(1).to(points.given.dtype).double()
         low = torch.full((points.features,), torch.inf, dtype=torch.float64, device=place)
         high = -low
-        for block in points.blocks():
+        for block in itertools.chain.from_iterable(r.blocks() for r in (points, *others)):
             if place.type == "cpu":
                 from .measuring import extend
 

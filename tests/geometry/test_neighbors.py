@@ -190,6 +190,21 @@ def test_distances_of_the_least_numbers_are_finite(search: str) -> None:
     np.testing.assert_allclose(near.distances, expected, atol=least, rtol=0)
 
 
+@pytest.mark.parametrize("search", ["tree", "brute"])
+def test_squares_that_lose_digits_are_refused(search: str) -> None:
+    """Between exact distances and none, squares are subnormal and lose digits."""
+    cloud = np.random.default_rng(0).standard_normal((100, 3))
+    for exponent in range(150, 185):
+        points = np.vstack([cloud, np.full((1, 3), 10.0**exponent)])
+        try:
+            near = ms.Cloud(points).neighbors(5, search=search)
+        except ms.ManifoldScaleError as error:
+            assert "nearer to each other than float64" in str(error)
+        else:
+            expected = brute_force(cloud, 5)
+            np.testing.assert_allclose(near.distances[:100], expected, rtol=1e-14)
+
+
 def test_a_method_must_be_a_value() -> None:
     cloud = ms.manifolds.Ball(2).sample(50)
     for wrong in (ms.dimension.TwoNN, None, "TwoNN", 3):
