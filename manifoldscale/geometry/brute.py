@@ -18,8 +18,6 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.arrays import Floats, Ints
 from .bounds import BRAIN_FEATURES, Bounds, Brain, Plain, brain_is_fast
 from .candidates import GROUP, Candidates
