@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,3 +77,18 @@ def _let_go() -> None:
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):
         OpenBLASController.clear_controlling_thread()
+
+
+def _begin_anew() -> None:
+    """In a child that was forked: the searches of the parent's other threads are not here,
+    nor does anybody here give back a lock that one of them held.
+    """
+    global _lock
+    _lock, _before[0] = threading.Lock(), 0
+    while _limit:
+        _limit.pop().restore_original_limits()
+        _let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

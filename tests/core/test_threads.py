@@ -1,5 +1,6 @@
 """Work shared by threads leaves the settings of the process as they were."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,3 +51,26 @@ def test_overlapping_searches_restore_the_threads_of_blas(first_leaves_first):
             assert _of_blas() == expected
     assert all(count == 1 for counts in seen for count in counts)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_forked_during_a_search_begins_anew():
+    before, inside, leave = _of_blas(), threading.Event(), threading.Event()
+
+    def worker(tasks):
+        list(tasks)
+        inside.set()
+        assert leave.wait(10)
+
+    thread = threading.Thread(target=shared, args=(worker, range(1)))
+    thread.start()
+    assert inside.wait(10)
+    child = os.fork()
+    if child == 0:
+        shared(list, range(1))
+        os._exit(0 if _of_blas() == before else 1)
+    leave.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert _of_blas() == before
