@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _lock, _before = threading.Lock(), [0, 0]  # how many are inside; torch's threads before
-_limits = contextlib.ExitStack()
+_limit: list[Any] = []  # what restores the threads of BLAS
 
 
 def shared(worker: Callable[[Iterator[T]], None], tasks: Sequence[T]) -> None:
@@ -44,7 +45,8 @@ def _one_thread_each() -> Iterator[int]:
     with _lock:
         if _before[0] == 0:
             _before[1] = torch.get_num_threads()
-            _limits.enter_context(_libraries().limit(limits=1, user_api="blas"))
+            _limit.append(_libraries().limit(limits=1, user_api="blas"))
+            _let_go()
         _before[0] += 1
         threads = _before[1]
         torch.set_num_threads(1)
@@ -55,7 +57,8 @@ def _one_thread_each() -> Iterator[int]:
             _before[0] -= 1
             torch.set_num_threads(threads)
             if _before[0] == 0:
-                _limits.close()
+                _limit.pop().restore_original_limits()
+                _let_go()
 
 
 @functools.cache
@@ -64,3 +67,28 @@ def _libraries() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def _let_go() -> None:
+    """Let another thread change the threads of OpenBLAS: threadpoolctl ignores all but the
+    one that changed them last, and here the last to leave restores what the first has set.
+    """
+    from threadpoolctl import OpenBLASController
+
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread()
+
+
+def _begin_anew() -> None:
+    """In a child that was forked: the searches of the parent's other threads are not here,
+    nor does anybody here give back a lock that one of them held.
+    """
+    global _lock
+    _lock, _before[0] = threading.Lock(), 0
+    while _limit:
+        _limit.pop().restore_original_limits()
+        _let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -76,7 +76,7 @@ def _refined(search: Search, found: Ints) -> tuple[Ints, Floats]:
     squared = torch.nn.functional.pad(squared, (0, missing), value=torch.inf)
     index = torch.nn.functional.pad(index.gather(1, order), (0, missing), value=-1)
     # NumPy's square root is correctly rounded, torch's is not.
-    distances = np.sqrt(squared[:, : search.k].cpu().numpy()) * search.frame.scale
+    distances = search.distances(squared[:, : search.k].cpu().numpy())
     return index[:, : search.k].cpu().numpy(), distances
 
 

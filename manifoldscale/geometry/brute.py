@@ -18,8 +18,6 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.arrays import Floats, Ints
 from .bounds import BRAIN_FEATURES, Bounds, Brain, Plain, brain_is_fast
 from .candidates import GROUP, Candidates
@@ -43,7 +41,7 @@ def nearest(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:
     rising distance. `brain` forces or forbids the pass in bfloat16.
     """
     index, squared = nearest_squared(search, brain)
-    return index, np.sqrt(squared) * search.frame.scale
+    return index, search.distances(squared)
 
 
 def nearest_squared(search: Search, brain: bool | None = None) -> tuple[Ints, Floats]:

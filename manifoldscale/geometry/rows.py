@@ -1,6 +1,7 @@
 """Points as a search uses them: rows read in blocks, and a frame for their products."""
 
 import dataclasses as dc
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -123,8 +124,8 @@ class Frame:
     scale: float
 
     @classmethod
-    def of(cls, points: Rows) -> "Frame":
-        """The frame of these points, read once."""
+    def of(cls, points: Rows, *others: Rows) -> "Frame":
+        """The frame of these points, read once, whose scale also suits the others."""
         import torch
 
         n, place = len(points), points.place
@@ -135,7 +136,7 @@ class Frame:
         centre = (middle / middle.shape[1]).sum(1).to(points.given.dtype).double()
         low = torch.full((points.features,), torch.inf, dtype=torch.float64, device=place)
         high = -low
-        for block in points.blocks():
+        for block in itertools.chain.from_iterable(r.blocks() for r in (points, *others)):
             if place.type == "cpu":
                 from .measuring import extend
 
@@ -145,6 +146,7 @@ class Frame:
                 high = torch.maximum(high, block.amax(0).double())
         reach = float(torch.maximum(high - centre, centre - low).max())
         exponent = math.floor(math.log2(reach)) if reach > 0 else 0
+        exponent = max(exponent, -1052)  # dividing by the scale is multiplying by 1 / scale
         return cls(centre, 2.0 ** (min(exponent + 30, 0) + max(exponent - 50, 0)))
 
     def centred(self, block: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":

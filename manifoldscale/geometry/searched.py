@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.arrays import Ints
+from ..core.arrays import Floats, Ints
 from ..core.threads import shared
 from .candidates import GROUP
 from .rows import Exact, Frame, Rows
@@ -19,6 +19,8 @@ TILE_BYTES = 1 << 20  # a tile of 512 x 512 float32, which stays in the cache of
 TILE_BYTES_CUDA = 1 << 28
 SHARED = 4e6  # nanoseconds of products from which threads share them
 BALANCED = 185  # of a tile's side: a call costs 70 us, a product 22 ps per feature
+
+LEAST = 2.0**-970  # the least square that has lost no digit: sums of 2^-1074 or more
 
 Found = tuple["torch.Tensor", "torch.Tensor"]  # indices and squared distances
 
@@ -86,6 +88,13 @@ class Search:
             own=self.own[part],
             query_groups=None if groups is None else groups[part],
         )
+
+    def distances(self, squared: Floats) -> Floats:
+        """The roots of squares, which are overwritten, in the units of the points: zero
+        where a square has lost digits, which says that it cannot be told.
+        """
+        squared[squared < LEAST] = 0.0
+        return np.sqrt(squared) * self.frame.scale
 
     @property
     def exact(self) -> Exact:

@@ -129,16 +129,16 @@ def _search(
     """The search for the queries within one batch, which does not exclude themselves."""
     import torch
 
-    points = Rows.of(batch.points, None, device)
+    points, queries = Rows.of(batch.points, None, device), Rows.of(asked, None, device)
     query_codes = point_codes = None
     if groups is not None and batch.groups is not None:
         both = np.concatenate([groups, batch.groups])
         codes = torch.from_numpy(np.unique(both, return_inverse=True)[1]).to(points.place)
         query_codes, point_codes = codes[: len(groups)], codes[len(groups) :]
     return Search(
-        queries=Rows.of(asked, None, device),
+        queries=queries,
         points=points,
-        frame=Frame.of(points),
+        frame=Frame.of(points, queries),
         k=min(k, len(batch.points)),
         own=torch.full((len(asked),), -1, device=points.place),
         query_groups=query_codes,

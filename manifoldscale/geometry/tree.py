@@ -13,7 +13,7 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints
 from ..core.threads import shared
 from .bounds import SLACK
-from .searched import Search
+from .searched import LEAST, Search
 
 if TYPE_CHECKING:
     from .keeping import Tree
@@ -68,7 +68,7 @@ def nearest(search: Search) -> tuple[Ints, Floats]:
             indices[rows], distances[rows] = _ask(search, tree, rows)
 
     shared(strips, range(0, len(order), step))
-    return indices, np.sqrt(distances) * search.frame.scale
+    return indices, search.distances(distances)
 
 
 def coordinates(search: Search) -> Floats:
@@ -106,7 +106,8 @@ def _ask(search: Search, tree: "Tree", rows: Ints) -> tuple[Ints, Floats]:
         measuring.rank_all(found, exact, nearest, apart)
         indices[left], squared[left] = nearest, apart
         # Points that the tree did not return are no nearer than the last one it returned.
-        settled = reach * (1 - SLACK) > apart[:, -1]
+        # Distances that cannot be told are refused: no need to ask for all of them.
+        settled = (reach * (1 - SLACK) > apart[:, -1]) | (apart[:, -1] < LEAST)
         left = left[~settled & (count < n)]
         count = min(2 * count, n)
     return indices, squared

@@ -180,6 +180,31 @@ def test_distances_that_vanish_against_the_extent_are_named() -> None:
         ms.Cloud(points).neighbors(2)
 
 
+@pytest.mark.parametrize("search", ["tree", "brute"])
+def test_distances_of_the_least_numbers_are_finite(search: str) -> None:
+    """The reciprocal of a scale below 2^-1023 would be no float."""
+    least = np.nextafter(0.0, 1.0)
+    steps = np.random.default_rng(0).integers(0, 10**4, (200, 3)).astype(np.float64)
+    near = ms.Cloud(steps * least).neighbors(5, search=search)
+    expected = np.round(brute_force(steps, 5)) * least
+    np.testing.assert_allclose(near.distances, expected, atol=least, rtol=0)
+
+
+@pytest.mark.parametrize("search", ["tree", "brute"])
+def test_squares_that_lose_digits_are_refused(search: str) -> None:
+    """Between exact distances and none, squares are subnormal and lose digits."""
+    cloud = np.random.default_rng(0).standard_normal((100, 3))
+    for exponent in range(150, 185):
+        points = np.vstack([cloud, np.full((1, 3), 10.0**exponent)])
+        try:
+            near = ms.Cloud(points).neighbors(5, search=search)
+        except ms.ManifoldScaleError as error:
+            assert "nearer to each other than float64" in str(error)
+        else:
+            expected = brute_force(cloud, 5)
+            np.testing.assert_allclose(near.distances[:100], expected, rtol=1e-14)
+
+
 def test_a_method_must_be_a_value() -> None:
     cloud = ms.manifolds.Ball(2).sample(50)
     for wrong in (ms.dimension.TwoNN, None, "TwoNN", 3):

@@ -140,3 +140,15 @@ def test_the_memory_of_a_search_on_disk(tmp_path: Path) -> None:
         check=True,
     )
     assert float(done.stdout) < 61 + 100
+
+
+@pytest.mark.parametrize("extent", [1e-30, 1e20])
+def test_a_batch_far_smaller_than_the_distances_to_it_is_searched(extent: float) -> None:
+    """Its own scale would make the squares of such distances infinite."""
+    draw = np.random.default_rng(0)
+    points = draw.standard_normal((60, 3))
+    points[:30] *= extent
+    near = ms.stream_neighbors([points[:30], points[30:]], points, 40, rows=range(60))
+    table = ms.Cloud(points).neighbors(40, search="brute")
+    np.testing.assert_array_equal(near.indices, table.indices)
+    np.testing.assert_allclose(near.distances, table.distances, rtol=1e-14)
