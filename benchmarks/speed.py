@@ -218,6 +218,7 @@ def main() -> None:
         if n * f <= LARGEST and n > (anchors or 0):
             results["search"].append(search_case(n, f, k, t, anchors))
             print(t, f, n, k, anchors, flush=True)
+            keep(results, Path(__file__).with_suffix(".json"))
     show(results["search"], "Exact search: seconds, and the ratio to the fastest rival")
     results["outlier"] = [outlier_case(f) for f in (16, 512)]
     show(results["outlier"], "One far point")

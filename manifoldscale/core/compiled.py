@@ -2,6 +2,7 @@
 Numba takes a third of a second.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -21,6 +22,29 @@ def compiled(function: F) -> F:
     """
     settings = {"nogil": True, "fastmath": {"reassoc", "nsz"}}
     try:
-        return cast(F, numba.njit(cache=True, **settings)(function))
+        made = numba.njit(cache=True, **settings)(function)
     except RuntimeError:  # neither the package's folder nor the user's can be written
         return cast(F, numba.njit(**settings)(function))
+    made._cache = _Forgiving(made._cache)
+    return cast(F, made)
+
+
+class _Forgiving:
+    """Numba's cache on disk, but a full disk or a damaged file is no error: what cannot be
+    read is compiled, what cannot be written is compiled again by the next process.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *given: Any) -> Any:
+        with contextlib.suppress(Exception):  # whatever unpickling a damaged file raises
+            return self._cache.load_overload(*given)
+        return None
+
+    def save_overload(self, *given: Any) -> None:
+        with contextlib.suppress(Exception):  # it reads the index, too
+            self._cache.save_overload(*given)

@@ -1,6 +1,7 @@
 """Compiled loops against sorting, and what decides between tree and products."""
 
 import itertools
+import os
 import subprocess
 import sys
 import textwrap
@@ -148,3 +149,38 @@ def test_without_a_place_for_machine_code_it_is_compiled_anyway(tmp_path: Path) 
     script.write_text(textwrap.dedent(code))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert done.stdout.split("\n")[:2] == ["no place", "2"], done.stderr
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "full"])
+def test_a_damaged_or_full_place_for_machine_code_is_no_error(
+    damage: str, tmp_path: Path
+) -> None:
+    script, kept = tmp_path / "twice.py", tmp_path / "kept"
+    script.write_text(
+        textwrap.dedent("""
+            import resource, sys
+            from manifoldscale.core.compiled import compiled
+            if sys.argv[1] == "full":
+                resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+            @compiled
+            def twice(x):
+                return 2 * x
+
+            print(twice(4), sum(twice.stats.cache_hits.values()))
+        """)
+    )
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, str(script), damage],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(kept)},
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.split())
+        if damage == "cut":
+            for path in kept.rglob("*.nb?"):
+                path.write_bytes(path.read_bytes()[:20])
+    assert said == [["8", "0"], ["8", "1" if damage == "none" else "0"]]
