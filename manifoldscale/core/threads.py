@@ -15,15 +15,18 @@ _lock, _before = threading.Lock(), [0, 0]  # how many are inside; torch's thread
 _limit: list[Any] = []  # what restores the threads of BLAS
 
 
-def shared(worker: Callable[[Iterator[T]], None], tasks: Sequence[T]) -> None:
-    """Run `worker` in each of torch's threads; they draw the tasks from one iterator.
+def shared(
+    worker: Callable[[Iterator[T]], None], tasks: Sequence[T], *, alone: bool = False
+) -> None:
+    """Run `worker` in each of torch's threads, or alone in this one; they draw the tasks
+    from one iterator.
 
     Products within a worker run in one thread, which keeps its data in its own cache and
     waits for no other.
     """
     with _one_thread_each() as threads:
         left = iter(tasks)
-        n_workers = min(threads, len(tasks))
+        n_workers = 1 if alone else min(threads, len(tasks))
         if n_workers <= 1:
             worker(left)
             return

@@ -89,14 +89,21 @@ class Plain:
         columns = torch.empty((n, features + 3), dtype=dtype, device=points.place)
         start = 0
         for block in points.blocks():
+            part = columns[start : start + len(block)]
+            start += len(block)
+            if points.place.type == "cpu":
+                from .measuring import centre_columns
+
+                wide = torch.promote_types(block.dtype, dtype)
+                centre = frame.centre.to(wide).numpy()
+                centre_columns(block.numpy(), centre, 1 / frame.scale, g, part.numpy())
+                continue
             centred = frame.centred(block, dtype)
             lengths = _norms(centred)
-            part = columns[start : start + len(block)]
             part[:, :features] = centred
             part[:, features] = (1 - g) * lengths.square()
             part[:, features + 1] = 1.0
             part[:, features + 2] = lengths
-            start += len(block)
         return cls(columns, g)
 
     def __len__(self) -> int:

@@ -195,18 +195,20 @@ def _swept(
     import torch
 
     height, width = search.side // 2, 2 * search.side
-    place = search.points.place
+    place, grouped = search.points.place, search.point_groups is not None
     buffer = torch.empty(height * width, dtype=queries.dtype, device=place)
     for start in starts:
         stop = min(start + height, len(part))
         left = queries.left(slice(start, stop))
-        mine = best.rows(start, stop)
+        mine, own = best.rows(start, stop), search.own[part[start:stop]] - offset
+        nearest, farthest = int(own.min()), int(own.max())
         for first in range(0, len(ready), width):
             last = min(first + width, len(ready))
             tile = _padded(buffer, stop - start, last - first)
             values = tile[: stop - start, : last - first]
             ready.tile(left, first, last, values)
-            exclude(search, part[start:stop], offset + first, values)
+            if grouped or (nearest < last and farthest >= first):
+                exclude(search, part[start:stop], offset + first, values)
             mine.offer(tile, offset + first)
 
 

@@ -39,6 +39,22 @@ def norms(points: Array, out: Floats) -> None:
 
 
 @compiled
+def centre_columns(
+    points: Array, centre: Array, unit: float, g: float, columns: Array
+) -> None:
+    """Columns x, (1 - g) |x|^2, 1, |x| of the points x about a centre, times unit."""
+    features = len(centre)
+    for i in range(len(points)):
+        squared = 0.0
+        for f in range(features):
+            columns[i, f] = (points[i, f] - centre[f]) * unit
+            squared += np.float64(columns[i, f]) * np.float64(columns[i, f])
+        columns[i, features] = (1 - g) * squared
+        columns[i, features + 1] = 1.0
+        columns[i, features + 2] = np.sqrt(squared)
+
+
+@compiled
 def settle(
     keys: Ints,
     count: int,

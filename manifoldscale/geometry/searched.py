@@ -136,9 +136,9 @@ class Search:
         return max(side // (2 * GROUP), 1) * 2 * GROUP
 
     def each(self, worker: Callable[[Iterator[int]], None], tasks: Sequence[int]) -> None:
-        """Threads of a CPU share many tasks; another device does one after the other."""
-        if self.is_shared:
-            shared(worker, tasks)
+        """Threads of a CPU share much work; another device does one after the other."""
+        if self.on_cpu:
+            shared(worker, tasks, alone=not self.is_shared)
         else:
             worker(iter(tasks))
 
