@@ -226,6 +226,7 @@ def main() -> None:
     clouds = [(min(sizes), 64)] if chosen.quick else [(5_000, 64), (20_000, 512)]
     results["estimators"] = [estimator_case(*cloud) for cloud in clouds]
     show(results["estimators"], "Estimators over one search with k = 64: seconds")
+    keep(results, Path(__file__).with_suffix(".json"))
     shape = (60_000, 64, 500) if chosen.quick else (1_000_000, 256, 2_000)
     results["on disk"] = [disk_case(*shape)]
     show(results["on disk"], "A cloud on disk")

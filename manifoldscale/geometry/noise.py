@@ -151,7 +151,9 @@ def _dims(rest: Floats, recorded: Array) -> float:
     products = differences @ differences.T
     own = np.diag(products)
     n = len(products)
+    most = float(rest.shape[1])
     if n < 2:
-        return float(rest.shape[1])
+        return most
     across = (np.square(products).sum() - np.square(own).sum()) / (n * (n - 1))
-    return float(np.clip(own.mean() ** 2 / max(across, 1e-300), 1.0, rest.shape[1]))
+    squared = own.mean() ** 2
+    return max(float(squared / across), 1.0) if squared < most * across else most
