@@ -114,7 +114,7 @@ class Search:
         """Whether threads share the work: not if it is done by the time that they start."""
         import torch
 
-        pairs = len(self.queries) * len(self.points) / 2
+        pairs = len(self.queries) * len(self.points) / (2 if self.is_all_pairs else 1)
         much = pairs * (0.4 + 0.011 * self.points.features) > SHARED
         return self.on_cpu and much and torch.get_num_threads() > 1
 
