@@ -5,7 +5,9 @@ import numpy as np
 from ..core.arrays import Array, Floats, Ints
 from ..core.compiled import compiled
 
-NONE = np.iinfo(np.int64).max  # the key of no candidate
+# The key of no candidate, as `keeping.FULL`: machine code that is kept must not take a
+# constant from another file, which may change without it.
+NONE = np.iinfo(np.int64).max
 
 
 @compiled
