@@ -129,9 +129,9 @@ class Caveat(enum.Enum):
         "that lie apart, such as classes, and the value is the dimension within a part"
     )
     NO_PLATEAU = (
-        "the dimension changes at all scales (noise, a steep density, or edges lower it, "
-        "folds raise it): quote it with its scale; `curve` holds it at every scale, and "
-        "`at_scale=n` chooses one"
+        "no range of scales shows a constant dimension (with scale it falls by noise, a "
+        "steep density or edges, and rises by folds; few points cannot show it): quote it "
+        "with its scale; `curve` holds it at every scale, and `at_scale=n` chooses one"
     )
     UNLIKE_REFERENCES = (
         "the distances and angles of this cloud are unlike those of every reference cloud: "

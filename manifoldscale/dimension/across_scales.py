@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_BLOCKS = 16  # disjoint parts of a cloud that are searched at one scale
-FLAT = 1.03  # a plateau: values within this ratio beyond their errors,
-CLOSE = 1.1  # and in any case within this ratio
+FLAT = 0.05  # a plateau: the change per scale is surely below this share,
+CLOSE = 1.1  # and all values are within this ratio
 CLEAR = 1.1  # a trend: values beyond this ratio, and intervals that do not overlap
 BY_RANK = Gride()  # one table serves all scales
 DROP = 0.5  # edges make the dimension fall too, but not to less than this share
@@ -306,26 +306,42 @@ def slice_of(plateau: tuple[int, int]) -> slice:
 
 
 def find_plateau(curve: Sequence[Dimension]) -> tuple[int, int] | None:
-    """The longest run of scales with a constant dimension: within 3 per cent beyond its
-    error, and within a tenth. Of two as long, the one at the smaller scale.
+    """The longest run of scales on which the dimension is shown to be constant: the 95 per
+    cent interval of its change per scale is within 5 per cent, so that a few scales with
+    wide errors are none. Of two as long, the one at the smaller scale.
     """
     best: tuple[int, int] | None = None
     for first in range(len(curve)):
         for last in range(first + SHORTEST - 1, len(curve)):
             run = curve[first : last + 1]
-            top = max(dim.interval.low for dim in run)
-            bottom = min(dim.interval.high for dim in run)
             values = [dim.value for dim in run]
             close = max(values) <= CLOSE * min(values)
             longer = best is None or last - first > best[1] - best[0]
-            if close and top <= FLAT * bottom and longer:
-                best = first, last
+            if longer and close:
+                drift, error = _drift(run)
+                if abs(drift) + 1.96 * error <= FLAT:
+                    best = first, last
     return best
+
+
+def _drift(run: Sequence[Dimension]) -> tuple[float, float]:
+    """The change of log d from scale to scale, and its standard error as of independent
+    estimates; those that share points differ by less.
+    """
+    logs = np.log([dim.value for dim in run])
+    weights = np.array([(dim.value / dim.stderr) ** 2 for dim in run])
+    steps = np.arange(len(run)) - np.average(np.arange(len(run)), weights=weights)
+    size = float(weights @ steps**2)
+    return float(weights @ (steps * logs)) / size, 1 / math.sqrt(size)
 
 
 def find_trend(curve: Sequence[Dimension], plateau: tuple[int, int] | None) -> str:
     """What the curve does outside its plateau: see `ScaleCurve`."""
     if plateau is None:
+        if any(
+            dim.interval.high < 1 and dim.value < DROP * curve[0].value for dim in curve
+        ):
+            return "clusters"
         steps = list(itertools.pairwise(curve))
         if any(_above(fine, coarse) for fine, coarse in steps) or _above(
             curve[0], curve[-1]
@@ -356,15 +372,17 @@ def _above(one: Dimension, other: Dimension) -> bool:
 
 def _on_plateau(run: Sequence[Dimension]) -> Dimension:
     """The precision-weighted mean. The estimates share points, so its error is the error of
-    the best of them. Edges and curvature move the larger scales, by less than a plateau's
-    tolerance: the interval covers every value, and the interval at the smallest scale.
+    the best of them. Noise, edges and curvature move them by less than a plateau's
+    tolerance: the interval covers every value, the interval at the smallest scale, and
+    where the values would be after the same change over as many scales again.
     """
     weights = np.array([(dim.value / dim.stderr) ** 2 for dim in run])
     value = float(1 / np.average([1 / dim.value for dim in run], weights=weights))
     best = min(run, key=lambda dim: dim.stderr / dim.value)
     ends = rate_interval(value, best.stderr / best.value)
-    lows = [ends.low, run[0].interval.low, *(dim.value for dim in run)]
-    highs = [ends.high, run[0].interval.high, *(dim.value for dim in run)]
+    beyond = math.exp(1.5 * abs(_drift(run)[0]) * (len(run) - 1))  # from the middle
+    lows = [ends.low, run[0].interval.low, value / beyond, *(dim.value for dim in run)]
+    highs = [ends.high, run[0].interval.high, value * beyond, *(dim.value for dim in run)]
     return dc.replace(
         best,
         value=value,
@@ -388,7 +406,8 @@ def _notes(
 
     last = len(curve) - 1
     if plateau is None:  # the numbers show whether it rises or falls
-        return [Caveat.NO_PLATEAU(between(0, last))]
+        parts = [Caveat.CLUSTERED()] if trend == "clusters" else []
+        return [Caveat.NO_PLATEAU(between(0, last)), *parts]
     first, end = plateau
     values = [dim.value for dim in curve]
     notes = []

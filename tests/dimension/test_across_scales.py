@@ -45,9 +45,19 @@ def test_plateau_and_trend(
     assert find_trend(made, plateau) == trend
 
 
-def test_wide_errors_hide_a_trend() -> None:
+def test_wide_errors_show_neither_a_trend_nor_a_plateau() -> None:
     made = curve(2.1, 2.0, 1.95, error=0.2)
-    assert find_plateau(made) == (0, 2) and find_trend(made, (0, 2)) == "flat"
+    assert find_plateau(made) is None and find_trend(made, None) == "unclear"
+
+
+def test_what_still_falls_is_no_plateau() -> None:
+    """Four dimensions with noise: a plateau holds four, or there is none."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        code = np.cos(rng.uniform(-1, 1, (1000, 4)) @ rng.standard_normal((4, 30)) + 1)
+        noisy = code + 0.1 * rng.standard_normal(code.shape)
+        found = ms.estimate(noisy, AcrossScales())
+        assert found.plateau is None or 4 in found.interval
 
 
 @pytest.mark.parametrize("method", [Gride(), TwoNN()], ids=str)
@@ -80,7 +90,8 @@ def test_sheets_that_come_near_make_the_large_scales_high(method: object) -> Non
     spiral = (100 + turn[:, None]) * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     found = ms.estimate(spiral, AcrossScales(method))
     assert found.trend == "folding" and found.value == pytest.approx(1, rel=0.06)
-    assert Caveat.FOLDING in {note.caveat for note in found.caveats}
+    said = {note.caveat for note in found.caveats}
+    assert (Caveat.NO_PLATEAU if found.plateau is None else Caveat.FOLDING) in said
 
 
 def test_the_dimension_at_the_scale_of_a_number_of_examples() -> None:
