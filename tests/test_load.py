@@ -73,7 +73,13 @@ def test_every_kind_is_made_here() -> None:
     assert set(MADE) == set(kinds())
 
 
-@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] if kind in ("study", "compare") else [])
+        for kind in MADE
+    ],
+)
 def test_what_was_saved_opens_as_it_was(kind: str, tmp_path: Path) -> None:
     with contextlib.chdir(tmp_path):
         made = MADE[kind](tmp_path / "run")

@@ -216,6 +216,7 @@ def test_a_killed_study_goes_on(done: StudyResult, tmp_path: Path) -> None:
     assert losses == done.curve.losses.tolist()
 
 
+@pytest.mark.slow
 def test_a_loader_alone_trains_the_usual_network() -> None:
     result = ms.study("py:own:load", plan=SMALL)
     assert result.study.plan.student == "mlp" and result.headline_site == "hidden3"
@@ -226,6 +227,7 @@ def test_a_loader_alone_trains_the_usual_network() -> None:
     assert result.provenance["network"] == f"3 {words}"
 
 
+@pytest.mark.slow
 def test_a_table_with_a_real_target(tmp_path: Path) -> None:
     """The dimension of inputs on a plane in four features is two, whatever they are."""
     rng = np.random.default_rng(0)
@@ -290,6 +292,7 @@ def test_arrays_and_a_function_in_memory(tmp_path: Path) -> None:
         assert found[site]["dimension"].value == pytest.approx(dim.value, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_cnn_of_the_package(tmp_path: Path) -> None:
     result = run_study(study_of("digits", "cnn", SMALL), tmp_path)
     assert result.headline_site == "act3" and result.study.width == 16
@@ -431,6 +434,7 @@ def coloured() -> nn.Module:
     return _of_channels(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", [made_here, grey])
 def test_the_network_of_a_study_takes_the_data_unprepared(
     student: Callable[..., nn.Module],

@@ -78,6 +78,7 @@ def test_the_kernel_sees_at_least_the_dimension_of_the_inputs(result: StudyResul
     assert seen["NTK"] > 1.3 * seen["NNGP"] > 6
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_results(
     place: Path, result: StudyResult, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_the_page_is_self_contained(place: Path, result: StudyResult) -> None:
     assert page.count('role="img"') == page.count("<figure>") == 3
 
 
+@pytest.mark.slow
 def test_a_study_of_known_dimension(tmp_path: Path) -> None:
     """Smaller still: the input manifold of a teacher has the dimension that is known."""
     study = teacher_study(3, quick=True)

@@ -178,7 +178,9 @@ FEW: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("classes", [2, 3, 4, 6])
+@pytest.mark.parametrize(
+    "classes", [2, 4, *(pytest.param(n, marks=[pytest.mark.slow]) for n in (3, 6))]
+)
 @pytest.mark.parametrize("kind", FEW)
 def test_few_classes_against_linear_programmes(kind: str, classes: int, bias: bool) -> None:
     """Dichotomies of one sign included. A random subspace of n dimensions meets a cone with

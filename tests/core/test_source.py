@@ -159,6 +159,7 @@ def of_script(path: Path, **changes: object) -> str:
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_in_a_script_only_what_the_code_uses_counts(tmp_path: Path) -> None:
     """Else a longer list of sizes in the script of a sweep would train all again."""
     script = tmp_path / "script.py"

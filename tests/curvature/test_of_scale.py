@@ -109,6 +109,7 @@ def test_reach() -> None:
     assert found.value == pytest.approx(torus.reach, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dim", "n"), [(2, 3000), (3, 3000)])
 def test_volume_growth_from_geodesic_distances(dim: int, n: int) -> None:
     """On the unit sphere, from angles only: S = d (d - 1) in the interval; and 0 on a flat

@@ -74,6 +74,7 @@ def test_few_states_of_many_rows() -> None:
     assert "SCALE_DEPENDENT" in names(ms.estimate(bits, I3D()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantile", [0.3, 1.0])
 def test_independent_fair_bits_are_counted(quantile: float) -> None:
     """60 draws of 300 rows of 30 bits: unbiased, covering, for any share of the pairs."""

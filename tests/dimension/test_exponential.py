@@ -36,6 +36,7 @@ METHODS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS, ids=str)
 @pytest.mark.parametrize("dim", [2.5, 30.0])
 def test_unbiased_and_covering_on_the_exact_law(method: object, dim: float) -> None:

@@ -23,6 +23,7 @@ READS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "reads"), READS, ids=str)
 def test_reads_and_covers_on_the_exact_law(method: object, reads: float) -> None:
     """200 tables of 300 points in dimension 3: the mean reading is as derived within four

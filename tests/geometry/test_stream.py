@@ -127,6 +127,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_search_on_disk(tmp_path: Path) -> None:
     """60,000 x 256 float32 are 61 MB in the map, which count when touched; one copy in
     float64 would add 123 MB.

@@ -270,7 +270,13 @@ def in_a_process(definition: str, place: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "plain" else [pytest.mark.slow])
+        for name in DEFINITIONS
+    ],
+)
 def test_another_process_goes_on(name: str, tmp_path: Path) -> None:
     first, second = (in_a_process(DEFINITIONS[name], tmp_path) for _ in range(2))
     assert first.returncode == second.returncode == 0, second.stderr

@@ -109,6 +109,7 @@ REAL = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("name", REAL)
 def test_legends_are_off_the_data(name: str, twice: bool) -> None:

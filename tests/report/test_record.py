@@ -27,6 +27,7 @@ def report(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["report", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_every_kind_is_read_from_its_folder_or_file(runs: Path) -> None:
     found = [read_record(runs / name) for name in RESULTS]
     assert {record.kind for record in found} == set(kinds())

@@ -61,6 +61,7 @@ def missing(notes: list[str], text: str) -> list[str]:
     return [note for note in notes if note not in plain(text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_a_fit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     TABLES[name]().to_csv(tmp_path / "runs.csv", index=False)
@@ -73,6 +74,7 @@ def test_a_fit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert not missing(advice, tables.replace('""', '"'))
 
 
+@pytest.mark.slow
 def test_a_probe(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(tmp_path / "few.npz", inputs=np.random.default_rng(0).normal(size=(300, 6)))
     monkeypatch.chdir(runs)

@@ -56,6 +56,7 @@ def ridge_regression(ridge: float) -> tuple[Outputs, np.ndarray, float]:
     return outputs, y[test], float(((exact - y[test]) ** 2).mean())
 
 
+@pytest.mark.slow
 def test_random_features_are_variance() -> None:
     outputs, target, limit = ridge_regression(1e-3)
     for known in (limit, None):
@@ -147,6 +148,7 @@ def normal(share: float, n: int, seed: int) -> EnsembleTest:
     return ensemble_test(losses, ensembles, E)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 10])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_the_interval_covers(share: float, n: int) -> None:

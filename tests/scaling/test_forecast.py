@@ -133,6 +133,7 @@ def test_a_known_floor_is_used() -> None:
     assert known.median > 0.2
 
 
+@pytest.mark.slow
 def test_many_sizes_are_thinned_and_keep_their_scatter() -> None:
     x = np.geomspace(1e3, 1e6, 2000)
     rng = np.random.default_rng(0)

@@ -127,6 +127,7 @@ def test_losses_that_follow_the_form_have_no_rival() -> None:
     assert not names & {"LACK_OF_FIT", "SUM_FITS_BETTER"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [4, 6])
 def test_losses_of_another_form_are_told_without_replicates(sizes: int) -> None:
     """10 (P D)^-0.2 has no peak, and is no sum of powers either: 10 % of residuals."""

@@ -30,6 +30,7 @@ def two_curves(
     return LearningCurve(tuple(first)), LearningCurve(tuple(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["normal", "heavy"])
 def test_intervals_hold(kind: str) -> None:
     rng = np.random.default_rng(0)

@@ -49,6 +49,7 @@ def test_the_likelihood_is_that_of_scipy(freedom: float) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 50, 100, 300])
 def test_normal_residuals_have_no_tails(n: int) -> None:
     """At most 5 %, with three standard errors of 600 draws."""

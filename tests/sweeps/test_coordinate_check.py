@@ -30,6 +30,7 @@ KNOWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", KNOWN)
 def test_slopes_of_the_first_step_are_those_of_theory(label: str) -> None:
     kind, training, expected = KNOWN[label]

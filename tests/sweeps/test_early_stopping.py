@@ -41,6 +41,7 @@ def test_early_stopping_forgets_noise() -> None:
     assert best.early_stopped and not last.early_stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", ["mlp", f"py:{__name__}:normalised"])
 def test_the_loss_is_that_of_the_other_half_at_the_kept_step(student: str) -> None:
     """Not the least of the losses that chose the step; statistics of batch normalisation

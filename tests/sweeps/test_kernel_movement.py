@@ -65,6 +65,7 @@ def test_the_kernel_is_that_of_the_parametrisation(kind: str, factor: float) -> 
     torch.testing.assert_close(kernel, (slopes * per_step) @ slopes.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "richness", "expected"), [("ntk", 1.0, 1.0), ("mup", 0.3, 0), ("mup", 1.0, 0)]
 )

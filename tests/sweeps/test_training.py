@@ -129,6 +129,7 @@ def test_a_plateau_stops_its_member_only() -> None:
     assert found.test_loss[1] == pytest.approx(unstopped.test_loss[0], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_fresh_samples_are_never_repeated() -> None:
     """Online training on a pool of 64 generalises as a set of all samples would; the same
     steps on the pool alone overfit it.

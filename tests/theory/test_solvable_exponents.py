@@ -98,6 +98,7 @@ def windowed_kappa(alpha_K: float, features: float, z: float) -> float:
     return float(solve_kappa(poles, residues, np.array([features]))[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha_K", "a"), CASES)
 def test_compute(alpha_K: float, a: float) -> None:
     """The lowest loss at equal compute N t, over N."""
