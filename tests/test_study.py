@@ -139,7 +139,7 @@ def test_the_page_is_self_contained(place: Path, result: StudyResult) -> None:
     assert not re.findall(r"""(?:src|href)=["']?(?!#)[a-z/]""", page)
     assert number(result.fit.alpha) in page and "hidden3" in page
     assert page.count("<caption>") == page.count("<table")
-    assert page.count('role="img"') == page.count("<figure>") == 3
+    assert page.count('role="img"') == len(re.findall("<figure[ >]", page)) == 3
 
 
 @pytest.mark.slow

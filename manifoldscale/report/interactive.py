@@ -134,7 +134,8 @@ def _(shown: AlongNetworks) -> go.Figure:
         bars_of_sites.append(bars_of(found, reach))
         figure.data[-1].visible = site == sites[-1]
     for place, bars in enumerate(bars_of_sites):
-        if counted is None:
+        if counted is None:  # names have no order that a line would show
+            figure.data[place].mode = "markers"
             add_arrows(figure, x, bars, 0, 1.0, of=place)
         else:
             figure.data[place].error_y = None
