@@ -157,6 +157,36 @@ class Neighbors:
             distances=self.distances[kept],
         )
 
+    def without(self, rows: Array) -> "Neighbors":
+        """The table of the cloud without these rows, of as many neighbours as every query
+        keeps: no search is needed while these are enough.
+
+        Raises
+        ------
+        ManifoldScaleError : only distances are known; or rows equal others, one of which
+            would have to come in for one that goes.
+        """
+        if self.cloud is None or self.n_duplicates or self.n_merged:
+            raise ManifoldScaleError(
+                "Rows cannot be left out of a table of distances, nor of one without its "
+                "duplicates: search the points that remain."
+            )
+        stays = np.ones(self.n_rows, dtype=bool)
+        stays[rows] = False
+        number = np.cumsum(stays) - 1
+        mine = stays[self.queries]
+        found = stays[self.indices[mine]]
+        k = int(found.sum(axis=1).min(initial=self.k))
+        kept = np.argsort(~found, axis=1, kind="stable")[:, :k]
+        return dc.replace(
+            self,
+            cloud=self.cloud.take(np.flatnonzero(stays)),
+            queries=number[self.queries[mine]],
+            indices=number[np.take_along_axis(self.indices[mine], kept, axis=1)],
+            distances=np.take_along_axis(self.distances[mine], kept, axis=1),
+            rows=number[self.rows[stays[self.rows]]],
+        )
+
     @classmethod
     def from_distances(
         cls,

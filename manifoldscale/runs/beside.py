@@ -11,11 +11,14 @@ SHOWN = {  # the measures of a row, and their headings
     "imbalance_ab": "imbalance to it",
     "imbalance_ba": "imbalance from it",
     "cka": "CKA",
+    "resolved_difference": "difference of resolved d",
 }
 SAID = (
     "The network in question and another one at the same examples. Imbalance is 0 where "
     "nearest neighbours in the first are near in the second, 1 where they say nothing of "
-    "it; CKA is 1 for representations equal up to a rotation, 0 for unrelated ones."
+    "it; CKA is 1 for representations equal up to a rotation, 0 for unrelated ones. The "
+    "difference is of the dimension that these points resolve, the network in question "
+    "less the other: errors of sampling that both share cancel."
 )
 
 
@@ -25,7 +28,8 @@ def cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _measure(row: Mapping[str, Any], name: str) -> str:
-    value, low, high = (_real(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    # Results of earlier versions have fewer measures.
+    value, low, high = (_real(row.get(f"{name}{end}")) for end in ("", "_low", "_high"))
     return f"{number(value)} {Interval(low, high)}" if math.isfinite(value) else "n/a"
 
 

@@ -17,6 +17,7 @@ from ..core.result import Quantity, at_path
 from ..core.settings import whole
 from ..geometry.cloud import Cloud, as_cloud
 from ..geometry.estimate import estimate
+from ..geometry.neighbors import Neighbors
 from .aligned import same_examples
 
 
@@ -108,8 +109,8 @@ def paired_difference(
     )
 
 
-def _found(cloud: Cloud, method: Method[Any], of: str, seed: int) -> Quantity:
-    result = estimate(cloud, method, rng=seed)
+def _found(on: Cloud | Neighbors, method: Method[Any], of: str, seed: int) -> Quantity:
+    result = estimate(on, method, rng=seed)
     path = of or ("" if isinstance(result, Quantity) else result.main)
     try:
         found = at_path(result, path) if path else result
@@ -145,12 +146,37 @@ def _apart(
     a: Cloud, b: Cloud, part: Ints, method: Method[Any], of: str, seed: int
 ) -> Floats:
     """The difference without each part in turn."""
+    tables = [_with_spare_neighbors(cloud, method) for cloud in (a, b)]
     found = []
     for left_out in range(int(part.max()) + 1):
-        kept = np.flatnonzero(part != left_out)
-        one, other = (_found(cloud.take(kept), method, of, seed) for cloud in (a, b))
-        found.append(other.value - one.value)
+        gone = np.flatnonzero(part == left_out)
+        one, other = (
+            _found(_without(cloud, table, gone, method), method, of, seed).value
+            for cloud, table in zip((a, b), tables, strict=True)
+        )
+        found.append(other - one)
     return np.array(found)
+
+
+def _with_spare_neighbors(cloud: Cloud, method: Method[Any]) -> Neighbors | None:
+    """A table from which a part of the points can be left out; None if there is none."""
+    k = method.n_neighbors
+    if k == 0 or method.n_anchors is not None:
+        return None
+    try:
+        near = cloud.neighbors(2 * k + 8)
+    except ManifoldScaleError:  # that many points, outside of a group, there are not
+        return None
+    return None if near.n_duplicates else near
+
+
+def _without(
+    cloud: Cloud, table: Neighbors | None, gone: Ints, method: Method[Any]
+) -> Cloud | Neighbors:
+    near = None if table is None else table.without(gone)
+    if near is not None and near.k >= method.n_neighbors:
+        return near
+    return cloud.take(np.setdiff1d(np.arange(len(cloud)), gone))
 
 
 def _ends(value: float, half: float, first: Interval, second: Interval) -> Interval:

@@ -184,9 +184,12 @@ def _is_beside(stored: Any, said: str) -> None:
     same, unlike = stored["beside"][:2], stored["beside"][2:]
     for row in same:  # it was not trained, and its initialisation has the same seed
         assert row["cka"] == pytest.approx(1) and row["imbalance_ab"] < 0.0051
+        assert row["resolved_difference"] == pytest.approx(0, abs=1e-4)
     for row in unlike:
         assert row["cka_low"] < row["cka"] < row["cka_high"] < 1 and row["n_points"] > 100
         assert row["imbalance_ab"] > same[0]["imbalance_ab"]
+        ends = row["resolved_difference_low"], row["resolved_difference_high"]
+        assert ends[0] < row["resolved_difference"] < ends[1] < ends[0] + 3
     assert load("run").tables()["beside"] == stored["beside"]
     assert Path("run/beside.csv").read_text().count("against other") == 2
     assert "network beside" in said

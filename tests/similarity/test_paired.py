@@ -57,6 +57,19 @@ def test_what_both_share_cancels() -> None:
     assert "difference" in str(found)
 
 
+def test_a_part_is_left_out_of_one_table_as_of_a_new_search() -> None:
+    """Three searches in all, and the numbers of one for each part."""
+    a, b = pair(2)
+    for method in (D.TwoNN(), D.MLE(k=20)):
+        found = ms.paired_difference(a, b, method, parts=7)
+        doubled = [
+            ms.Cloud(c.points[[*range(300), 5]], groups=[*range(300), 5]) for c in (a, b)
+        ]
+        searched = ms.paired_difference(*doubled, method, parts=7)  # copies: none is reused
+        assert found.value == pytest.approx(searched.value, rel=1e-12)
+        assert found.stderr == pytest.approx(searched.stderr, rel=1e-9)
+
+
 def test_the_same_has_no_difference() -> None:
     first, _ = pair(1)
     found = ms.paired_difference(first, first.points * 4 + 1, D.TwoNN(), parts=5)

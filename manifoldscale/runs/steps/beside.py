@@ -10,11 +10,14 @@ import numpy as np
 from ...core.caveat import Caveat
 from ...core.errors import ManifoldScaleError
 from ...core.random import nested_rows
+from ...dimension.two_nn import TwoNN
 from ...networks.extract import Representations
 from ...networks.sites import INPUT
 from ...similarity.compare import compare_representations
+from ...similarity.paired import paired_difference
 from ..beside import SHOWN
 
+ENDS = ("", "_low", "_high")
 MOST = 3000  # points that are compared, as all pairs of them are measured
 
 
@@ -53,14 +56,29 @@ def beside(
 
 
 def _compared(own: Representations, reps: Representations, site: str) -> dict[str, Any]:
-    """The measures of a site; where they cannot be made, NaN and why."""
-    try:
-        found = compare_representations(
-            own[site], reps[site], k=1, measures=("imbalance", "cka"), permutations=0
-        )
-        row, left_out = found.row(), ("a", "b", "method")
-        return {name: cell for name, cell in row.items() if name not in left_out}
-    except ManifoldScaleError as error:
-        nan = {f"{name}{end}": math.nan for name in SHOWN for end in ("", "_low", "_high")}
-        reason = str(Caveat.NOT_ESTIMATED(str(error)))
-        return {**nan, "n_points": len(own.arrays[site]), "caveats": reason}
+    """The measures of a site; where one cannot be made, NaN and why."""
+    row: dict[str, Any] = {f"{n}{end}": math.nan for n in SHOWN for end in ENDS}
+    row |= {"n_points": len(own.arrays[site])}
+    reasons = []
+    for measure in (_measures, _resolved_difference):
+        try:
+            row |= measure(own, reps, site)
+        except ManifoldScaleError as error:
+            reasons.append(str(Caveat.NOT_ESTIMATED(str(error))))
+    return row | {"caveats": "; ".join([row.get("caveats", ""), *reasons]).strip("; ")}
+
+
+def _measures(own: Representations, reps: Representations, site: str) -> dict[str, Any]:
+    found = compare_representations(
+        own[site], reps[site], k=1, measures=("imbalance", "cka"), permutations=0
+    )
+    left_out = ("a", "b", "method")
+    return {name: cell for name, cell in found.row().items() if name not in left_out}
+
+
+def _resolved_difference(
+    own: Representations, reps: Representations, site: str
+) -> dict[str, Any]:
+    found = paired_difference(reps[site], own[site], TwoNN())
+    values = (found.value, *found.interval)
+    return dict(zip((f"resolved_difference{end}" for end in ENDS), values, strict=True))
