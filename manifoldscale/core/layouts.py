@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import LOSSES, SIZES
+from .columns import LOSSES, SIZES, Columns
 from .errors import ManifoldScaleError, nearest, require
 from .names import is_time, meaning
 from .tables import Row, as_number, is_number_or_none
@@ -14,6 +14,10 @@ from .tables import Row, as_number, is_number_or_none
 RUN = re.compile(r"(?P<run>.+) - (?P<what>[^\s].*?)(?P<end>__MIN|__MAX)?")  # of wandb
 WIDE = 4  # this many columns with numbers for names are sizes or steps
 FALLS = -0.5  # correlation of a list of losses with its order, below which it is a history
+# A size as compute over a number of operations for each parameter and example.
+QUOTIENT = re.compile(
+    r"(?P<over>.+?)\s*/\s*(?P<factor>\d+(?:\.\d+)?)\s*\*?\s*(?P<under>\S.*)"
+)
 ONE_LESS = re.compile(r"\s*1\s*-\s*(?P<column>.+?)\s*")
 
 
@@ -178,6 +182,41 @@ def with_error(rows: list[Row], loss_column: str | None) -> list[Row]:
         )
     errors = [None if value is None else 1 - value for value in values]
     return [{**row, str(loss_column): e} for row, e in zip(rows, errors, strict=True)]
+
+
+def with_quotients(rows: list[Row], sizes: Mapping[str, str]) -> list[Row]:
+    """The rows with the columns "C / 6 N" that the caller names as sizes: of tables with
+    the compute C = 6 P D and the parameters, D.
+    """
+    for name in sizes.values():
+        said = QUOTIENT.fullmatch(name) if isinstance(name, str) else None
+        if (
+            said is None
+            or name in rows[0]
+            or not {said["over"], said["under"]} <= set(rows[0])
+        ):
+            continue
+        pairs = [
+            (as_number(row[said["over"]]), as_number(row[said["under"]])) for row in rows
+        ]
+        factor = float(said["factor"])
+        values = [a / (factor * b) if a is not None and b else None for a, b in pairs]
+        rows = [{**row, name: value} for row, value in zip(rows, values, strict=True)]
+    return rows
+
+
+def how_to_divide(columns: Columns) -> str:
+    """How to have the examples of a table with parameters and compute alone."""
+    names = {*columns.unread, *(column for column, _ in columns.read)}
+    compute = columns.column("compute") or ("C" if "C" in names else None)
+    parameters = columns.column("parameters")
+    if compute is None or parameters is None or columns.column("dataset_size"):
+        return ""
+    column = f"{compute} / 6 {parameters}"
+    return (
+        "no dataset size: where compute is 6 P D, size_column="
+        f"{{'data': {column!r}}} (--size-column data={column!r}) reads it"
+    )
 
 
 def chosen_rows(rows: list[Row], where: Mapping[str, Any] | None) -> list[Row]:

@@ -12,7 +12,14 @@ import numpy as np
 from .arrays import Array
 from .columns import Columns, columns_of_losses
 from .errors import ManifoldScaleError, one_of, require
-from .layouts import chosen_rows, how_to_choose, long_rows, with_error
+from .layouts import (
+    chosen_rows,
+    how_to_choose,
+    how_to_divide,
+    long_rows,
+    with_error,
+    with_quotients,
+)
 from .result import write_csv
 from .serialize import LATER
 from .style import drawing, log_axes
@@ -358,7 +365,8 @@ class LearningCurve:
             every row as a network, "trajectory" every row as a step of its network, which
             gives L(t). By default the last, if there are steps or epochs.
         size_column : the column of the size, if its name does not say it: by axis, as in
-            {"data": "N"}, or the name alone for the data.
+            {"data": "N"}, or the name alone for the data; {"data": "C / 6 N"} is compute
+            over six times the parameters.
         loss_column : the column of the loss, if several may be meant; "1 - NAME" is the
             error of an accuracy.
         where : which rows are read, by their values in columns, as in {"task": "inet_5"}.
@@ -384,14 +392,15 @@ def _curve_of(
     about: dict[str, Any],
 ) -> LearningCurve:
     rows, layout = long_rows(rows, choice, loss_column)
-    rows = with_error(rows, loss_column)
+    rows = with_quotients(with_error(rows, loss_column), sizes)
     steps = choice == "trajectory"
     columns = columns_of_losses(rows, loss_column, sizes, needs_size=not steps)
     kept = networks_in(rows, columns, choice)
     columns = with_rows(columns, layout, kept, steps)
     found = [run_of(one, columns) for one in kept.rows]
     about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
-    columns = dc.replace(columns, choose=how_to_choose(kept.rows, about["mixed"]))
+    advice = how_to_choose(kept.rows, about["mixed"]), how_to_divide(columns)
+    columns = dc.replace(columns, choose="; ".join(filter(None, advice)))
     networks = kept.network or (None,) * len(found)
     runs = (Run(**one, network=n) for one, n in zip(found, networks, strict=True))
     return LearningCurve(tuple(runs), columns=columns, **about)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..scaling.slices import Slice
 
 SCHEMA = 1
+MOST_LABELS = 4  # slices that a caveat names, and facts that it gives
 
 
 @dc.dataclass(frozen=True)
@@ -153,15 +154,14 @@ class FitResult(RunResult):
 
     @property
     def notes(self) -> list[Remark]:
-        """Every caveat once, with the facts of each slice."""
-        facts: dict[Caveat, list[str]] = {}
+        """Every caveat once, with the facts of its slices; `tables` has those of each."""
+        slices: dict[Caveat, dict[str, list[str]]] = {}
         for label, (law, models) in self.slices.items():
             for note in (*law.caveats, *(models.caveats if models is not None else ())):
-                said = ": ".join(part for part in (label, note.detail) if part)
-                facts.setdefault(note.caveat, []).append(said)
+                labels = slices.setdefault(note.caveat, {}).setdefault(note.detail, [])
+                labels += [label] * (label not in labels)
         return [
-            caveat("; ".join(dict.fromkeys(filter(None, said))))
-            for caveat, said in facts.items()
+            caveat(_of_slices(facts, len(self.slices))) for caveat, facts in slices.items()
         ]
 
     def headlines(self) -> list[str]:
@@ -405,6 +405,19 @@ def _laws(
 ) -> list[Block]:
     losses = telling.loss_figure(axis, laws, loss=loss)
     return [telling.loss_block(losses), telling.law_table(laws, facts, notes)]
+
+
+def _of_slices(facts: Mapping[str, Sequence[str]], n_slices: int) -> str:
+    """What is said of some slices, with their labels; of many, the first and the last."""
+    said = []
+    for detail, labels in facts.items():
+        which = ", ".join(labels)
+        if len(labels) > MOST_LABELS:
+            which = f"{labels[0]} to {labels[-1]}, {len(labels)} of {n_slices}"
+        said.append(": ".join(part for part in (which, detail) if part))
+    left_out = said[MOST_LABELS:]
+    said = said[:MOST_LABELS] + ([f"and {len(left_out)} more"] if left_out else [])
+    return "; ".join(filter(None, said))
 
 
 def left_out_in_words(reasons: Mapping[str, str]) -> list[str]:

@@ -123,7 +123,8 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
             raise ManifoldScaleError(
                 f"{silent} of {len(column)} runs do not say their {held.value}, and may "
                 f"differ in it; choose the others, as in "
-                f"`curve.at({held.value}={values[-1]:.0f})`."
+                f"`curve.at({held.value}={values[-1]:.0f})`, or give the table without "
+                "that column."
             )
         if len(values) > 1:
             listed = ", ".join(f"{value:.0f}" for value in values)

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 import manifoldscale as ms
 from manifoldscale.cli.main import main
+from manifoldscale.core.caveat import Caveat
 from manifoldscale.core.interval import number
 from manifoldscale.core.learning_curve import Axis, LearningCurve, Run
 from manifoldscale.runs.sweep import fits_of
@@ -436,3 +437,16 @@ def test_a_sweep_keeps_the_fits_of_the_slices_that_can_be_fitted() -> None:
     assert [one["slice"] for one in found["fits"]] == ["w = 32", "w = 64"]
     assert "w = 8: There are no losses" in found["reason"]
     assert "w = 16: This floor needs 4 distinct sizes" in found["reason"]
+
+
+def test_what_many_slices_share_is_said_once() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"parameters": p, "dataset_size": d, "rate": r, "loss": d**-0.4 + 1 / p + r / 1e3}
+        for p in 100 * 2 ** np.arange(6)
+        for d in np.geomspace(100, 3000, 6).round()
+        for r in rng.permutation(3)
+    ]
+    found = ms.fit(rows, row="all")
+    (mixed,) = (note for note in found.notes if note.caveat is Caveat.MIXED_RUNS)
+    assert mixed.detail == "P = 100 to P = 3200, 6 of 6: 'rate'"

@@ -229,3 +229,21 @@ def test_one_of_several_curves_is_chosen() -> None:
         read(rows, where={"Task": "x"})
     with pytest.raises(ms.ManifoldScaleError, match="Nearest are 'Task'"):
         read(rows, where={"task": "x"})
+
+
+def test_examples_from_compute_and_parameters() -> None:
+    """C = 6 P D, as in tables of language models that give no tokens."""
+    n = np.array([1e7, 1e8, 1e9]).repeat(3)
+    d = np.tile([1e9, 4e9, 2e10], 3)
+    table = {"N": n, "C": 6 * n * d, "loss": 1 + n**-0.3 + d**-0.3}
+    sizes = {"parameters": "N", "data": "C / 6 N"}
+    curve = ms.LearningCurve.from_frame(table, size_column=sizes)
+    assert curve.column("data") == pytest.approx(d)
+    assert curve.column("compute") == pytest.approx(6 * n * d)
+    assert "C / 6 N as dataset_size" in str(curve)
+    alone = ms.LearningCurve.from_frame(table, size_column={"parameters": "N"})
+    assert str(sizes["data"]) in str(alone) and "no dataset size" in str(alone)
+    gaps = {**table, "C": [*table["C"][:-1], None]}
+    assert np.isnan(ms.LearningCurve.from_frame(gaps, size_column=sizes).column("data")[-1])
+    with pytest.raises(ms.ManifoldScaleError, match="does not have"):
+        ms.LearningCurve.from_frame(table, size_column={"data": "C / 6 M"})
