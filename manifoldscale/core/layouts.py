@@ -190,18 +190,13 @@ def with_quotients(rows: list[Row], sizes: Mapping[str, str]) -> list[Row]:
     """
     for name in sizes.values():
         said = QUOTIENT.fullmatch(name) if isinstance(name, str) else None
-        if (
-            said is None
-            or name in rows[0]
-            or not {said["over"], said["under"]} <= set(rows[0])
-        ):
+        if said is None or name in rows[0]:
             continue
-        pairs = [
-            (as_number(row[said["over"]]), as_number(row[said["under"]])) for row in rows
-        ]
-        factor = float(said["factor"])
-        values = [a / (factor * b) if a is not None and b else None for a, b in pairs]
-        rows = [{**row, name: value} for row, value in zip(rows, values, strict=True)]
+        over, under, factor = said["over"], said["under"], as_number(said["factor"])
+        if over in rows[0] and under in rows[0] and factor:
+            pairs = [(as_number(row[over]), as_number(row[under])) for row in rows]
+            values = [a / (factor * b) if a is not None and b else None for a, b in pairs]
+            rows = [{**row, name: one} for row, one in zip(rows, values, strict=True)]
     return rows
 
 
