@@ -398,6 +398,12 @@ def _curve_of(
     kept = networks_in(rows, columns, choice)
     columns = with_rows(columns, layout, kept, steps)
     found = [run_of(one, columns) for one in kept.rows]
+    require(
+        any(math.isfinite(run["loss"]) for run in found),
+        f"Column {columns.column('loss')!r} is read as the loss, and there are no losses "
+        f"to fit in it (rows: {len(found)}): name another one, loss_column='...' "
+        "(--loss-column).",
+    )
     about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
     advice = how_to_choose(kept.rows, about["mixed"]), how_to_divide(columns)
     columns = dc.replace(columns, choose="; ".join(filter(None, advice)))

@@ -72,10 +72,12 @@ NO_LOSSES = SPREADS | ERRORS | TRAIN | CLOCKS | TIMES | {
 SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
 NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
          "replica", "job", "experiment", "exp", "split", "index"}  # fmt: skip
-MEASURED = CLOCKS | {
-    "accuracy", "acc", "loss", "error", "err", "perplexity", "ppl", "f1", "auc", "auroc",
-    "score", "bleu", "throughput", "memory", "seconds", "minutes", "hours", "sec", "top1",
-    "top5", "r2", "mse", "nll", "bpb", "bpc", "duration", "elapsed", "wall", "speed",
+RISING = {"acc", "acc1", "acc5", "accuracy", "score", "scores", "auc", "auroc", "recall",
+          "miou", "iou", "f1", "bleu", "rouge", "top1", "top5", "r2"}  # fmt: skip
+MEASURED = CLOCKS | RISING | {
+    "loss", "error", "err", "perplexity", "ppl", "throughput", "memory", "seconds",
+    "minutes", "hours", "sec", "mse", "nll", "bpb", "bpc", "duration", "elapsed", "wall",
+    "speed", "metric", "wer", "cer", "fid",
 }  # fmt: skip
 CHOSEN = {"weight", "coef", "coefficient", "scale", "fn", "function", "type", "kind",
           "smoothing", "clip", "limit", "budget", "target", "threshold"}  # fmt: skip
@@ -224,8 +226,7 @@ def is_measured(name: str) -> bool:
 
 def is_accuracy(name: str) -> bool:
     """Whether it may rise where a loss falls."""
-    said = set(words_of(name))
-    return bool(said & {"acc", "accuracy", "score", "scores", "value", "auc", "auroc"})
+    return bool(set(words_of(name)) & (RISING | {"value"}))
 
 
 def is_measure_of_loss(name: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from .columns import COSTS, LOSSES, SIZES, Columns
 from .errors import ManifoldScaleError, require
 from .factors import settings_that_matter
+from .layouts import ONE_LESS
 from .names import meaning, unit_of
 from .tables import Row, as_number
 
@@ -64,7 +65,9 @@ def mixed_in(
     steps = ("steps",) if trajectory else ()
     sizes = [tuple(run.get(name) for name in (*SIZES, *steps)) for run in runs]
     losses = np.array([run["loss"] for run in runs], dtype=float)
-    unread = [name for name in columns.unread if name != columns.logged]
+    base = ONE_LESS.fullmatch(columns.column("loss") or "")
+    known = {columns.logged, base["column"] if base else ""}
+    unread = [name for name in columns.unread if name not in known]
     # What a network cost may be the only thing that tells it from others.
     cost = [columns.column(field) for field in ("compute", "steps")[: 1 if steps else 2]]
     unread += [name for name in cost if name is not None]

@@ -247,3 +247,19 @@ def test_examples_from_compute_and_parameters() -> None:
     assert np.isnan(ms.LearningCurve.from_frame(gaps, size_column=sizes).column("data")[-1])
     with pytest.raises(ms.ManifoldScaleError, match="does not have"):
         ms.LearningCurve.from_frame(table, size_column={"data": "C / 6 M"})
+
+
+def test_a_loss_without_a_number_is_named() -> None:
+    table = {"n_train": [10, 20], "contrastive_loss": [None, None], "miou": [0.3, 0.4]}
+    with pytest.raises(ms.ManifoldScaleError, match="'contrastive_loss'.*no losses"):
+        ms.LearningCurve.from_frame(table)
+
+
+def test_what_the_loss_is_made_of_mixes_no_runs() -> None:
+    rng = np.random.default_rng(0)
+    n = np.geomspace(100, 3000, 6).round().repeat(4)
+    miou = 0.9 - n**-0.4 + 0.01 * rng.standard_normal(len(n))
+    recall = miou + 0.01 * rng.standard_normal(len(n))
+    table = {"n_train": n, "miou": miou, "mean_per_class_recall": recall}
+    curve = ms.LearningCurve.from_frame(table, loss_column="1 - miou", row="all")
+    assert curve.mixed == ()
