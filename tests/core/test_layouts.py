@@ -251,7 +251,7 @@ def test_examples_from_compute_and_parameters() -> None:
 
 def test_a_loss_without_a_number_is_named() -> None:
     table = {"n_train": [10, 20], "contrastive_loss": [None, None], "miou": [0.3, 0.4]}
-    with pytest.raises(ms.ManifoldScaleError, match="'contrastive_loss'.*no losses"):
+    with pytest.raises(ms.ManifoldScaleError, match=r"'contrastive_loss'.*no losses"):
         ms.LearningCurve.from_frame(table)
 
 
