@@ -141,6 +141,20 @@ def quoted() -> list[tuple[str, str]]:
         if design in (ROOT / how).read_text("utf-8"):
             shares = (percent(row[name], 0) for name in ("zero", "known", "free"))
             found.append((how, f"{design} {' | '.join(shares)} |"))
+
+    cost = measured("extraction")
+    wide, narrow, small = (cost[f"overhead{end}"] for end in ("", "_narrow", "_small"))
+    adds, by_hand = (
+        [percent(case[key], 0) for case in (wide, narrow, small)]
+        for key in ("overhead", "overhead_by_hand")
+    )
+    found += [
+        ("docs/decisions.md",
+         f"width 1,024 add {adds[0]} to a bare pass of 256 examples; at width 512 "
+         f"{adds[1]}, and {adds[2]} to a pass of 32."),
+        ("docs/decisions.md",
+         f"check nothing, add {by_hand[0]}, {by_hand[1]} and {by_hand[2]}"),
+    ]  # fmt: skip
     return found
 
 

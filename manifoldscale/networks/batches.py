@@ -2,7 +2,7 @@
 
 import dataclasses as dc
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,22 +48,29 @@ class Batch:
         return self.rows.mask is not None and is_left(self.rows.mask)
 
 
-def prepared(raw: Any, model: nn.Module, device: str | None, ids: Ints | None) -> Batch:
-    """A batch on the model's device and in its precision, with separate labels and mask."""
-    inputs, labels = _labelled(raw)
+def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | None], Batch]:
+    """How a batch is made of what a loader gives, and the ids of its examples and of those
+    after: on the model's device and in its precision, with separate labels and mask.
+    """
     place = device_of(model) if device is None else device_named(device, torch.float32)
-    tensors = _tensors(inputs, place, dtype_of(model))
-    n = len(first_of(tensors))
-    mask = other = special = None
-    marks: dict[str, Tensor] = {}
-    if isinstance(tensors, dict):
-        tensors, special, marks = split_beside(tensors, model)
-        refuse_unmasked(tensors, model)
-        mask, other = mask_of(tensors), decoder_mask_of(tensors)
-        tensors = with_positions(_accepted(tensors, inputs, model), model)
-    ids = np.arange(n) if ids is None else ids[:n]
-    known = None if labels is None else as_numpy(labels, "labels")
-    return Batch(tensors, PointRows(ids, mask, other, special, marks), known)
+    dtype = dtype_of(model)
+
+    def prepared(raw: Any, ids: Ints | None) -> Batch:
+        inputs, labels = _labelled(raw)
+        tensors = _tensors(inputs, place, dtype)
+        n = int(first_of(tensors).shape[0])
+        mask = other = special = None
+        marks: dict[str, Tensor] = {}
+        if isinstance(tensors, dict):
+            tensors, special, marks = split_beside(tensors, model)
+            refuse_unmasked(tensors, model)
+            mask, other = mask_of(tensors), decoder_mask_of(tensors)
+            tensors = with_positions(_accepted(tensors, inputs, model), model)
+        ids = np.arange(n) if ids is None else ids[:n]
+        known = None if labels is None else as_numpy(labels, "labels")
+        return Batch(tensors, PointRows(ids, mask, other, special, marks), known)
+
+    return prepared
 
 
 def _labelled(raw: Any) -> tuple[Any, Any]:
@@ -72,7 +79,8 @@ def _labelled(raw: Any) -> tuple[Any, Any]:
     if isinstance(raw, tuple | list):
         require(len(raw) > 0, "`data` gives an empty batch.")
         raw, labels = raw[0], raw[1] if len(raw) >= 2 else None
-        _check_views(raw, labels)
+        if labels is not None or isinstance(raw, tuple | list):
+            _check_views(raw, labels)
     if isinstance(raw, Mapping):
         found = next((raw[key] for key in LABELS if key in raw), None)
         labels = found if labels is None else labels
@@ -124,8 +132,9 @@ def _is_text(value: Any) -> bool:
 
 
 def _tensor(inputs: Any) -> Tensor:
+    array = inputs if type(inputs) is np.ndarray else as_numpy(inputs, "data")
     try:
-        return torch.from_numpy(np.array(as_numpy(inputs, "data")))
+        return torch.from_numpy(np.array(array))
     except TypeError as error:
         raise ManifoldScaleError(
             f"`data` must hold numbers; a batch is {type(inputs).__name__} ({error})."
@@ -167,7 +176,7 @@ def filled(inputs: Any, rows: int = FEWEST_ROWS) -> Any:
     """
     if isinstance(inputs, Mapping):
         return {key: filled(value, rows) for key, value in inputs.items()}
-    missing = rows - len(inputs)
+    missing = rows - inputs.shape[0]
     if missing <= 0:
         return inputs
     return torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])])

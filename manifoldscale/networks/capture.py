@@ -1,21 +1,26 @@
 """Forward hooks, after which everything is as it was."""
 
 import contextlib
+import dataclasses as dc
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from .containers import named_tensors
 from .sites import INPUT, module_name
-from .wrappers import hookable, modules_by_name, unwrapped
+from .wrappers import hookable, modules_by_name, unhookable, unwrapped
 
-Reduce = Callable[[Tensor], Tensor]
+Take = Callable[[Tensor], None]
+Keep = Callable[[str, nn.Module, Any], None]
 # Hooks, and the switches that let them be called, are shared by all threads.
 ONE_AT_A_TIME = threading.RLock()
+TAKEN = torch.empty(0)
 
 
 class _Stop(BaseException):
@@ -25,56 +30,56 @@ class _Stop(BaseException):
 class Capture:
     """Inputs and outputs of the modules of a network in the last forward pass.
 
-    A context manager: inside it there are hooks; on any exit they are gone and every
-    module's training flag is restored. Hooks return nothing, so outputs are unchanged, and
-    they copy at once, so a later in-place operation does not change what was read.
+    Hooks return nothing, so outputs are unchanged, and they copy at once, so a later
+    in-place operation does not change what was read. A pass of `run` is in eval mode and
+    without gradients; before and after it there are no hooks, and every module's training
+    flag is as it was:
 
-        with Capture(model, {"fc1", "fc2:in"}) as captured:
-            captured.run(inputs)
+        captured = Capture(model, {"fc1", "fc2:in"})
+        captured.run(inputs)
         captured["fc1"]
 
-    In a training loop, `evaluate=False` leaves modes and gradients alone:
+    In a training loop, a `with` reads the user's own passes, and leaves modes and gradients
+    alone:
 
-        with Capture(model, {"fc1"}, evaluate=False) as captured:
+        with Capture(model, {"fc1"}) as captured:
             loss(model(inputs), targets).backward()
 
     Parameters
     ----------
     model : a network; inside DataParallel or torch.compile it is run eagerly.
-    sites : names of the sites to read; or a mapping of names to functions that reduce each
-        tensor at once, on its device, so that large tensors are never kept.
-    evaluate : eval mode, without gradients.
+    sites : names of the sites to read; or a mapping of names to functions that take what
+        they want of each tensor at once, and copy it, so that large tensors are never kept.
     stop : end a pass of `run` when the last of the sites is read.
 
     Attributes
     ----------
-    tensors : site to a copy of its tensor in the last pass.
+    tensors : site to a copy of its tensor in the last pass; empty if a function took it.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        sites: Collection[str] | Mapping[str, Reduce | None],
+        sites: Collection[str] | Mapping[str, Take | None],
         *,
-        evaluate: bool = True,
         stop: bool = False,
     ) -> None:
         self.network = unwrapped(model)
         self.sites = dict(sites) if isinstance(sites, Mapping) else dict.fromkeys(sites)
-        self.evaluate, self.stop = evaluate, stop
+        self.stop = stop
         self.tensors: dict[str, Tensor] = {}
-        self._calls: Counter[str] = Counter()
+        # A walk through all modules takes longer than a pass through a small network.
+        self._modules = list(self.network.modules())
+        self._unhookable = unhookable(self.network)
+        self._places = places_of(self.network, self.sites)
         self._exit = contextlib.ExitStack()
-        wanted = set(map(module_name, self.sites))
-        named = modules_by_name(self.network).items()
-        self._modules = {name: module for name, module in named if name in wanted}
 
     def __enter__(self) -> "Capture":
         with contextlib.ExitStack() as undo:
-            undo.enter_context(hookable(self.network))
-            if self.evaluate:
-                undo.enter_context(eval_mode(self.network))
-            hook(self.network, self._keep, undo, self._modules, self._begin)
+            undo.enter_context(hookable(self._unhookable))
+            # The network's input, which shows where a pass begins, and then the sites.
+            places = places_of(self.network, {INPUT, *self.sites})
+            undo.enter_context(hooked(self._keep, places, self._begin))
             self._exit = undo.pop_all()
         return self
 
@@ -88,8 +93,12 @@ class Capture:
         """One pass. A mapping is given by keywords, a tuple by position."""
         # A wanted site that does not appear must not keep the tensor of an earlier pass.
         self._begin()
-        with contextlib.suppress(_Stop):
-            call(self.network, inputs)
+        evaluated = eval_mode(self.network, self._modules)
+        try:
+            with hookable(self._unhookable), evaluated, hooked(self._keep, self._places):
+                call(self.network, inputs)
+        except _Stop:
+            pass
 
     def _begin(self) -> None:
         self.tensors.clear()
@@ -97,23 +106,27 @@ class Capture:
     def _keep(self, site: str, module: nn.Module, value: Any) -> None:
         for name, tensor in named_tensors(site, value).items():
             if name in self.sites:
-                self.tensors[name] = self._copied(tensor, self.sites[name])
+                self._read(name, tensor)
         if self.stop and len(self.tensors) == len(self.sites):
             raise _Stop
 
-    def _copied(self, tensor: Tensor, reduce: Reduce | None) -> Tensor:
-        # Inside a training step the arithmetic of a policy must not build a graph.
-        with torch.no_grad():
-            kept = _plain(tensor.detach())
-            kept = kept if reduce is None else reduce(kept)
-            return kept.clone() if shares(kept, tensor) else kept
+    def _read(self, name: str, tensor: Tensor) -> None:
+        if torch.is_grad_enabled():  # what is done with the tensor must not build a graph
+            with torch.no_grad():
+                return self._read(name, tensor)
+        if tensor.is_quantized or tensor.layout != torch.strided:
+            tensor = _plain(tensor)
+        take = self.sites[name]
+        if take is None:
+            self.tensors[name] = tensor.clone()
+        else:
+            take(tensor)
+            self.tensors[name] = TAKEN
 
 
 def _plain(tensor: Tensor) -> Tensor:
     """The tensor as a dense one of plain numbers."""
-    if tensor.is_quantized:
-        return tensor.dequantize()
-    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+    return tensor.dequantize() if tensor.is_quantized else tensor.to_dense()
 
 
 def shares(one: Tensor, other: Tensor) -> bool:
@@ -130,55 +143,82 @@ def call(network: nn.Module, inputs: Any) -> Any:
     return network(*inputs) if isinstance(inputs, tuple) else network(inputs)
 
 
-Keep = Callable[[str, nn.Module, Any], None]
-
-
-def hook(
-    network: nn.Module,
-    keep: Keep,
-    undo: contextlib.ExitStack,
-    modules: Mapping[str, nn.Module],
-    begin: Callable[[], None] = lambda: None,
-) -> None:
-    """Call `keep(site, module, value)` for the inputs and outputs of each module.
-
-    Sites are named by module and call: `fc`, `fc:in`, `fc#2`. Hooks go when `undo` closes.
+@dc.dataclass(frozen=True, eq=False)
+class Place:
+    """Where a hook goes: before or after the calls of a module; `number` is no other
+    hook's. A place without a name is that of the network's own input.
     """
-    calls: Counter[str] = Counter()
+
+    module: nn.Module
+    name: str
+    before: bool
+    number: int = dc.field(default_factory=lambda: RemovableHandle(OrderedDict()).id)
+
+
+def places_of(network: nn.Module, sites: Iterable[str] | None = None) -> list[Place]:
+    """Where hooks go to read these sites, as one that reads nothing takes time too; None
+    for all.
+    """
+    wanted = None if sites is None else {(module_name(s), ":in" in s) for s in sites}
+    found = []
+    if wanted is None or (INPUT, False) in wanted:
+        found += [Place(network, "", before=True)]  # before that of any module
+    for name, module in modules_by_name(network).items():
+        for before in (True, False):
+            if wanted is None or (name, before) in wanted:
+                found += [Place(module, name, before)]
+    return found
+
+
+@contextlib.contextmanager
+def hooked(
+    keep: Keep, places: Sequence[Place], begin: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Inside, `keep(site, module, value)` is called for the inputs and outputs of each
+    module, and `begin` when a pass begins, if the network's own input is read.
+
+    Sites are named by module and call: `fc`, `fc:in`, `fc#2`.
+    """
+    entered: Counter[str] = Counter()
+    left: Counter[str] = Counter()
 
     def start(module: nn.Module, args: Any, kwargs: Any) -> None:
-        calls.clear()
+        entered.clear()
+        left.clear()
         begin()
         for path, value in _given(args, kwargs):
             keep(INPUT + path, module, value)
 
-    def before(name: str) -> Any:
-        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
-            calls[name] += 1
-            for path, value in _given(args, kwargs):
-                keep(f"{_numbered(name, calls)}:in{path}", module, value)
-
-        return enter
-
-    def after(name: str) -> Any:
-        def leave(module: nn.Module, args: Any, output: Any) -> None:
-            keep(_numbered(name, calls), module, output)
-
-        return leave
-
-    # The network's own input comes first, before any module's.
-    first = network.register_forward_pre_hook(start, with_kwargs=True)
-    undo.callback(first.remove)
-    for name, module in modules.items():
+    def enter(name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         # Inputs are read before the call, which may change them in place.
-        enter = module.register_forward_pre_hook(before(name), with_kwargs=True)
-        undo.callback(enter.remove)
-        undo.callback(module.register_forward_hook(after(name)).remove)
+        site = _numbered(name, entered)
+        for path, value in _given(args, kwargs):
+            keep(f"{site}:in{path}", module, value)
+
+    def leave(name: str, module: nn.Module, args: Any, output: Any) -> None:
+        keep(_numbered(name, left), module, output)
+
+    try:
+        # As torch's functions that register hooks do, which would take ten times as long.
+        for one in places:
+            if one.before:
+                hook = partial(enter, one.name) if one.name else start
+                one.module._forward_pre_hooks[one.number] = hook
+                one.module._forward_pre_hooks_with_kwargs[one.number] = True
+            else:
+                one.module._forward_hooks[one.number] = partial(leave, one.name)
+        yield
+    finally:
+        for one in places:
+            one.module._forward_pre_hooks.pop(one.number, None)
+            one.module._forward_pre_hooks_with_kwargs.pop(one.number, None)
+            one.module._forward_hooks.pop(one.number, None)
 
 
 def _numbered(name: str, calls: Counter[str]) -> str:
-    """The name of the present call; calls after the first are numbered."""
-    return name if calls[name] <= 1 else f"{name}#{calls[name]}"
+    """The name of a new call; calls after the first are numbered."""
+    calls[name] += 1
+    return name if calls[name] == 1 else f"{name}#{calls[name]}"
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -192,14 +232,23 @@ def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str,
         yield "", kwargs
 
 
+def eval_mode(
+    network: nn.Module, modules: Iterable[nn.Module] | None = None
+) -> contextlib.AbstractContextManager[None]:
+    """Eval mode, without gradients; each module's own flag is restored.
+
+    modules : those of the network, if they are known.
+    """
+    modules = network.modules() if modules is None else modules
+    # Setting all flags for every batch would take time.
+    trains = any(module.training for module in modules)
+    return _evaluated(network) if trains else torch.no_grad()
+
+
 @contextlib.contextmanager
-def eval_mode(network: nn.Module) -> Iterator[None]:
-    """Eval mode, without gradients; each module's own flag is restored."""
+def _evaluated(network: nn.Module) -> Iterator[None]:
     flags = [(module, module.training) for module in network.modules()]
-    if any(flag for _, flag in flags):  # setting all flags for every batch would take time
-        network.eval()
-    else:
-        flags = []
+    network.eval()
     try:
         with torch.no_grad():
             yield

@@ -84,7 +84,8 @@ class Work:
 
     def read(self, number: int, progress: "Progress | None" = None) -> tuple[Block, ...]:
         """The rows of a chunk, for each choice of points."""
-        parts = list(blocks_of(self.forwards, counted(self.batches(number), progress)))
+        batches = counted(self.batches(number), progress)
+        parts = list(blocks_of(self.forwards, batches, total=len(self.chunk(number))))
         found = tuple(joined(list(blocks)) for blocks in zip(*parts, strict=True))
         return tuple(map(in_order, found)) if self.by_length else found
 

@@ -4,7 +4,6 @@ import dataclasses as dc
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,13 @@ from ..core.errors import ManifoldScaleError, require
 from ..core.settings import real, whole
 from ..core.weights import check_weights
 from ..curvature.polyline import steps as chords, turns
-from .capture import hook
+from .capture import hooked, places_of
 from .containers import named_tensors
 from .curve_through_layers import CurveThroughLayers
 from .dry_run import EXAMPLES, DryRun, dry_run
 from .initialise import at_initialisation, copied
 from .patterns import select
-from .wrappers import hookable, modules_by_name
+from .wrappers import hookable, modules_by_name, unhookable
 
 DERIVING = "parametrizations."  # of modules that make weights
 STRIDES = (1, 2, 4, 8, 16)  # steps between the points whose circle is measured
@@ -279,9 +278,7 @@ def _outputs(network: nn.Module, inputs: Tensor, names: set[str]) -> dict[str, T
             if name in names:
                 found[name] = tensor.clone()  # a module after it may write into it
 
-    with ExitStack() as undo:
-        undo.enter_context(hookable(network))
-        hook(network, keep, undo, modules_by_name(network))
+    with hookable(unhookable(network)), hooked(keep, places_of(network)):
         network(inputs)
     return found
 

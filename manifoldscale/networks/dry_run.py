@@ -20,11 +20,11 @@ from .axes import (
     keeps_axes,
     unknown_axes,
 )
-from .capture import ONE_AT_A_TIME, call, eval_mode, hook
+from .capture import ONE_AT_A_TIME, call, eval_mode, hooked, places_of
 from .containers import named_tensors, tensors
 from .draws import DrawsFrom
 from .sites import INPUT, Site, module_name
-from .wrappers import hookable, modules_by_name, unwrapped
+from .wrappers import hookable, modules_by_name, unhookable, unwrapped
 
 EXAMPLES = 3
 AGREES = 1e-3  # of the largest value: rounding in batches of other sizes is far below
@@ -168,9 +168,9 @@ def _recorded(network: nn.Module, inputs: Any) -> _Record:
     examples = _rows(inputs, EXAMPLES)
     with contextlib.ExitStack() as undo:
         undo.enter_context(ONE_AT_A_TIME)
-        undo.enter_context(hookable(network))
+        undo.enter_context(hookable(unhookable(network)))
         undo.enter_context(eval_mode(network))
-        hook(network, record.keep, undo, modules_by_name(network))
+        undo.enter_context(hooked(record.keep, places_of(network)))
         stream = undo.enter_context(DrawsFrom(0))
         try:
             call(network, examples)

@@ -279,7 +279,8 @@ def _extracted(
     require(shard is None, "`shard` needs a `store`, where the shards meet.")
     if source is not None and work.by_length:
         return named(dc.replace(work, examples=len(opened.rows)).read(0, progress))
-    parts = list(opened.blocks(progress))
+    total = None if source is None else len(opened.rows)
+    parts = list(opened.blocks(progress, total))
     return named([joined(list(blocks)) for blocks in zip(*parts, strict=True)])
 
 
@@ -302,7 +303,7 @@ def blocks(
     Between two blocks the model is as it was. Parameters and errors are as for `extract`.
     """
     opened = _opened(model, data, sites, (points,), n, batch_size, device, rng)
-    for (block,) in opened.blocks(None):
+    for (block,) in opened.blocks():
         yield block
 
 
@@ -316,9 +317,11 @@ class _Opened:
     first: Batch
     rest: Iterator[Batch]
 
-    def blocks(self, progress: Callable[[int], None] | None) -> Iterator[tuple[Block, ...]]:
+    def blocks(
+        self, progress: Callable[[int], None] | None = None, total: int | None = None
+    ) -> Iterator[tuple[Block, ...]]:
         batches = chain([self.first], self.rest)
-        return blocks_of(self.forwards, counted(batches, progress))
+        return blocks_of(self.forwards, counted(batches, progress), total=total)
 
 
 def _opened(

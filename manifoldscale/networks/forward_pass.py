@@ -2,7 +2,8 @@
 
 import dataclasses as dc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from ..core.arrays import Array, Ints
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import hashed
 from .batches import FEWEST_ROWS, Batch, filled
-from .capture import ONE_AT_A_TIME, Capture, Reduce, shares
+from .capture import ONE_AT_A_TIME, Capture, Take, shares
 from .collate import NO_LABEL
 from .draws import DrawsFrom
 from .padding import check_left
@@ -83,40 +84,43 @@ def blocks_of(
     forwards: Sequence[ForwardPass],
     batches: Iterable[Batch],
     padding_is_known: bool = False,
+    total: int | None = None,
 ) -> Iterator[tuple[Block, ...]]:
     """The rows of each batch for several choices of points of one network, each block in
     one pass.
+
+    total : the examples of all batches, if all blocks are kept: they are parts of one
+        array, which `joined` gives without a copy.
     """
     first = forwards[0]
-    currents = [_Current(forward) for forward in forwards]
-    sites = {site.name: site for forward in forwards for site in forward.sites}
-    reduces = {name: _for_all(currents, site) for name, site in sites.items()}
-    capture = Capture(first.network, reduces, stop=first.may_stop)
+    currents = [_Current(forward, total) for forward in forwards]
+    names = {site.name for forward in forwards for site in forward.sites}
+    takes = {name: _take_for(currents, name) for name in names}
+    capture = Capture(first.network, takes, stop=first.may_stop)
     for batch in batches:
         for current in currents:
             current.begin(batch)
-        with ExitStack() as undo:
-            undo.enter_context(ONE_AT_A_TIME)
+        with ONE_AT_A_TIME:
             if not padding_is_known and batch.is_left_padded:
                 check_left(first.network, batch.inputs)
                 padding_is_known = True
-            undo.enter_context(capture)
             if first.is_random:
-                seed = int(hashed(first.seed, batch.rows.ids[0])) >> 1
-                undo.enter_context(DrawsFrom(seed))
-            _run(capture, batch)
+                with DrawsFrom(int(hashed(first.seed, batch.rows.ids[0])) >> 1):
+                    _run(capture, batch)
+            else:
+                _run(capture, batch)
         yield tuple(current.block() for current in currents)
 
 
-def _for_all(currents: Sequence["_Current"], site: Site) -> Reduce:
+def _take_for(currents: Sequence["_Current"], name: str) -> Take:
     """Each takes its points of a tensor at once, and the tensor is not kept."""
+    takes = [partial(one.take, name) for one in currents if name in one.reads]
 
-    def reduce(tensor: Tensor) -> Tensor:
-        for current in currents:
-            current.take(site, tensor)
-        return tensor.new_empty(0)
+    def take(tensor: Tensor) -> None:
+        for one in takes:
+            one(tensor)
 
-    return reduce
+    return takes[0] if len(takes) == 1 else take
 
 
 def _run(capture: Capture, batch: Batch) -> None:
@@ -131,45 +135,83 @@ def _run(capture: Capture, batch: Batch) -> None:
         ) from error
 
 
-@dc.dataclass(eq=False)
 class _Current:
-    """The batch of the current pass, for its hooks."""
+    """The points of the current batch.
 
-    forward: ForwardPass
-    batch: Batch | None = None
-    points: dict[str, Tensor] = dc.field(default_factory=dict)
-    examples: dict[str, Tensor | None] = dc.field(default_factory=dict)
+    Parameters
+    ----------
+    total : the examples of all batches, if their points go into one array; None if each
+        batch has arrays of its own.
+    """
+
+    def __init__(self, forward: ForwardPass, total: int | None) -> None:
+        self.total = total
+        self.reads = {
+            site.name: (
+                site.axes.index("N"),
+                "N" + site.axes.replace("N", ""),
+                forward.policies[site.name],
+            )
+            for site in forward.sites
+        }
+        self.start = 0
+        self.batch: Batch | None = None
+        self.examples: dict[str, Tensor | None] = {}
+        self.arrays: dict[str, Array] = {}
+        self.waiting: dict[str, Tensor] = {}
+        self.wholes: dict[str, Array] = {}
 
     def begin(self, batch: Batch) -> None:
+        self.start += len(self.batch or ())
         self.batch = batch
-        self.points.clear()
-        self.examples.clear()
+        self.arrays = {}
+        self.waiting.clear()
 
-    def take(self, site: Site, tensor: Tensor) -> None:
+    def take(self, name: str, tensor: Tensor) -> None:
         """Keep the points of a site, in memory of their own."""
         assert self.batch is not None
-        axis = site.axes.index("N")
-        n, passed = len(self.batch), max(len(self.batch), FEWEST_ROWS)
-        _check_rows(tensor, site.name, axis, passed)
-        values = tensor.movedim(axis, 0)[:n]
-        axes = site.axes.replace("N", "")
-        policy = self.forward.policies[site.name]
+        axis, axes, policy = self.reads[name]
+        rows = self.batch.rows
+        n = len(rows.ids)
+        passed = max(n, FEWEST_ROWS)
+        if tensor.ndim <= axis or tensor.shape[axis] != passed:
+            raise _no_rows(f"shape {tuple(tensor.shape)}", name, passed)
+        values = tensor if axis == 0 else tensor.movedim(axis, 0)
+        values = values if n == passed else values[:n]
         try:
-            drawn = policy(values, f"N{axes}", self.batch.rows.of(site.name))
+            drawn = policy(values, axes, rows if rows.other is None else rows.of(name))
         except ManifoldScaleError as error:
-            raise ManifoldScaleError(f"Site {site.name!r}: {error}") from error
-        points = drawn.points
-        self.points[site.name] = points.clone() if shares(points, tensor) else points
-        self.examples[site.name] = drawn.examples
+            raise ManifoldScaleError(f"Site {name!r}: {error}") from error
+        self.examples[name] = drawn.examples
+        if drawn.points.is_cpu:
+            self.keep(name, drawn.points)
+        else:  # the host would wait for the device before it gives it more to do
+            apart = not shares(drawn.points, tensor)
+            self.waiting[name] = drawn.points if apart else drawn.points.clone()
+
+    def keep(self, name: str, points: Tensor) -> None:
+        """Copy points to their place on the CPU, as float32 or float64."""
+        dtype = np.float64 if points.dtype == torch.float64 else np.float32
+        place = None
+        if self.total is not None and self.examples[name] is None:
+            if name not in self.wholes:
+                self.wholes[name] = _empty(name, (self.total, points.shape[1]), dtype)
+            place = self.wholes[name][self.start : self.start + points.shape[0]]
+        if place is None or place.shape != points.shape or place.dtype != dtype:
+            place = np.empty(points.shape, dtype)
+        torch.from_numpy(place).copy_(points)
+        self.arrays[name] = place
 
     def block(self) -> Block:
         """The result of the pass, on the CPU."""
         assert self.batch is not None
+        for name, points in self.waiting.items():
+            self.keep(name, points)
         arrays = {}
-        for site in self.forward.sites:
-            if site.name not in self.points:
-                _check_rows(None, site.name, 0, len(self.batch))
-            arrays[site.name] = _array(self.points[site.name])
+        for name in self.reads:
+            if name not in self.arrays:
+                raise _no_rows("nothing", name, len(self.batch))
+            arrays[name] = self.arrays[name]
         rows = self._places(arrays)
         labels, ids = self.batch.labels, self.batch.rows.ids
         if rows is not None:
@@ -196,19 +238,21 @@ class _Current:
         return None if first is None else first.cpu().numpy()
 
 
-def _check_rows(tensor: Tensor | None, site: str, axis: int, n: int) -> None:
-    if tensor is None or tensor.ndim <= axis or tensor.shape[axis] != n:
-        gave = "nothing" if tensor is None else f"shape {tuple(tensor.shape)}"
+def _empty(site: str, shape: tuple[int, int], dtype: Any) -> Array:
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError as error:
         raise ManifoldScaleError(
-            f"Site {site!r} gave {gave} for a batch of {n} examples: it is not one point "
-            f"per example. Leave it out with the pattern '!{site}'."
-        )
+            f"The points of site {site!r} do not fit into memory ({error}): give `store`, "
+            "a folder for them, or fewer of them by `n` or `points`."
+        ) from error
 
 
-def _array(tensor: Tensor) -> Array:
-    """float32 or float64, on the CPU."""
-    kept = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
-    return np.ascontiguousarray(kept.cpu().numpy())
+def _no_rows(gave: str, site: str, n: int) -> ManifoldScaleError:
+    return ManifoldScaleError(
+        f"Site {site!r} gave {gave} for a batch of {n} examples: it is not one point per "
+        f"example. Leave it out with the pattern '!{site}'."
+    )
 
 
 def joined(blocks: Sequence[Block]) -> Block:
@@ -224,7 +268,7 @@ def joined(blocks: Sequence[Block]) -> Block:
             f"Site {name!r} has points of {', '.join(map(str, sorted(widths)))} features: "
             "inputs differ in size. Use points='mean' or 'tokens'.",
         )
-        arrays[name] = mine[0] if len(mine) == 1 else np.concatenate(mine)
+        arrays[name] = _together(mine)
     labels = [block.labels for block in blocks]
     known = [part for part in labels if part is not None]
     return Block(
@@ -233,6 +277,18 @@ def joined(blocks: Sequence[Block]) -> Block:
         labels=_all_labels(known) if known and len(known) == len(labels) else None,
         grouped=blocks[0].grouped,
     )
+
+
+def _together(parts: Sequence[Array]) -> Array:
+    """All rows; without a copy, if they were written into one array."""
+    whole = parts[0].base
+    if whole is not None and _are_all_of(whole, parts):
+        return whole
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _are_all_of(whole: Array, parts: Sequence[Array]) -> bool:
+    return all(p.base is whole for p in parts) and sum(map(len, parts)) == len(whole)
 
 
 def _all_labels(parts: Sequence[Array]) -> Array:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..core.errors import require
 from .batches import filled
-from .capture import ONE_AT_A_TIME, call, eval_mode, hook
+from .capture import ONE_AT_A_TIME, call, eval_mode, hooked, places_of
 from .containers import named_tensors, tensors
 from .dry_run import EXAMPLES, dry_run
 from .padding import mask_of
@@ -25,7 +25,7 @@ from .patterns import select
 from .points import TOKENS, Drawn, PointRows, Points
 from .sites import module_name
 from .sources import source_of
-from .wrappers import hookable, modules_by_name, unwrapped
+from .wrappers import hookable, modules_by_name, unhookable, unwrapped
 
 AGREES = 1e-3  # of the largest logit
 AHEAD = 1e-6  # of it: where later tokens are not seen, a change is nothing
@@ -169,9 +169,9 @@ def _after(
 
     with ExitStack() as undo:
         undo.enter_context(ONE_AT_A_TIME)
-        undo.enter_context(hookable(network))
+        undo.enter_context(hookable(unhookable(network)))
         undo.enter_context(eval_mode(network))
-        hook(network, keep, undo, modules_by_name(network))
+        undo.enter_context(hooked(keep, places_of(network)))
         logits = _logits(call(network, given))
     return seen[site], logits, tuple(names)
 

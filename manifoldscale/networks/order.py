@@ -18,7 +18,6 @@ first batch, or a branch that none of the exchanged examples takes.
 
 import dataclasses as dc
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -29,12 +28,11 @@ from torch import Tensor, nn
 from ..core.arrays import Array, Floats
 from ..core.errors import require
 from .batches import FEWEST_ROWS, Batch, filled
-from .capture import ONE_AT_A_TIME, Capture, hook
+from .capture import ONE_AT_A_TIME, Capture, hooked, places_of
 from .containers import named_tensors, tensors
 from .forward_pass import ForwardPass
 from .points import Flatten, plain
-from .sites import Site, module_name
-from .wrappers import modules_by_name
+from .sites import Site
 
 # Fewer than the rows of a pass, which is filled with the last example. This filling changes
 # in the exchange, which shows whether the network mixes the examples of a batch.
@@ -108,12 +106,11 @@ class _Trial:
         if len(sites) <= 1:
             return frozenset()
         try:
-            with ONE_AT_A_TIME, ExitStack() as undo:
+            with ONE_AT_A_TIME:
+                network = self.forward.network
                 keep = partial(_exchange, origin, self._values(origin))
-                modules = modules_by_name(self.forward.network)
-                mine = {k: v for k, v in modules.items() if k == module_name(origin)}
-                hook(self.forward.network, keep, undo, mine)
-                found = _points(self.forward, sites, self.here)
+                with hooked(keep, places_of(network, {origin})):
+                    found = _points(self.forward, sites, self.here)
         except Exception:  # the network may fail on activations that it never saw
             return frozenset()
         return frozenset(name for name in found if self._same(name, found[name]))
@@ -130,8 +127,8 @@ class _Trial:
     def _values(self, origin: str) -> Tensor:
         """The tensor to put in, for the examples of `there`."""
         network = self.forward.network
-        with Capture(network, {origin}, stop=self.forward.may_stop) as captured:
-            captured.run(filled(self.there.inputs))
+        captured = Capture(network, {origin}, stop=self.forward.may_stop)
+        captured.run(filled(self.there.inputs))
         return captured[origin]
 
     def _same(self, name: str, points: Array) -> bool:

@@ -109,13 +109,13 @@ class Flatten(Points):
     """All values of an example, as one point."""
 
     def __call__(self, values: Tensor, axes: str, rows: PointRows) -> Drawn:
-        padded = rows.mask is not None and not bool(rows.mask.all())
-        require(
-            not (padded and TOKENS in axes),
-            "Flattened sequences would hold their padding; use points='mean', 'last' or "
-            "'tokens'.",
-        )
-        return Drawn(values.reshape(len(values), -1))
+        if rows.mask is not None and TOKENS in axes:
+            require(
+                bool(rows.mask.all()),
+                "Flattened sequences would hold their padding; use points='mean', 'last' "
+                "or 'tokens'.",
+            )
+        return Drawn(values if values.ndim == 2 else values.reshape(len(values), -1))
 
     def __str__(self) -> str:
         return "flatten"

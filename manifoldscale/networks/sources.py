@@ -19,7 +19,7 @@ from ..core.arrays import Array, Ints, as_numpy, check_tensor
 from ..core.errors import ManifoldScaleError, require
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
-from .batches import Batch, first_of, is_array, prepared
+from .batches import Batch, first_of, is_array, preparing
 from .by_length import cut, lengths_of
 from .collate import collate
 from .draws import DrawsFrom
@@ -64,10 +64,11 @@ class Source:
         start, lengths = 0, self.lengths if by_length else None
         if lengths is not None:
             rows = rows[np.argsort(-lengths[rows], kind="stable")]
+        ids, prepared = self.ids[rows], preparing(model, device)
         for raw in self.fetch(rows, size):
             if lengths is not None:
                 raw = (cut(raw[0], int(lengths[rows[start]])), raw[1])
-            batch = prepared(raw, model, device, self.ids[rows[start:]])
+            batch = prepared(raw, ids[start:])
             start += len(batch)
             yield batch
 
@@ -167,8 +168,9 @@ def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterato
     start = 0
     if isinstance(data, IterableDataset):  # rows, which a loader would put together
         data = DataLoader(data, batch_size=BATCH, collate_fn=collate)
+    prepared = preparing(model, device)
     for raw in data:
-        batch = prepared(raw, model, device, None)
+        batch = prepared(raw, None)
         ids = np.arange(start, start + len(batch))
         start += len(batch)
         yield dc.replace(batch, rows=dc.replace(batch.rows, ids=ids))
@@ -192,9 +194,11 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     )
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
+        in_turn = _are_in_turn(rows)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            yield _take(inputs, part), None if labels is None else labels[part]
+            taken = _take(inputs, part, in_turn or _are_in_turn(part))
+            yield taken, None if labels is None else labels[part]
 
     numbers = np.arange(n) if ids is None else ids
     return Source(numbers, fetch, is_array=True, lengths=lengths_of(inputs))
@@ -220,11 +224,15 @@ def _numbers(inputs: Any) -> Array:
     return as_numpy(inputs.to_numpy() if hasattr(inputs, "to_dicts") else inputs, "data")
 
 
-def _take(inputs: Any, rows: Ints) -> Any:
+def _are_in_turn(rows: Ints) -> bool:
+    return bool((np.diff(rows) == 1).all())
+
+
+def _take(inputs: Any, rows: Ints, in_turn: bool) -> Any:
     """These rows; of a file in rising order, by slices or lists, as it allows."""
     if isinstance(inputs, Mapping):
-        return {key: _take(value, rows) for key, value in inputs.items()}
-    if len(rows) and (np.diff(rows) == 1).all():
+        return {key: _take(value, rows, in_turn) for key, value in inputs.items()}
+    if in_turn:
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     if isinstance(inputs, np.ndarray | Tensor):
         return inputs[rows]

@@ -1,13 +1,19 @@
 """Networks inside others: DataParallel, compiled, sharded, checkpointed."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 PARALLEL = ("DataParallel", "DistributedDataParallel")
+UNHOOKABLE = (
+    nn.DataParallel,
+    nn.MultiheadAttention,
+    nn.TransformerEncoder,
+    nn.TransformerEncoderLayer,
+)
 # Attributes in which wrappers keep a network; not part of its modules' names.
 INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
@@ -56,14 +62,25 @@ def _plain_name(name: str, parallel: set[str]) -> str:
     return ".".join(kept)
 
 
-@contextlib.contextmanager
-def hookable(model: nn.Module) -> Iterator[None]:
-    """Inside, every module runs as Python, on one device, so that its hooks are called.
+def unhookable(model: nn.Module) -> list[nn.Module]:
+    """The modules that may not call every hook.
 
     Compiled code ignores hooks that were added later, replicas of `DataParallel` would run
     them at the same time, and the fused transformer layer does not call its modules.
     """
-    modules = list(model.modules())
+    return [m for m in model.modules() if _is_compiled(m) or isinstance(m, UNHOOKABLE)]
+
+
+def hookable(modules: Sequence[nn.Module]) -> contextlib.AbstractContextManager[None]:
+    """Inside, every module runs as Python, on one device, so that its hooks are called.
+
+    modules : the `unhookable` ones of the network.
+    """
+    return _hookable(modules) if modules else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _hookable(modules: Sequence[nn.Module]) -> Iterator[None]:
     with contextlib.ExitStack() as undo:
         if any(map(_is_compiled, modules)):
             undo.enter_context(torch.compiler.set_stance("force_eager"))

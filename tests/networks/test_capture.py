@@ -1,6 +1,8 @@
 """Hooks on networks of every kind; the defects of other tools, one test each."""
 
 import copy
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -135,7 +137,7 @@ def test_in_a_training_loop(inputs: np.ndarray) -> None:
         optimizer, seen = torch.optim.SGD(model.parameters(), 0.1), []
         for _ in range(4):
             if watch:
-                with Capture(model, {"0"}, evaluate=False) as captured:
+                with Capture(model, {"0"}) as captured:
                     loss = model(torch.from_numpy(inputs)).square().mean()
                 seen.append(captured["0"])
                 assert not captured["0"].requires_grad and model.training
@@ -267,3 +269,97 @@ def test_interrupts_leave_nothing_behind(inputs: np.ndarray) -> None:
     with pytest.raises(KeyboardInterrupt):
         ms.extract(model, batches())
     assert all(m.training and not m._forward_hooks for m in model.modules())
+
+
+class Recursive(nn.Module):
+    """A part that calls itself, inside out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Part()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.part(x, 2)
+
+
+class Part(nn.Module):
+    def forward(self, x: torch.Tensor, depth: int) -> torch.Tensor:
+        return self(x, depth - 1) + 1 if depth else 2 * x
+
+
+def test_a_module_that_calls_itself_has_an_output_for_each_call(inputs: np.ndarray) -> None:
+    found = ms.extract(Recursive(), inputs)
+    for number, name in enumerate(["part", "part#2", "part#3"]):
+        np.testing.assert_allclose(found[name].points, 2 * inputs + number, rtol=1e-6)
+
+
+def test_between_two_batches_the_network_is_free(inputs: np.ndarray) -> None:
+    """A loader may use the network for itself, with gradients and its own modes."""
+    model = net().train()
+    seen = []
+
+    def batches():
+        for batch in torch.from_numpy(inputs).split(5):
+            assert model.training and torch.is_grad_enabled()
+            x = batch.clone().requires_grad_()
+            model(x).square().sum().backward()
+            seen.append(x.grad is not None)
+            yield batch
+
+    found = ms.extract(model, batches(), ["0", "1"])
+    assert seen == [True] * 4
+    for name in found:
+        expected = by_hand(model, model.get_submodule(name), inputs)
+        np.testing.assert_allclose(found[name].points, expected, atol=1e-6)
+
+
+class Widens(nn.Module):
+    """float64 where the first number is positive."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.double() / 3 if x[0, 0] > 0 else x / 3
+
+
+def test_a_network_may_change_its_precision_between_batches() -> None:
+    x = np.linspace(-1, 1, 40, dtype=np.float32)[:, None] + np.zeros(3, np.float32)
+    found = ms.extract(Widens(), x, "Widens", batch_size=10)["Widens"].points
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found[20:], x[20:].astype(np.float64) / 3)
+    np.testing.assert_array_equal(found[:20], (x[:20] / np.float32(3)).astype(np.float64))
+
+
+def test_points_of_all_batches_are_written_into_one_array(inputs: np.ndarray) -> None:
+    found = ms.extract(net(), inputs, "2", batch_size=8)  # the last batch is filled up
+    assert found.arrays["2"].base is None and found.arrays["2"].shape == (20, 3)
+    whole = ms.extract(net(), inputs, "2", batch_size=20)
+    np.testing.assert_allclose(found["2"].points, whole["2"].points, atol=1e-6)
+
+
+def test_nothing_is_held_when_all_is_read(inputs: np.ndarray) -> None:
+    """Without waiting for Python's collector of cycles: networks and points are large."""
+    gc.collect()
+    gc.disable()
+    try:
+        model = net()
+        ended = weakref.ref(model)
+        found = ms.extract(model, inputs, "2", batch_size=5)
+        points = weakref.ref(found.arrays["2"])
+        del model, found
+        assert ended() is None and points() is None
+    finally:
+        gc.enable()
+
+
+def test_points_that_do_not_fit_into_memory_are_refused_at_once(
+    inputs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = np.empty
+
+    def full(shape: object, *args: object) -> np.ndarray:
+        if shape == (20, 3):
+            raise MemoryError("60 numbers")
+        return empty(shape, *args)
+
+    monkeypatch.setattr(np, "empty", full)
+    with pytest.raises(ms.ManifoldScaleError, match=r"'2' do not fit .* `store`"):
+        ms.extract(net(), inputs, "2", batch_size=5)
