@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import is_absent
+from .arrays import check_same_rows, is_absent
 from .errors import ManifoldScaleError, require
 
 Row = dict[str, Any]
@@ -171,6 +171,7 @@ def _joined(name: Any) -> str:
 
 
 def _of_columns(table: Mapping[Any, Any]) -> list[Row]:
+    check_same_rows((str(name), values) for name, values in table.items())
     columns = {str(name): _as_list(values) for name, values in table.items()}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Ints, as_numpy, is_absent
+from ..core.arrays import Array, Ints, as_numpy, check_same_rows, is_absent
 from ..core.errors import ManifoldScaleError, few, require
 from .axis_names import AXES, ask, axes_of, meaning, roles_of
 
@@ -90,6 +90,7 @@ def of_trials(
     data : array; its axes are trials and neurons, and perhaps time, as `order` says.
     columns : what is wanted of the trials, with one entry for each.
     """
+    check_same_rows([("responses", data), ("stimuli", stimuli)])
     array = as_numpy(data, "responses", missing=np.nan)
     words = "trials neurons" if order is None else order
     axes = axes_of_trials(words, array.ndim)

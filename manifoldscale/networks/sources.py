@@ -15,7 +15,7 @@ from torch.utils.data import (
     RandomSampler,
 )
 
-from ..core.arrays import Array, Ints, as_numpy, check_tensor
+from ..core.arrays import Array, Ints, as_numpy, check_same_rows, check_tensor
 from ..core.errors import ManifoldScaleError, require
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
@@ -176,6 +176,8 @@ def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterato
 
 def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     """Inputs and labels by their place; arrays on disk stay there until they are read."""
+    named = pair[0] if isinstance(pair[0], Mapping) else {"data": pair[0]}
+    check_same_rows([*named.items(), ("labels", pair[1])])
     inputs = _arrays(pair[0])
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
     n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
