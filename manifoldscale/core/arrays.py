@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ManifoldScaleError, require
+from .on_disk import check_on_disk, is_filled, is_on_disk
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -60,6 +61,13 @@ def _read(data: Any, name: str, missing: float | None) -> Array:
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."
         )
+    if is_on_disk(data):
+        check_on_disk(data, name)
+        values = np.asarray(data[()])
+        gone = is_filled(values, data)
+        if gone.any():
+            return _filled(np.ma.MaskedArray(values, gone), name, missing)
+        return values
     if type(data).__module__.startswith("pyarrow"):
         data = data.to_pandas()
     if hasattr(data, "isna"):  # pandas

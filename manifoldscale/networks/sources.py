@@ -17,6 +17,7 @@ from torch.utils.data import (
 
 from ..core.arrays import Array, Ints, as_numpy, check_same_rows, check_tensor
 from ..core.errors import ManifoldScaleError, require
+from ..core.on_disk import check_on_disk, is_filled, is_on_disk
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
 from .batches import Batch, first_of, is_array, prepared
@@ -209,6 +210,8 @@ def _arrays(inputs: Any) -> Any:
         check_tensor(inputs, "data")
     on_disk = hasattr(inputs, "dtype") and not hasattr(inputs, "isna")
     array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs)
+    if is_on_disk(array):
+        check_on_disk(array, "data")
     if isinstance(array, np.ma.MaskedArray):
         array = as_numpy(array, "data")
     require(
@@ -226,6 +229,19 @@ def _take(inputs: Any, rows: Ints) -> Any:
     """These rows; of a file in rising order, by slices or lists, as it allows."""
     if isinstance(inputs, Mapping):
         return {key: _take(value, rows) for key, value in inputs.items()}
+    values = _rows_of(inputs, rows)
+    if is_on_disk(inputs):
+        gone = is_filled(values, inputs)
+        require(
+            not gone.any(),
+            f"`data` holds values that stand for nothing, by its attributes or its fill "
+            f"value, the first in row {rows[np.argwhere(gone)[0, 0]] if gone.any() else 0}:"
+            " leave out those rows.",
+        )
+    return values
+
+
+def _rows_of(inputs: Any, rows: Ints) -> Any:
     if len(rows) and (np.diff(rows) == 1).all():
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     if isinstance(inputs, np.ndarray | Tensor):
