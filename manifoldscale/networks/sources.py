@@ -16,7 +16,7 @@ from torch.utils.data import (
 )
 
 from ..core.arrays import Array, Ints, as_numpy, check_same_rows, check_tensor
-from ..core.errors import ManifoldScaleError, require
+from ..core.errors import ManifoldScaleError, first_line, require
 from ..core.on_disk import check_on_disk, is_filled, is_on_disk
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
@@ -258,14 +258,28 @@ def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
     own_size: int | None = loading.pop("batch_size", None)
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
+        size, done = own_size or size, 0
         # A private generator, because making an iterator draws a number.
-        yield from DataLoader(
+        loader = DataLoader(
             data,
             sampler=order[rows].tolist(),
-            batch_size=own_size or size,
+            batch_size=size,
             generator=torch.Generator(),
             **loading,
         )
+        try:
+            for batch in loader:
+                yield batch
+                done += size
+        except ManifoldScaleError:
+            raise
+        except Exception as error:  # of the code of a data set
+            part = order[rows[done : done + size]]
+            raise ManifoldScaleError(
+                f"`data`: {type(data).__name__} of {len(order):,} examples raised "
+                f"{type(error).__name__} for one of {part.min():,} to {part.max():,}: "
+                f"{first_line(error)}"
+            ) from error
 
     return Source(order, fetch, own_size)
 
