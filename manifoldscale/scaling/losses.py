@@ -145,6 +145,8 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     remarks += of_the_table(curve, axis)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
+    if curve.copies:
+        remarks.append(Caveat.COPIES(curve.copies))
     if curve.early_stopped:
         remarks.append(Caveat.EARLY_STOPPED())
     if curve.loss.startswith("py:"):
