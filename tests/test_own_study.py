@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -19,6 +20,9 @@ from torch import nn
 
 import manifoldscale as ms
 from manifoldscale.cli.main import main
+from manifoldscale.core.caveat import Caveat
+from manifoldscale.core.errors import ManifoldScaleError
+from manifoldscale.core.serialize import plain
 from manifoldscale.networks.loading import load_model
 from manifoldscale.runs.study import StudyResult, run_study, study_of
 from manifoldscale.runs.telling import shown
@@ -453,3 +457,25 @@ def test_the_network_of_a_study_takes_the_data_unprepared(
         torch.testing.assert_close(
             whole(torch.from_numpy(rows)), bare(prepared), rtol=1e-3, atol=1e-3
         )
+
+
+def test_copies_of_examples_are_told_and_those_of_other_rows_refused() -> None:
+    """They are learned by heart and then tested on."""
+    x = np.random.default_rng(0).standard_normal((60, 3))
+    classes = np.arange(60) % 3
+    plan = ms.sweeps.Plan(
+        OwnData.of(np.repeat(x, 2, axis=0), np.repeat(classes, 2)),
+        dataset_sizes=[20, 30, 50, 80],
+        widths=[4],
+        seeds=1,
+        n_test=40,
+        training=ms.sweeps.Training(steps=2),
+    )
+    curve = ms.sweeps.run(plan)
+    assert curve.copies == "60 of 120"
+    assert Caveat.COPIES in {note.caveat for note in ms.fit_power_law(curve).caveats}
+    alone = OwnData.of(x, classes)
+    assert not alone.copies_said and "copies" not in plain(alone)  # keys of runs stay
+    frame, column = pd.DataFrame(x).sample(frac=1, random_state=0), pd.Series(classes)
+    with pytest.raises(ManifoldScaleError, match="in another order"):
+        OwnData.of(frame, column)

@@ -1,13 +1,15 @@
 """Arrays that users hand in, checked once at the door."""
 
 import dataclasses as dc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import ManifoldScaleError, require
+from .on_disk import check_on_disk, is_filled, is_on_disk
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -59,6 +61,13 @@ def _read(data: Any, name: str, missing: float | None) -> Array:
         raise ManifoldScaleError(
             f"`{name}` is a sparse matrix; pass `{name}.toarray()`, or fewer features."
         )
+    if is_on_disk(data):
+        check_on_disk(data, name)
+        values = np.asarray(data[()])
+        gone = is_filled(values, data)
+        if gone.any():
+            return _filled(np.ma.MaskedArray(values, gone), name, missing)
+        return values
     if type(data).__module__.startswith("pyarrow"):
         data = data.to_pandas()
     if hasattr(data, "isna"):  # pandas
@@ -184,6 +193,40 @@ def refuse_missing(gone: Array, name: str, how: str) -> None:
     )
 
 
+def check_same_rows(given: Iterable[tuple[str, Any]]) -> None:
+    """Refuse tables and columns of pandas, or labelled arrays of xarray, that name the same
+    rows in another order: side by side are their places, but by name pandas would align
+    them.
+
+    Parameters
+    ----------
+    given : what is put side by side, with the names of the arguments.
+    """
+    first: tuple[str, list[Any]] | None = None
+    for name, data in given:
+        rows = _row_names(data)
+        if rows is None:
+            continue
+        first = first or (name, rows)
+        if rows == first[1] or Counter(rows) != Counter(first[1]):
+            continue
+        raise ManifoldScaleError(
+            f"`{name}` has the rows of `{first[0]}` in another order, by their index. Pass "
+            f"`{name}.loc[{first[0]}.index]`, or `{name}.to_numpy()` if the places are "
+            "meant."
+        )
+
+
+def _row_names(data: Any) -> list[Any] | None:
+    """What the rows are called, where something names them."""
+    if hasattr(data, "isna") and hasattr(data, "index"):  # pandas
+        return list(data.index)
+    if hasattr(data, "indexes") and getattr(data, "dims", None):  # xarray
+        index = data.indexes.get(next(iter(data.dims)))
+        return None if index is None else list(index)
+    return None
+
+
 def as_real(data: Any, name: str) -> Array:
     """A finite float32 or float64 array; integers and booleans become float64.
 
@@ -193,13 +236,14 @@ def as_real(data: Any, name: str) -> Array:
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype.kind != "f":
-        texts = array.dtype.kind in "USO"
+        advice = {
+            "O": f" If all are numbers, pass `{name}.astype(float)`.",
+            "U": f" Numbers that are written out are read by `{name}.astype(float)`, and "
+            f"words are numbered by `np.unique({name}, return_inverse=True)[1]`.",
+        }
         raise ManifoldScaleError(
             f"`{name}` must hold real numbers; its dtype is {array.dtype}."
-            + (
-                f" Texts are numbered by `np.unique({name}, return_inverse=True)[1]`."
-                * texts
-            )
+            + advice.get(array.dtype.kind.replace("S", "U"), "")
         )
     if array.dtype not in (np.float32, np.float64):
         wide = np.float32 if array.dtype == np.float16 else np.float64

@@ -369,6 +369,11 @@ class Caveat(enum.Enum):
         "training and test sets of different runs share examples of one finite data set: "
         "their errors are correlated, and the interval may be too narrow"
     )
+    COPIES = (
+        "examples that are exact copies of others stand in training and test sets at once, "
+        "so that losses are those of examples learned by heart, the more so the more "
+        "examples: leave out the copies, unless the inputs have few values by nature"
+    )
     STEEPER_THAN_BOUND = (
         "the exponent lies above 4/d; the relation is a lower bound, so this does not "
         "contradict it"

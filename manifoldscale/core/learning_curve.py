@@ -156,6 +156,7 @@ class LearningCurve:
     columns : which columns of a table were read, as what, and which were not; None if the
         curve does not come from a table.
     early_stopped : each network was kept at its best step, see `sweeps.Training.keep`.
+    copies : how many of the examples are exact copies of others; empty if hardly any.
     drift : how it is known that a step of training moves wide networks more than narrow
         ones; empty if it does not, or nothing is known.
     """
@@ -169,6 +170,7 @@ class LearningCurve:
     columns: Columns | None = None
     early_stopped: bool = dc.field(default=False, metadata=LATER)
     drift: str = dc.field(default="", metadata=LATER)
+    copies: str = dc.field(default="", metadata=LATER)
 
     @property
     def unread_settings(self) -> tuple[str, ...]:
@@ -331,6 +333,7 @@ class LearningCurve:
             columns=None if columns is None else Columns.from_dict(columns),
             early_stopped=stored.get("early_stopped", False),
             drift=stored.get("drift", ""),
+            copies=stored.get("copies", ""),
         )
 
     @classmethod

@@ -48,9 +48,10 @@ def plain(value: Any) -> Any:
 
 
 def _is_stored(field: "dc.Field[Any]", value: Any) -> bool:
-    if field.metadata == LATER:
+    when = field.metadata.get("stored")
+    if when == LATER["stored"]:
         return bool(value != field.default)
-    return field.metadata != NEVER
+    return bool(when != NEVER["stored"])
 
 
 def dumps(value: Any, indent: int | None = 2) -> str:

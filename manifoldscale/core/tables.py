@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import is_absent
+from .arrays import check_same_rows, is_absent
 from .errors import ManifoldScaleError, require
+from .names import is_bare_size, meaning
 
 Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
 WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
 THINNED = 4  # a filter leaves at least one row number in so many; sizes lie further apart
+COUNTED = ("dataset_size", "parameters", "width", "unique_examples", "steps")
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
 
 
@@ -73,7 +75,10 @@ def is_number_or_none(value: Any) -> bool:
 
 
 def _cell(value: Any) -> Any:
-    return None if is_missing(value) else value
+    if is_missing(value):
+        return None
+    single = isinstance(value, np.ndarray) and value.ndim == 0
+    return _cell(value.item()) if single else value
 
 
 def _flat(record: Mapping[Any, Any], before: str = "") -> Row:
@@ -171,6 +176,7 @@ def _joined(name: Any) -> str:
 
 
 def _of_columns(table: Mapping[Any, Any]) -> list[Row]:
+    check_same_rows((str(name), values) for name, values in table.items())
     columns = {str(name): _as_list(values) for name, values in table.items()}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
@@ -251,19 +257,33 @@ def _of_text(text: str, separators: str) -> list[Row]:
     names = [name.strip() for name in names]
     columns = [name or f"column {place + 1}" for place, name in enumerate(names)]
     _refuse_twice(columns)
-    rows = []
+    rows, texts = [], []
     for number, cells in filled:
         beyond = cells[len(columns) :]
         if any(map(str.strip, beyond)) or len(cells) < len(columns):
             raise ManifoldScaleError(
                 f"line {number} has {len(cells)} cells, the header {len(columns)}"
             )
-        rows.append(
-            {name: _typed(cell) for name, cell in zip(columns, cells, strict=False)}
-        )
+        texts.append(dict(zip(columns, cells, strict=False)))
+        rows.append({name: _typed(cell) for name, cell in texts[-1].items()})
+    for name in columns:
+        if is_bare_size(name) or meaning(name) in COUNTED:
+            _refuse_marks(name, [text[name].strip() for text in texts])
     if not names[0] and [row[columns[0]] for row in rows] == list(range(len(rows))):
         return [dict(list(row.items())[1:]) for row in rows]  # row numbers of pandas
     return rows
+
+
+def _refuse_marks(name: str, cells: Sequence[str]) -> None:
+    """Refuse sizes such as 800 and 1.600, which may be 1600 or 1.6."""
+    filled = [cell for cell in cells if cell]
+    marked = [cell for cell in filled if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell)]
+    whole = [cell for cell in filled if re.fullmatch(r"\d{1,3}", cell)]
+    require(
+        not (marked and whole) or len(marked) + len(whole) < len(filled),
+        f"column {name!r} holds {(whole or [''])[0]} and {(marked or [''])[0]}: is the "
+        "point a mark of thousands? Write the sizes without marks",
+    )
 
 
 def _typed(cell: str) -> Any:
@@ -279,7 +299,9 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
     require(bool(text.strip()), "it is empty")
     found: Any
     if lines:
-        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        found = [
+            _json(line, i) for i, line in enumerate(text.splitlines(), 1) if line.strip()
+        ]
     else:
         found = json.loads(text)
     if isinstance(found, Mapping):
@@ -299,6 +321,13 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
             'it holds no records, as in [{"dataset_size": 100, "loss": 0.3}, ...]'
         )
     return found
+
+
+def _json(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:  # the last one of a killed run, often
+        raise ManifoldScaleError(f"line {number} is no JSON, {line[:40]!r}") from error
 
 
 def _joined_at_steps(records: list[Mapping[Any, Any]]) -> list[Row]:

@@ -32,6 +32,7 @@ from .status import Status
 RESOLVED = 0.5  # relative standard error of kappa_rms^2 above which noise dominates
 SMALL_BIAS = 0.25  # of the curvature: a larger bias gives the status "biased"
 FEW = 30  # queries
+LENGTHS = (1e-40, 1e50)  # of neighbourhoods, whose fourth powers are summed
 SHRINKS, ROUGH = 0.7, -0.5  # largest kappa r for d log kappa^2 / d log r, and its limit
 
 
@@ -86,6 +87,7 @@ class Quadric(Method[Curvature]):
         return max(map(neighbors_needed, dims_of(self.dim)))
 
     def __call__(self, near: Neighbors, /) -> Curvature:
+        check_scale(near)
         results = [_at_dimension(self, near, dim) for dim in dims_of(self.dim)]
         chosen = next(r for r in results if r.dim == whole_dim(self.dim))
         return _over_dimensions(chosen, results)
@@ -99,12 +101,27 @@ def whole_dim(dim: int | Quantity) -> int:
 def dim_within(dim: int | Quantity, near: Neighbors) -> int:
     """The nearest whole dimension, at most the number of features."""
     require(dims_of(dim)[0] >= 1, f"`dim` must be at least 1; not {dim!r}.")
+    check_scale(near)
     whole, features = whole_dim(dim), near.ambient_dim
     require(
         features is None or whole <= features,
         f"`dim` is {whole}, and the points have {features} features.",
     )
     return whole
+
+
+def check_scale(near: Neighbors) -> None:
+    """Refuse neighbourhoods whose fourth powers, as in the variance of a squared curvature,
+    overflow or vanish.
+    """
+    smallest, largest = LENGTHS
+    length = float(np.median(near.distances[:, -1]))
+    require(
+        smallest <= length <= largest,
+        f"A curvature needs neighbours at distances between {smallest:g} and {largest:g}; "
+        f"here they reach to {length:.3g}. Scale the points, as `points / {length:.0e}`: "
+        "curvatures go with its inverse.",
+    )
 
 
 def dims_of(dim: int | Quantity) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
+from ..core.arrays import Array, as_numpy
 from ..core.errors import require
 from ..core.extras import optional
 from .recording import sized
@@ -42,7 +42,7 @@ def _shape(one: Any) -> tuple[int, ...]:
 def _array(one: Any) -> Array:
     """A dense array; or a sparse one, whose zeros are zeros."""
     if not hasattr(one, "keys"):
-        return np.asarray(one[()])
+        return as_numpy(one, "X", missing=np.nan)
     from scipy import sparse
 
     kind = _text(one.attrs.get("encoding-type", ""))

@@ -60,6 +60,8 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, _cell(list(value.flat))
     elif isinstance(value, np.ndarray):
         yield name, value
+    elif hasattr(value, "toarray"):  # sparse, as counts of spikes often are
+        yield name, value.toarray()
 
 
 def _cell(parts: list[Any]) -> Any:

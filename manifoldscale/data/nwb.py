@@ -13,6 +13,9 @@ from ..core.extras import optional
 from .axis_names import meaning
 from .recording import Asked, Recording, of_trials
 
+UNLIKELY_LATE = 5  # times the end of all windows, for half of the spikes
+EXPECTED = 20  # spikes, of which none is there by chance once in 1e8
+
 
 def read_nwb(path: Path, asked: Asked) -> Recording:
     """Spikes of the units of a file, counted in a window after the start of each trial.
@@ -70,6 +73,7 @@ def _counted(path: Path, file: Any, asked: Asked) -> Recording:
         ends = [np.asarray(file.invalid_times[k][:], float) for k in
                 ("start_time", "stop_time")]  # fmt: skip
         bad = _overlap(edges, np.stack(ends, axis=1))
+    _check_times(path, name, units, edges[~bad])
     counts = np.stack([_of_unit(units, i, edges, bad) for i in range(len(units))], axis=1)
     found = of_trials(
         counts,
@@ -85,6 +89,33 @@ def _counted(path: Path, file: Any, asked: Asked) -> Recording:
     gone = np.isnan(counts).mean()
     read += [f"{gone:.1%} of the windows were not observed: missing trials"] * bool(gone)
     return dc.replace(found, read=(*read, *_beyond(trials, edges)))
+
+
+def _check_times(path: Path, name: str, units: Any, edges: Floats) -> None:
+    """Refuse spikes that are not in seconds, and windows in which nothing was recorded: no
+    spike of any unit, where their rate lets expect many.
+    """
+    spikes = np.concatenate([np.asarray(one, float) for one in units["spike_times"][:]])
+    spikes = spikes[np.isfinite(spikes)]
+    if not len(spikes) or not len(edges) or "obs_intervals" in units.colnames:
+        return
+    first, last, end = spikes.min(), spikes.max(), edges.max()
+    require(
+        float(np.median(spikes)) < UNLIKELY_LATE * max(end, 1.0),
+        f"{path}: half of the spikes are later than {np.median(spikes):.4g}, and the "
+        f"windows of {name} end at {end:.4g} s: are spikes in milliseconds or samples? "
+        "NWB has seconds.",
+    )
+    rate = len(spikes) / max(last - first, 1e-9)
+    outside = edges[(edges[:, 0] > last) | (edges[:, 1] < first)]
+    silent = float(np.diff(outside).sum()) * rate
+    require(
+        silent < EXPECTED,
+        f"{path}: {len(outside):,} of {len(edges):,} windows of {name} lie before the "
+        f"first or after the last spike of all units, from {first:.4g} to {last:.4g} s, "
+        f"where about {silent:,.0f} spikes would be expected. If nothing was recorded "
+        "there, leave these trials out, or say so in `obs_intervals` or `invalid_times`.",
+    )
 
 
 def _of_unit(units: Any, i: int, edges: Floats, bad: Bools) -> Floats:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Ints, as_numpy, is_absent
+from ..core.arrays import Array, Ints, as_numpy, check_same_rows, is_absent
 from ..core.errors import ManifoldScaleError, few, require
 from .axis_names import AXES, ask, axes_of, meaning, roles_of
 
+ROUNDING = 1e-12  # of the largest: numbers that are closer are one name
 NOTHING: Mapping[str, Any] = {}
 BINNED = (
     "average it or bin a stated window first, as `{}`; or make each time bin a point, by "
@@ -90,6 +91,7 @@ def of_trials(
     data : array; its axes are trials and neurons, and perhaps time, as `order` says.
     columns : what is wanted of the trials, with one entry for each.
     """
+    check_same_rows([("responses", data), ("stimuli", stimuli)])
     array = as_numpy(data, "responses", missing=np.nan)
     words = "trials neurons" if order is None else order
     axes = axes_of_trials(words, array.ndim)
@@ -363,7 +365,33 @@ def numbered(labels: Array, name: str) -> tuple[Ints, Array]:
         raise ManifoldScaleError(
             f"The {name} have no common order ({error}): turn them into texts or numbers."
         ) from error
+    _refuse_near(names, name)
     return codes.reshape(-1), names
+
+
+def _refuse_near(names: Array, name: str) -> None:
+    """Refuse names that differ by rounding, as 0.1 + 0.2 and 0.3, or by spaces alone: the
+    trials of one stimulus would count as those of two.
+    """
+    if names.dtype.kind == "f" and len(names) > 1:
+        steps = np.diff(names)
+        near = np.flatnonzero(steps <= ROUNDING * np.abs(names).max())
+        pair, advice = (
+            names[near[:1, None] + np.arange(2)].tolist(),
+            ("rounding", "round them"),
+        )
+    elif names.dtype.kind in "US":
+        stripped, first = np.unique(np.char.strip(names), return_inverse=True)
+        counts = np.bincount(first, minlength=len(stripped))
+        pair = [names[first == i].tolist() for i in np.flatnonzero(counts > 1)[:1]]
+        advice = ("spaces", "strip them")
+    else:
+        return
+    require(
+        not pair,
+        f"Of the {name}, {' and '.join(map(repr, (pair or [[]])[0][:2]))} differ only by "
+        f"{advice[0]}: {advice[1]} where they are one.",
+    )
 
 
 def places(codes: Ints) -> Ints:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
+from ..core.arrays import Array, as_numpy
 from ..core.errors import ManifoldScaleError, few, first_line, nearest, require
 from ..core.extras import optional
 from .anndata_file import read_anndata
@@ -88,6 +88,8 @@ def _hdf5(path: Path, asked: Asked) -> Recording:
 
     with h5py.File(path, "r") as file:
         file.visititems(keep)
+        if asked.variable and asked.variable not in held:  # a link to somewhere else
+            keep(asked.variable, file.get(asked.variable))
         return _chosen(path, held, asked)
 
 
@@ -156,7 +158,7 @@ def _trials_of(
 
 
 def _array(data: Any) -> Array:
-    return np.asarray(data[()] if hasattr(data, "dims") else data)
+    return as_numpy(data, "responses", missing=np.nan)
 
 
 def _row(path: Path, held: Mapping[str, Any], name: str) -> Array:
@@ -176,10 +178,10 @@ def _row(path: Path, held: Mapping[str, Any], name: str) -> Array:
 def _pick(path: Path, held: Mapping[str, Any], name: str, taken: Sequence[str]) -> str:
     """The variable that is named, or the only one that can be a recording."""
     if name:
+        near = f"; did you mean {nearest(name, held)}?" if held else "."
         require(
             name in held,
-            f"{path} holds no variable {name!r}; did you mean {nearest(name, held)}? It "
-            f"has {_listed(held)}.",
+            f"{path} holds no variable {name!r}{near} It has {_listed(held)}.",
         )
         return name
     found = [
@@ -299,6 +301,24 @@ def _xarray(path: Path, asked: Asked) -> Recording:
         return of_xarray(data, asked.order, asked.stimuli, asked.wanted)
 
 
+def _zarr(path: Path, asked: Asked) -> Recording:
+    """Arrays whose axes have names, as xarray writes them; or by the order that is said."""
+    optional("xarray", "xarray")
+    import zarr
+
+    stored = zarr.open(path, mode="r")
+    members = dict(stored.members(max_depth=None)) if hasattr(stored, "members") else {}
+    held = {name: one for name, one in members.items() if isinstance(one, zarr.Array)}
+    held = held or ({path.stem: stored} if isinstance(stored, zarr.Array) else {})
+    named = [
+        getattr(one.metadata, "dimension_names", None) or one.attrs.get("_ARRAY_DIMENSIONS")
+        for one in held.values()
+    ]
+    if named and all(named):
+        return _xarray(path, asked)
+    return _chosen(path, held, asked)
+
+
 def _anndata(path: Path, asked: Asked) -> Recording:
     data = read_anndata(path, asked.variable)
     return of_anndata(data, asked.order, asked.stimuli, asked.wanted)
@@ -313,7 +333,7 @@ READERS: dict[str, Callable[[Path, Asked], Recording]] = {
     ".nwb": read_nwb,
     ".h5ad": _anndata,
     ".nc": _xarray,
-    ".zarr": _xarray,
+    ".zarr": _zarr,
     ".csv": _table,
     ".tsv": _table,
     ".parquet": _table,

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, as_numpy, as_points, frozen, is_absent, refuse_missing
+from ..core.arrays import (
+    Array,
+    as_numpy,
+    as_points,
+    check_same_rows,
+    frozen,
+    is_absent,
+    refuse_missing,
+)
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import Rng
 from .duplicates import TOLERANCE
@@ -40,7 +48,7 @@ class Cloud:
     Raises
     ------
     ManifoldScaleError : the points are not 2-D, empty, or not finite; or an aligned
-        array has another length.
+        array has another length, or the same rows in another order by its index.
     """
 
     points: Array
@@ -54,6 +62,8 @@ class Cloud:
     one_trial: bool = False
 
     def __post_init__(self) -> None:
+        sides = ("points", "labels", "groups", "ids")
+        check_same_rows((name, getattr(self, name)) for name in sides)
         points = frozen(as_points(self.points, "points"))
         object.__setattr__(self, "points", points)
         for name in ("labels", "groups", "ids"):

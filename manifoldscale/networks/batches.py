@@ -68,6 +68,12 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
             tensors = with_positions(_accepted(tensors, inputs, model), model)
         ids = np.arange(n) if ids is None else ids[:n]
         known = None if labels is None else as_numpy(labels, "labels")
+        require(
+            known is None or known.shape[:1] == (n,),
+            f"A batch of `data` holds {n} examples, and beside them, for labels, a "
+            f"{type(labels).__name__} of shape {() if known is None else known.shape}: "
+            "give a label for each example, or none.",
+        )
         return Batch(tensors, PointRows(ids, mask, other, special, marks), known)
 
     return prepared

@@ -43,6 +43,7 @@ class DryRun:
     modules : name to class of all modules, called or not.
     calls : how often each was called.
     mixed : tensors without an axis of examples, and their shapes.
+    reordered : tensors whose rows have another order than the examples.
     network : the network without its wrappers.
     is_random : it draws random numbers in eval mode.
     mixing : sites whose rows depend on the other examples of their batch.
@@ -56,6 +57,7 @@ class DryRun:
     network: nn.Module
     is_random: bool = False
     mixing: tuple[str, ...] = ()
+    reordered: tuple[str, ...] = ()
 
     def site(self, name: str) -> Site:
         """The site with a name or an alias."""
@@ -99,7 +101,8 @@ class _Record:
 
 
 def dry_run(model: nn.Module, inputs: Any) -> DryRun:
-    """Run the network on `EXAMPLES` examples, and on one fewer to find their axis.
+    """Run the network on `EXAMPLES` examples, and on one fewer, in reversed order, to find
+    their axis and whether its rows follow them.
 
     Random states and the network do not change.
 
@@ -113,7 +116,7 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
     """
     network = unwrapped(model)
     full = _recorded(network, inputs)
-    fewer = _recorded(network, _rows(inputs, EXAMPLES - 1))
+    fewer = _recorded(network, _reversed(_rows(inputs, EXAMPLES - 1)))
     for record in (full, fewer):
         if record.failure is not None:
             raise ManifoldScaleError(
@@ -126,6 +129,9 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
     }
     mixed = {name: full.shapes[name] for name, axis in axes.items() if axis is None}
     batch = {name: axis for name, axis in axes.items() if axis is not None}
+    changed = () if full.drawn else _changed(full, fewer, batch)
+    reordered = tuple(n for n in changed if _is_reordered(full, fewer, n, batch[n]))
+    batch = {name: axis for name, axis in batch.items() if name not in reordered}
     found = _sites(full, batch, _places(network, inputs, full))
     known = {site.name for site in found}
     return DryRun(
@@ -136,22 +142,48 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         mixed=mixed,
         network=network,
         is_random=full.drawn,
-        mixing=() if full.drawn else _mixing(full, fewer, batch),
+        mixing=tuple(name for name in changed if name not in reordered),
+        reordered=reordered,
     )
 
 
-def _mixing(full: _Record, fewer: _Record, batch: Mapping[str, int]) -> tuple[str, ...]:
-    """Sites at which one more example in the batch changes the values of the others."""
+def _changed(full: _Record, fewer: _Record, batch: Mapping[str, int]) -> tuple[str, ...]:
+    """Sites at which other company or another place in the batch changes an example."""
     found = []
     for name, axis in batch.items():
         other = fewer.tensors[name]
         if other.layout != torch.strided or not other.is_floating_point():
             continue
         one = full.tensors[name].narrow(axis, 0, EXAMPLES - 1)
-        size = float(other.abs().nan_to_num(0, 0, 0).max()) if other.numel() else 0.0
-        close = torch.isclose(one, other, rtol=0, atol=AGREES * size, equal_nan=True)
+        close = torch.isclose(
+            one, other.flip(axis), rtol=0, atol=_rounding(other), equal_nan=True
+        )
         found += [] if bool(close.all()) else [name]
     return tuple(found)
+
+
+def _rounding(tensor: Tensor) -> float:
+    size = float(tensor.abs().nan_to_num(0, 0, 0).max()) if tensor.numel() else 0.0
+    return AGREES * size
+
+
+def _is_reordered(full: _Record, fewer: _Record, name: str, axis: int) -> bool:
+    """Whether rows that are not at their places are at others: a network may sort its
+    examples, by their length for instance, and put them back at its end.
+    """
+    one, other = full.tensors[name], fewer.tensors[name]
+    rows, others = (x.movedim(axis, 0).flatten(1).double() for x in (one, other))
+    same = (rows[:, None] - others[None]).abs().amax(-1) <= _rounding(other)
+    return bool(same.any(0).all())
+
+
+def _reversed(inputs: Any) -> Any:
+    """The examples from the last to the first."""
+    if isinstance(inputs, Mapping):
+        return {key: _reversed(value) for key, value in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(map(_reversed, inputs))
+    return inputs.flip(0) if isinstance(inputs, Tensor) and inputs.ndim else inputs
 
 
 def _rows(inputs: Any, n: int) -> Any:

@@ -135,8 +135,10 @@ def load_model(spec: str, checkpoint: str | Path | None = None) -> nn.Module:
 
 def _from_factory(rest: str, checkpoint: str | Path | None) -> nn.Module:
     spec = f"py:{rest}"
-    given, named = _stored_arguments(spec, checkpoint)
-    model = from_python(spec, *given, name="MODEL", named=named)
+    model: Any = python_function(spec, "MODEL")
+    if not isinstance(model, nn.Module):  # else the network itself stands there
+        given, named = _stored_arguments(spec, checkpoint)
+        model = from_python(spec, *given, name="MODEL", named=named)
     if not isinstance(model, nn.Module):
         raise ManifoldScaleError(
             f"MODEL 'py:{rest}' returned {type(model).__name__}; a torch.nn.Module is "

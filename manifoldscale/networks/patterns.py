@@ -149,6 +149,11 @@ def _nothing(pattern: str, run: DryRun) -> str:
             f"its shape {run.mixed[pattern]} has no axis that grows with the number of "
             "examples, so it is not one point per example"
         )
+    elif run.aliases.get(pattern, pattern) in run.reordered:
+        cause = (
+            "its rows are in another order than the examples, as in a network that sorts "
+            "them by length; read a site after they are put back"
+        )
     elif pattern in ROLES:
         cause = "this network has nothing in that role"
     elif inside:

@@ -15,8 +15,9 @@ from torch.utils.data import (
     RandomSampler,
 )
 
-from ..core.arrays import Array, Ints, as_numpy, check_tensor
-from ..core.errors import ManifoldScaleError, require
+from ..core.arrays import Array, Ints, as_numpy, check_same_rows, check_tensor
+from ..core.errors import ManifoldScaleError, first_line, require
+from ..core.on_disk import check_on_disk, is_filled, is_on_disk
 from ..data import Dataset as OwnDataset, Examples
 from ..geometry.cloud import Cloud
 from .batches import Batch, first_of, is_array, preparing
@@ -178,6 +179,8 @@ def stream(data: Iterable[Any], model: nn.Module, device: str | None) -> Iterato
 
 def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     """Inputs and labels by their place; arrays on disk stay there until they are read."""
+    named = pair[0] if isinstance(pair[0], Mapping) else {"data": pair[0]}
+    check_same_rows([*named.items(), ("labels", pair[1])])
     inputs = _arrays(pair[0])
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
     n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
@@ -211,6 +214,8 @@ def _arrays(inputs: Any) -> Any:
         check_tensor(inputs, "data")
     on_disk = hasattr(inputs, "dtype") and not hasattr(inputs, "isna")
     array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs)
+    if is_on_disk(array):
+        check_on_disk(array, "data")
     if isinstance(array, np.ma.MaskedArray):
         array = as_numpy(array, "data")
     require(
@@ -232,6 +237,19 @@ def _take(inputs: Any, rows: Ints, in_turn: bool) -> Any:
     """These rows; of a file in rising order, by slices or lists, as it allows."""
     if isinstance(inputs, Mapping):
         return {key: _take(value, rows, in_turn) for key, value in inputs.items()}
+    values = _rows_of(inputs, rows, in_turn)
+    if is_on_disk(inputs):
+        gone = is_filled(values, inputs)
+        require(
+            not gone.any(),
+            f"`data` holds values that stand for nothing, by its attributes or its fill "
+            f"value, the first in row {rows[np.argwhere(gone)[0, 0]] if gone.any() else 0}:"
+            " leave out those rows.",
+        )
+    return values
+
+
+def _rows_of(inputs: Any, rows: Ints, in_turn: bool) -> Any:
     if in_turn:
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     if isinstance(inputs, np.ndarray | Tensor):
@@ -248,14 +266,28 @@ def _of_dataset(data: Dataset[Any], order: Ints, **loading: Any) -> Source:
     own_size: int | None = loading.pop("batch_size", None)
 
     def fetch(rows: Ints, size: int) -> Iterator[Any]:
+        size, done = own_size or size, 0
         # A private generator, because making an iterator draws a number.
-        yield from DataLoader(
+        loader = DataLoader(
             data,
             sampler=order[rows].tolist(),
-            batch_size=own_size or size,
+            batch_size=size,
             generator=torch.Generator(),
             **loading,
         )
+        try:
+            for batch in loader:
+                yield batch
+                done += size
+        except ManifoldScaleError:
+            raise
+        except Exception as error:  # of the code of a data set
+            part = order[rows[done : done + size]]
+            raise ManifoldScaleError(
+                f"`data`: {type(data).__name__} of {len(order):,} examples raised "
+                f"{type(error).__name__} for one of {part.min():,} to {part.max():,}: "
+                f"{first_line(error)}"
+            ) from error
 
     return Source(order, fetch, own_size)
 

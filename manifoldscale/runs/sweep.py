@@ -262,6 +262,7 @@ def load(content: Mapping[str, Any]) -> SweepResult:
             task=plan.task.name,
             early_stopped=plan.training.keep == "best",
             drift=known_drift(plan),
+            copies=plan.task.copies_said,
         )
     return SweepResult(asked, curves)
 

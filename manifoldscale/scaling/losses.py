@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Bools, Floats, as_real
+from ..core.arrays import Array, Bools, Floats, as_real, check_same_rows
 from ..core.caveat import Caveat, Remark
 from ..core.columns import Columns
 from ..core.errors import ManifoldScaleError, require
@@ -92,6 +92,7 @@ def losses_of(curve: Any, loss: Any, axis: Axis) -> tuple[Losses, list[Remark]]:
             else math.nan,
         ), remarks
     require(loss is not None, "Pass a LearningCurve, or the sizes and the losses.")
+    check_same_rows([("x", curve), ("loss", loss)])
     y = as_real(loss, "loss")
     return _means(as_real(curve, "x"), y, "size"), _zeros(y)
 
@@ -113,6 +114,8 @@ def others(axis: Axis) -> tuple[Axis, ...]:
 
 
 def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, list[Remark]]:
+    x, y = curve.column(axis), curve.losses
+    require(not np.isnan(x).all(), f"No run says its {axis.value}; choose another `axis`.")
     sizes = axis not in (Axis.steps, Axis.compute)
     for held in (*others(axis), *((Axis.steps,) if sizes and curve.is_trajectory else ())):
         column = curve.column(held)
@@ -132,8 +135,6 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
                 f"The runs differ in {held.value} too ({listed}); choose one, as in "
                 f"`curve.at({held.value}={values[-1]:.0f})`."
             )
-    x, y = curve.column(axis), curve.losses
-    require(not np.isnan(x).all(), f"No run says its {axis.value}; choose another `axis`.")
     _check_one_envelope(curve, axis)
     usable = np.isfinite(x) & np.isfinite(y)
     remarks = []
@@ -145,6 +146,8 @@ def _of_curve(curve: LearningCurve, axis: Axis) -> tuple[Array, Array, Bools, li
     remarks += of_the_table(curve, axis)
     if curve.shared_data:
         remarks.append(Caveat.SHARED_DATA())
+    if curve.copies:
+        remarks.append(Caveat.COPIES(curve.copies))
     if curve.early_stopped:
         remarks.append(Caveat.EARLY_STOPPED())
     if curve.loss.startswith("py:"):

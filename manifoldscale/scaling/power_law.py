@@ -27,6 +27,7 @@ from .losses import Losses, losses_of
 from .one_run_per_size import solve_as_measured
 from .profile_fit import Problem, Reference as Reference, draws
 from .scatter import MISFIT, lack_of_fit
+from .sizes import sizes_of
 from .tails import NORMAL, ErrorLaw
 from .wild_bootstrap import wild_interval
 
@@ -122,8 +123,8 @@ class PowerLaw(Result):
         return self.losses.n_runs
 
     def predict(self, x: Any) -> Floats:
-        """The fitted loss at sizes `x`."""
-        sizes = np.asarray(x, dtype=float)
+        """The fitted loss at sizes `x`; np.inf is a limit."""
+        sizes = sizes_of(x, limit=True)
         if math.isnan(self.alpha):
             return np.full(sizes.shape, self.floor)
         return np.asarray(self.floor + self.amplitude * sizes**-self.alpha)
@@ -131,7 +132,7 @@ class PowerLaw(Result):
     def band(self, x: Any, level: float = 0.95) -> tuple[Floats, Floats]:
         """Pointwise bounds of the fitted loss at sizes `x`, from the draws."""
         check_level(level)
-        sizes = np.asarray(x, dtype=float)
+        sizes = sizes_of(x, limit=True)
         alpha, floor, amplitude = (column[:, None] for column in self.draws.T)
         curves = floor + amplitude * sizes**-alpha
         low, high = (smooth_quantile(curves, (1 + sign * level) / 2) for sign in (-1, 1))
@@ -156,11 +157,7 @@ class PowerLaw(Result):
         ------
         ManifoldScaleError : sizes that are not positive.
         """
-        sizes = np.asarray(x, dtype=float)
-        require(
-            bool(np.isfinite(sizes).all() and (sizes > 0).all()),
-            f"`x` must be positive and finite sizes; not {x!r}.",
-        )
+        sizes = sizes_of(x)
         level = self.interval.level if level is None else level
         check_level(level)
         return self.extrapolation.at(sizes, level)

@@ -24,6 +24,7 @@ from .grid import Grid, GridLaw, grid_of, require_enough
 from .outlook import CUTS, LEAST, FormError, form_error, reach
 from .powers import SumOfPowers
 from .scatter import ROUNDING, about
+from .sizes import sizes_of
 from .sum_fit import SumFit, SumProblem, fit_errors
 from .tails import ENOUGH, ErrorLaw, Normal, Student, errors_of, scale_of
 from .uncertainty import Uncertainty, uncertainty_of
@@ -107,7 +108,10 @@ class SumLaw(GridLaw):
 
     def predict(self, dataset_size: Any, parameters: Any) -> Floats:
         """The fitted loss, sizes broadcast against each other; np.inf is a limit."""
-        return self.numbers.predict(dataset_size, parameters)
+        return self.numbers.predict(
+            sizes_of(dataset_size, "dataset_size", limit=True),
+            sizes_of(parameters, "parameters", limit=True),
+        )
 
     def compute_optimal(self, product: Any) -> tuple[Floats, Floats]:
         """The D and the P of the smallest loss at a given product P D.
@@ -123,7 +127,7 @@ class SumLaw(GridLaw):
         require(
             not idle, f"There is no best pair of sizes: the losses do not depend on {idle}."
         )
-        return self.numbers.compute_optimal(product)
+        return self.numbers.compute_optimal(sizes_of(product, "product"))
 
     @ft.cached_property
     def form(self) -> FormError:
@@ -155,7 +159,8 @@ class SumLaw(GridLaw):
         (`law.form`). A change with scale, such as another mixture of data, is in no table.
         """
         d, p = np.broadcast_arrays(
-            np.asarray(dataset_size, dtype=float), np.asarray(parameters, dtype=float)
+            sizes_of(dataset_size, "dataset_size", limit=True),
+            sizes_of(parameters, "parameters", limit=True),
         )
         level, unsure = self.interval_D.level, self.uncertainty
         quantile = stats.t(unsure.freedom).ppf(0.5 + level / 2)

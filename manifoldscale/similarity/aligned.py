@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Array, Floats, Ints, check_same_rows
 from ..core.error_bars import quantile
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import keyed
@@ -134,6 +134,7 @@ def aligned(given: Sequence[tuple[str, Any]], seed: int) -> Aligned:
     ------
     ManifoldScaleError : other numbers of points, or other labels, groups or ids.
     """
+    check_same_rows(given)
     clouds = [(name, as_cloud(one)) for name, one in given]
     labels, groups = same_examples(clouds)
     kept = _without_copies([cloud.points for _, cloud in clouds])

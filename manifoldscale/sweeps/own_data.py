@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, as_numpy
+from ..core.arrays import Array, Floats, as_numpy, check_same_rows
 from ..core.errors import ManifoldScaleError, few, require
 from ..core.random import keyed
-from ..core.serialize import NEVER
+from ..core.serialize import LATER, NEVER
 from ..core.settings import Settings, among
 from ..core.tables import read_rows
 from ..data.examples import Examples, load_examples
@@ -22,6 +22,7 @@ from .tasks import Split, Task, split_of
 FOUND = {"found": True}  # of fields that are no settings: they follow from the examples
 MEMORY = "memory:"  # begins the source of arrays that are in no file
 FEWEST = 20  # examples
+HARDLY = 0.01  # a share of copies that changes no loss by much
 PER_CLASS = 2  # at least so many examples, on average
 ADVICE = (
     "An .npz file needs `y` beside `X`, a table a column `y` (or say which: "
@@ -54,6 +55,14 @@ class Arrays:
             digest.update(f"{part.shape} {part.dtype.str}".encode())
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
+
+    @ft.cached_property
+    def copies(self) -> int:
+        """How many inputs are exact copies of earlier ones."""
+        seen = {
+            hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in self.inputs
+        }
+        return len(self.inputs) - len(seen)
 
     @ft.cached_property
     def preparation(self) -> tuple[Floats, float]:
@@ -92,8 +101,8 @@ class OwnData(Settings, Task):
     source : what `data.load_examples` takes: a file, a folder, "py:module:function".
     targets : "auto", or "classes" or "real" where numbers say otherwise.
     prepared : the inputs are used as they are.
-    fingerprint, shape, examples, classes, n_outputs : of the examples, found when they are
-        read for the first time. Runs on other examples are other runs.
+    fingerprint, shape, examples, classes, n_outputs, copies : of the examples, found when
+        they are read for the first time. Runs on other examples are other runs.
     held : the arrays themselves, if they are in no file.
     """
 
@@ -105,6 +114,7 @@ class OwnData(Settings, Task):
     examples: int = dc.field(default=0, metadata=FOUND)
     classes: int = dc.field(default=0, metadata=FOUND)
     n_outputs: int = dc.field(default=0, metadata=FOUND)
+    copies: int = dc.field(default=0, metadata={**FOUND, **LATER})
     held: Arrays | None = dc.field(default=None, repr=False, compare=False, metadata=NEVER)
 
     def __post_init__(self) -> None:
@@ -118,6 +128,7 @@ class OwnData(Settings, Task):
             "examples": len(arrays.inputs),
             "classes": 0 if arrays.labels is None else arrays.targets.shape[1],
             "n_outputs": arrays.targets.shape[1],
+            "copies": arrays.copies,
         }
         for name, value in about.items():
             object.__setattr__(self, name, value)
@@ -180,6 +191,11 @@ class OwnData(Settings, Task):
     @property
     def shared_data(self) -> bool:
         return True
+
+    @property
+    def copies_said(self) -> str:
+        share = self.copies / self.examples
+        return f"{self.copies:,} of {self.examples:,}" if share >= HARDLY else ""
 
     @property
     def has_classes(self) -> bool:
@@ -253,6 +269,7 @@ def checked(examples: Examples, said: str, targets: str) -> Arrays:
         f"DATA {said} has inputs by name; a study needs one array of them.",
     )
     require(examples.labels is not None, f"DATA {said} has nothing to learn. {ADVICE}")
+    check_same_rows([("inputs", examples.inputs), ("labels", examples.labels)])
     inputs = as_numpy(examples.inputs, "inputs")
     require(
         inputs.dtype.kind in "fiub" and inputs.ndim > 1,

@@ -121,6 +121,7 @@ def run(
         task=task.name,
         early_stopped=plan.training.keep == "best",
         drift=known_drift(plan),
+        copies=task.copies_said,
     )
 
 

@@ -76,6 +76,11 @@ class Task(abc.ABC):
         """Whether runs share examples of one finite data set."""
 
     @property
+    def copies_said(self) -> str:
+        """How many of the examples are exact copies of others; empty if hardly any."""
+        return ""
+
+    @property
     def known_dim(self) -> int | None:
         """Dimension of the manifold of inputs, if known."""
         return None

@@ -21,7 +21,7 @@ from torch.func import functional_call, jacrev, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from ..core.errors import ManifoldScaleError, one_of, require
+from ..core.errors import ManifoldScaleError, first_line, one_of, require
 from ..core.weights import check_weights
 from .assemble import check_finite
 from .ntk_mlp import NTKLinear, Pointwise
@@ -95,6 +95,7 @@ def _general(
     """By Jacobians. The trace is the sum of the kernels of single outputs: their Jacobians
     are smaller, so blocks are longer and fewer are computed again.
     """
+    _check_gradient(model, x1[:1])
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if full:
         rows = max(1, NUMBERS // (n_outputs * size))
@@ -102,6 +103,20 @@ def _general(
     rows = max(1, NUMBERS // size)
     singles = (_jacobian(model, slice(o, o + 1)) for o in range(n_outputs))
     return torch.stack([_tiled(single, x1, x2, rows, full) for single in singles]).sum(0)
+
+
+def _check_gradient(model: nn.Module, x: Tensor) -> None:
+    """Refuse a network whose outputs know no gradient: its kernel would be zero."""
+    state = {
+        slot: _copied(tensor).requires_grad_(tensor.requires_grad)
+        for slot, tensor in _slots(model)
+    }
+    with torch.enable_grad():
+        require(
+            _called(model, state, x).requires_grad,
+            f"The outputs of {type(model).__name__} have no gradient in its parameters: "
+            "does its forward run under `torch.no_grad()`, or detach them?",
+        )
 
 
 def _tiled(
@@ -318,8 +333,18 @@ def _as_inputs(x: Any, device: torch.device) -> Tensor:
 def outputs_at(model: nn.Module, x: Any) -> Tensor:
     """(examples x outputs) of a network as it is, in float64."""
     state = {name: _copied(tensor) for name, tensor in _slots(model)}
+    inputs = _as_inputs(x, _device(model))
     with torch.no_grad():
-        return _called(model, state, _as_inputs(x, _device(model))).flatten(1)
+        try:
+            found = _called(model, state, inputs)
+        except ManifoldScaleError:
+            raise
+        except Exception as error:  # of the code of a network
+            raise ManifoldScaleError(
+                f"{type(model).__name__} does not accept inputs of shape "
+                f"{tuple(inputs.shape)}, examples first: {first_line(error)}."
+            ) from error
+    return found.reshape(len(inputs), -1)
 
 
 def _device(model: nn.Module) -> torch.device:

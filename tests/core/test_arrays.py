@@ -134,3 +134,44 @@ def test_a_masked_trial_is_a_trial_that_was_not_recorded() -> None:
     order = "neurons stimuli trials"
     read = ms.population(np.ma.masked_array(responses, gone), order=order).points
     assert read[2, 1] == pytest.approx(responses[1, 2, :3].mean())
+
+
+def _shuffled(n: int = 60) -> tuple[pd.DataFrame, "pd.Series[int]"]:
+    """A frame whose rows were shuffled, and a column beside it that was not."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((n, 3)), columns=list("abc"))
+    column = (frame["a"] > 0).astype(int)
+    return frame.sample(frac=1, random_state=1), column
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, y: ms.Cloud(x, labels=y),
+        lambda x, y: ms.Cloud(x, groups=y),
+        lambda x, y: ms.fit_power_law(x["a"] ** 2, y + 1.0),
+        lambda x, y: ms.population(x, stimuli=y),
+        lambda x, y: ms.compare_representations(x, x.sort_index()),
+        lambda x, y: ms.extract(torch.nn.Linear(3, 2), (x, y), "@input"),
+        lambda x, y: ms.LearningCurve.from_frame({"n_train": x["a"], "loss": y}),
+        lambda x, y: ms.Cloud(x.to_xarray().to_array().T, labels=y.to_xarray()),
+    ],
+    ids=["labels", "groups", "fit", "stimuli", "compare", "extract", "table", "xarray"],
+)
+def test_rows_of_the_same_names_in_another_order_are_refused(call: Any) -> None:
+    pytest.importorskip("xarray")
+    with pytest.raises(ManifoldScaleError, match="in another order, by their index"):
+        call(*_shuffled())
+
+
+def test_rows_are_put_side_by_side_where_their_names_agree_or_say_nothing() -> None:
+    x, y = _shuffled()
+    want = (x["a"] > 0).to_numpy()
+    other = y.loc[x.index].set_axis(range(100, 160))  # names that the points do not have
+    for labels in (y.loc[x.index], y.loc[x.index].to_numpy(), other):
+        assert np.array_equal(ms.Cloud(x, labels=labels).labels, want)
+
+
+def test_numbers_in_an_array_of_objects_are_not_to_be_numbered() -> None:
+    with pytest.raises(ManifoldScaleError, match=r"pass `X.astype\(float\)`\.$"):
+        as_points(CLEAN.astype(object))

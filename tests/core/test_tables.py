@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import manifoldscale as ms
+from manifoldscale.core.errors import ManifoldScaleError
 from manifoldscale.core.learning_curve import LearningCurve
+from manifoldscale.core.tables import read_rows
 
 ROWS = [{"n_train": 100, "Test Loss": 0.5, "note": "a"}, {"n_train": 200, "Test Loss": 0.3}]
 
@@ -146,3 +148,24 @@ def test_exact_losses_tell_their_settings_too() -> None:
     rows = [{"D": d, "loss": a * d**-0.5, "lr": a} for d in SIZES for a in (1.0, 1.1)]
     assert LearningCurve.from_frame(rows).mixed == ("lr",)
     assert LearningCurve.from_frame([row | {"lr": 1} for row in rows]).mixed == ()
+
+
+def test_sizes_with_a_point_for_thousands_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "losses.csv"
+    file.write_text("n_train;loss\n400;0.3\n800;0.2\n1.600;0.1\n3.200;0.05\n")
+    with pytest.raises(ManifoldScaleError, match=r"'n_train' holds 400 and 1\.600: is"):
+        read_rows(file)
+    file.write_text("D,loss\n0.5,1.100\n1.625,1\n10,0.900\n")  # sizes in billions, losses
+    assert [row["D"] for row in read_rows(file)] == [0.5, 1.625, 10]
+
+
+def test_arrays_without_an_axis_are_numbers() -> None:
+    rows = [{"n_train": np.array(100), "loss": np.array(0.5)}]
+    assert read_rows(rows) == [{"n_train": 100, "loss": 0.5}]
+
+
+def test_the_half_line_of_a_killed_run_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "lo')
+    with pytest.raises(ManifoldScaleError, match="line 2 is no JSON"):
+        read_rows(file)

@@ -1,5 +1,7 @@
 """Curvature of known manifolds: accuracy, honesty of the intervals, invariances."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -262,3 +264,16 @@ def test_neighbourhoods_that_reach_around_a_circle_do_not_read_low(k: int) -> No
     for seed in (1, 2):
         near = circles.sample(1500, rng=seed).neighbors(k, anchors=150)
         assert truth in ms.estimate(near, Quadric(3, k=k)).pooled.kappa_rms.interval
+
+
+@pytest.mark.parametrize("method", [ms.curvature.Quadric(2), ms.curvature.GaussMap(2)])
+def test_lengths_whose_powers_overflow_or_vanish_are_refused(method: Any) -> None:
+    """At 1e80 GaussMap gave a curvature of 0, at 1e-100 it divided by zero."""
+    points = ms.manifolds.Sphere(2).sample(400, ambient=5, rng=0).points
+    want = ms.estimate(points, method)
+    for scale in (1e-30, 1e40):
+        found = ms.estimate(points * scale, method)
+        assert found.value * scale == pytest.approx(want.value, rel=1e-3)
+    for scale in (1e-100, 1e80):
+        with pytest.raises(ms.ManifoldScaleError, match="Scale the points"):
+            ms.estimate(points * scale, method)

@@ -89,3 +89,36 @@ def test_spikes_of_a_session_are_counted(tmp_path: Path) -> None:
             ms.population(f"{tmp_path}/day.nwb", **asked)
     with pytest.raises(ManifoldScaleError, match=r"no movies.*trials \(143\)"):
         ms.population(f"{tmp_path}/day.nwb::movies", window=(0, 1))
+
+
+@pytest.mark.filterwarnings("ignore")  # of pynwb
+@pytest.mark.parametrize(
+    ("last", "scale", "message"),
+    [
+        (80.0, 1.0, None),
+        (80.0, 1000.0, "milliseconds or samples"),
+        (80.0, 30_000.0, "milliseconds or samples"),
+        (40.0, 1.0, "of 80 windows of trials lie before the first or after the last spike"),
+    ],
+)
+def test_times_in_other_units_and_windows_without_a_recording(
+    last: float, scale: float, message: str | None, tmp_path: Path
+) -> None:
+    pynwb = pytest.importorskip("pynwb")
+    from datetime import UTC, datetime
+
+    rng = np.random.default_rng(0)
+    file = pynwb.NWBFile("a session", "id", datetime(2026, 1, 1, tzinfo=UTC))
+    file.add_trial_column("picture", "shown")
+    for i in range(80):
+        file.add_trial(start_time=float(i), stop_time=i + 1.0, picture=f"im{i % 20}")
+    for _ in range(6):
+        file.add_unit(spike_times=np.sort(rng.uniform(0, last, 300)) * scale)
+    with pynwb.NWBHDF5IO(tmp_path / "day.nwb", "w") as opened:
+        opened.write(file)
+    asked = {"window": (0.0, 0.5), "stimuli": "picture"}
+    if message is None:
+        assert ms.population(f"{tmp_path}/day.nwb", **asked).noise.trials == 4
+        return
+    with pytest.raises(ManifoldScaleError, match=message):
+        ms.population(f"{tmp_path}/day.nwb", **asked)

@@ -472,3 +472,18 @@ def test_what_was_read_is_said(tmp_path: Path) -> None:
     assert "stimulus (stimuli), repeat (trials); 7 columns" in read[0]
     assert "'n0', 'n1', 'n2' and more" in read[0]
     assert "13 stimuli (points) x 7 neurons" in read[1] and "trials each (med" in read[1]
+
+
+def test_names_that_differ_by_rounding_or_spaces_are_not_two_stimuli() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(5, (40, 7))
+    angles = np.repeat(np.arange(1, 11) * 0.1, 4)
+    angles[::4] = [i / 10 for i in range(1, 11)]  # 3 / 10 is not 3 * 0.1
+    assert len(set(angles)) > 10
+    with pytest.raises(ManifoldScaleError, match=r"0\.3 and 0\.3.* by rounding: round"):
+        ms.population(counts, stimuli=angles)
+    assert len(ms.population(counts, stimuli=angles.round(6))) == 10
+    names = [f"s{i // 4}{' ' * (i % 4 == 0)}" for i in range(40)]
+    with pytest.raises(ManifoldScaleError, match="'s0' and 's0 ' differ only by spaces"):
+        ms.population(counts, stimuli=names)
+    assert len(ms.population(counts, stimuli=[name.strip() for name in names])) == 10

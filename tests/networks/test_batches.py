@@ -499,3 +499,34 @@ def test_several_heads_have_no_layer_before_the_last() -> None:
     with pytest.raises(ManifoldScaleError) as error:
         ms.extract(Heads(True), X, "@logits")
     assert "Did you mean '@logits'" not in str(error.value)
+
+
+class Breaks(torch.utils.data.Dataset):
+    """A data set that says it is longer than it is, or has a damaged file."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, i: int) -> torch.Tensor:
+        if i == 25:
+            raise self.error or IndexError("25 is out of range")
+        return torch.ones(4) * i
+
+
+@pytest.mark.parametrize("error", [IndexError("no 25"), KeyError("cfg"), OSError("gone")])
+def test_an_error_of_a_data_set_says_where(error: Exception) -> None:
+    with pytest.raises(
+        ms.ManifoldScaleError, match=r"Breaks of 40 .* one of 20 to 29: "
+    ) as e:
+        ms.extract(nn.Linear(4, 2), Breaks(error), "@input", batch_size=10)
+    assert e.value.__cause__ is error
+
+
+def test_labels_beside_a_batch_are_one_for_each_example() -> None:
+    x = torch.randn(20, 4)
+    for labels in (0, torch.ones(3), {"boxes": torch.ones(10)}):
+        with pytest.raises(ms.ManifoldScaleError, match="10 examples, and beside them"):
+            ms.extract(nn.Linear(4, 2), ((y, labels) for y in x.split(10)), "@input")

@@ -363,3 +363,40 @@ def test_points_that_do_not_fit_into_memory_are_refused_at_once(
     monkeypatch.setattr(np, "empty", full)
     with pytest.raises(ms.ManifoldScaleError, match=r"'2' do not fit .* `store`"):
         ms.extract(net(), inputs, "2", batch_size=5)
+
+
+class SortedByLength(nn.Module):
+    """Packs its sequences by falling length, as older code for recurrent networks does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.head = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        lengths, order = (x.abs().sum(2) > 0).sum(1).sort(descending=True)
+        pack = nn.utils.rnn.pack_padded_sequence(x[order], lengths, batch_first=True)
+        last = self.read(pack)[1][0]
+        return self.head(last[order.argsort()])
+
+
+def test_rows_that_a_network_sorts_are_not_those_of_the_examples() -> None:
+    torch.manual_seed(0)
+    model, x = SortedByLength().eval(), torch.randn(20, 6, 3)
+    for row, length in enumerate(np.random.default_rng(0).permutation(20) % 6 + 1):
+        x[row, int(length) :] = 0
+    found = ms.extract(model, x)
+    assert "read/1" not in found
+    with torch.no_grad():
+        assert np.allclose(found["head"].points, model(x).numpy(), atol=1e-6)
+    with pytest.raises(ms.ManifoldScaleError, match="'read/1': its rows are in another"):
+        ms.extract(model, x, "read/1")
+
+
+def test_a_recurrent_layer_that_runs_over_the_examples_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = np.random.default_rng(0).standard_normal((20, 5, 6)).astype(np.float32)
+    ms.extract(nn.LSTM(6, 4, batch_first=True), x, "LSTM/0")
+    assert not caplog.records
+    ms.extract(nn.LSTM(6, 4), x, "LSTM/0")  # takes the first axis for time
+    assert "LSTM/0 depend on the other examples of a batch" in caplog.text

@@ -1,5 +1,7 @@
 """Forecasts of a curve in one resource, and the roll-out that checks them."""
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 import pytest
@@ -208,3 +210,24 @@ def test_forecasts_that_failed_before_are_stretched() -> None:
     assert stretches[0] < 1.6 < stretches[1]
     after = ms.fit_power_law(1e6 * u, fall * noise).forecast(2e6)
     assert after.low <= 0.3 + 0.7 * np.exp(-2 / 1.5) <= after.high
+
+
+@pytest.mark.parametrize("size", [0, -5.0, np.nan, "a", [100, 0]])
+def test_laws_are_asked_about_positive_sizes(size: Any) -> None:
+    x = np.geomspace(100, 1e5, 6)
+    law = ms.fit_power_law(x, x**-0.3)
+    rows = [
+        {"n_train": d, "params": p, "loss": d**-0.3 + p**-0.4} for d in x for p in 3 * x
+    ]
+    grid = ms.fit_sum(ms.LearningCurve.from_frame(rows))
+    for ask in (
+        law.predict,
+        law.band,
+        law.forecast,
+        grid.compute_optimal,
+        lambda s: grid.predict(s, 1e4),
+        lambda s: grid.forecast(1e4, s),
+    ):
+        with pytest.raises(ms.ManifoldScaleError, match="must be positive"):
+            ask(size)
+    assert law.predict(np.inf) == law.floor

@@ -241,3 +241,30 @@ def test_drift() -> None:
     assert kernel_drift(1.5 * np.eye(4), np.eye(4)) == pytest.approx(0.5)
     with pytest.raises(ms.ManifoldScaleError, match="zero"):
         kernel_drift(np.eye(2), np.zeros((2, 2)))
+
+
+class _Squeezed(nn.Module):
+    """A regression without an axis of outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x).squeeze(-1)
+
+
+class _Detached(_Squeezed):
+    @torch.no_grad()
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)
+
+
+def test_outputs_without_an_axis_without_a_gradient_and_inputs_of_another_shape() -> None:
+    x = torch.randn(5, 3)
+    kernel = empirical_ntk(_Squeezed(), x)  # x.x' + 1: of the weights and the bias
+    assert torch.allclose(kernel[..., 0, 0], (x @ x.T + 1).double(), atol=1e-6)
+    with pytest.raises(ms.ManifoldScaleError, match="no gradient in its parameters"):
+        empirical_ntk(_Detached(), x)
+    with pytest.raises(ms.ManifoldScaleError, match=r"of shape \(1, 4\), examples first"):
+        empirical_ntk(_Squeezed(), torch.randn(5, 4))
