@@ -229,10 +229,12 @@ def _show_laws(fits: "FitResult") -> None:
 
 
 def _show_resources(fits: "FitResult") -> None:
-    """The laws of both resources, and the best sizes at a compute."""
+    """The laws of both resources, and the best sizes at a compute. What was said above of
+    the same table is not said again.
+    """
     from ..runs.resources import beaten
 
-    both = fits.resources
+    both, said_above = fits.resources, list(fits.notes)
     if isinstance(both, str):
         out.print(f"\nBoth resources: not fitted: {both}" if both else "", end="")
     else:
@@ -240,27 +242,30 @@ def _show_resources(fits: "FitResult") -> None:
         out.print(
             f"\nBoth resources, E + A {symbol}^-alpha_{symbol} + B D^-alpha_D", style="bold"
         )
-        _show_law(both.law.headline(), both.law.caveats)
+        _show_law(both.law.headline(), both.law.caveats, said_above)
     if not isinstance(fits.joint, str):
         worse = "" if isinstance(both, str) else beaten(fits.joint)
         said = f"together, as one law with a peak: {fits.joint.headline()}"
-        _show_law(worse or said, () if worse else fits.joint.caveats)
+        _show_law(worse or said, () if worse else fits.joint.caveats, said_above)
     if not isinstance(both, str) and both.frontier is not None:
-        _show_frontier(both)
+        _show_frontier(both, said_above)
 
 
-def _show_law(said: str, caveats: "Sequence[Remark]") -> None:
+def _show_law(said: str, caveats: "Sequence[Remark]", said_above: "list[Remark]") -> None:
     out.print(f"  {said}")
     for note in caveats:
-        out.print(f"  ! {note}", style="yellow")
+        same = (n.detail for n in said_above if n.caveat is note.caveat)
+        if not any(note.detail in detail for detail in same):
+            out.print(f"  ! {note}", style="yellow")
+    said_above += caveats
 
 
-def _show_frontier(both: "Resources") -> None:
+def _show_frontier(both: "Resources", said_above: "list[Remark]") -> None:
     from ..runs.resources import best_cells, best_sizes
 
     assert both.frontier is not None
     out.print(f"\nCompute frontier ({both.costs})", style="bold")
-    _show_law(both.frontier.headline(), both.frontier.caveats)
+    _show_law(both.frontier.headline(), both.frontier.caveats, said_above)
     columns = {"C": "right", "best P": "right", "95 %": "left", "best D": "right"}
     columns |= {"95 % ": "left", "D per P": "right", "loss": "right", " 95 %": "left"}
     show_table("", columns, [best_cells(row) for row in best_sizes(both)])

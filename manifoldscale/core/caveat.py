@@ -313,7 +313,8 @@ class Caveat(enum.Enum):
     )
     MIXED_RUNS = (
         "runs differ in a column that was not read, and their losses may depend on it: the "
-        "runs were taken as repeats; fit each value of that column alone"
+        "runs were taken as repeats; fit each value of that column alone, or of what was tuned "
+        "the best run at each size"
     )
     EMBEDDINGS = (
         "some count parameters with the embedding and some without, and with small models "
