@@ -76,6 +76,12 @@ class FitCommand(click.Command):
 )
 @click.option("--loss-column", metavar="NAME", help="The column of the loss.")
 @click.option(
+    "--tuned",
+    multiple=True,
+    metavar="NAME",
+    help="A column of which the best value at each size counts, such as the learning rate.",
+)
+@click.option(
     "--forecast",
     "ahead",
     multiple=True,
@@ -99,6 +105,7 @@ def fit(
     where: tuple[str, ...],
     size_columns: tuple[str, ...],
     loss_column: str | None,
+    tuned: tuple[str, ...],
     ahead: tuple[float, ...],
     folder: str | None,
     as_json: bool,
@@ -124,6 +131,7 @@ def fit(
         where=_where(where),
         size_column=_size_columns(size_columns, axis),
         loss_column=loss_column,
+        tuned=tuned,
     )
     if as_json:
         show_json(found)

@@ -313,8 +313,13 @@ class Caveat(enum.Enum):
     )
     MIXED_RUNS = (
         "runs differ in a column that was not read, and their losses may depend on it: the "
-        "runs were taken as repeats; fit each value of that column alone, or of what was tuned "
-        "the best run at each size"
+        "runs were taken as repeats; fit each value of that column alone, or name it as "
+        "`tuned`, and its best value at each size counts"
+    )
+    TUNED = (
+        "the best value counts, by the very losses that it reports, which come out a "
+        "little low; where it is the smallest or largest that was tried, a better one may "
+        "lie beyond, and the exponent depends on it"
     )
     EMBEDDINGS = (
         "some count parameters with the embedding and some without, and with small models "

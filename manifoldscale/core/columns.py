@@ -43,6 +43,7 @@ class Columns:
     rows : what was done with rows that are not separate networks; "" if nothing.
     layout : how the rows were made from a table in another layout; "" if they were there.
     choose : how to choose one of several curves of a table; "" if there is one.
+    tuned : of which columns the best value at each size was taken; "" if of none.
     logged : in a log, the column of steps, of which one row per network was kept; else "".
     """
 
@@ -54,6 +55,7 @@ class Columns:
     logged: str = ""
     layout: str = ""
     choose: str = ""
+    tuned: str = ""
 
     def __str__(self) -> str:
         read = [
@@ -65,7 +67,8 @@ class Columns:
             said.insert(1, f"the same again: {', '.join(self.repeats)}")
         if self.rivals:
             said.append(f"may be meant instead: {', '.join(self.rivals)}")
-        return "; ".join([*said, *filter(None, (self.layout, self.rows, self.choose))])
+        done = self.layout, self.rows, self.tuned, self.choose
+        return "; ".join([*said, *filter(None, done)])
 
     def column(self, field: str) -> str | None:
         """The column that was read as this field."""
@@ -80,6 +83,7 @@ class Columns:
             unread=tuple(stored["not_read"]),
             rivals=tuple(stored["rivals"]),
             **{name: stored[name] for name in ("rows", "logged", "layout", "choose")},
+            tuned=stored.get("tuned", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,6 +96,7 @@ class Columns:
             "logged": self.logged,
             "layout": self.layout,
             "choose": self.choose,
+            "tuned": self.tuned,
             "text": str(self),
         }
 

@@ -3,7 +3,7 @@
 import dataclasses as dc
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from .style import drawing, log_axes
 from .table_rows import fields_of, mixed_in, run_of
 from .tables import Row, read_rows
 from .trajectories import CHOICES, networks_in, with_rows
+from .tuned import best_of_tuned, tuned_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -345,6 +346,7 @@ class LearningCurve:
         size_column: str | Mapping[str, str] | None = None,
         loss_column: str | None = None,
         where: Mapping[str, Any] | None = None,
+        tuned: str | Sequence[str] = (),
         **about: Any,
     ) -> "LearningCurve":
         """A curve from losses measured anywhere.
@@ -373,6 +375,8 @@ class LearningCurve:
         loss_column : the column of the loss, if several may be meant; "1 - NAME" is the
             error of an accuracy.
         where : which rows are read, by their values in columns, as in {"task": "inet_5"}.
+        tuned : columns of which the best value at each size counts, such as the learning
+            rate: that of the smallest mean loss over its runs.
         about : the other fields of a curve.
 
         Raises
@@ -384,7 +388,7 @@ class LearningCurve:
             one_of("row", row, CHOICES)
         rows = chosen_rows(read_rows(frame), where)
         sizes = fields_of(size_column, lambda name: Axis.of(name).value)
-        return _curve_of(rows, row, loss_column, sizes, about)
+        return _curve_of(rows, row, loss_column, sizes, tuned, about)
 
 
 def _curve_of(
@@ -392,6 +396,7 @@ def _curve_of(
     choice: str | None,
     loss_column: str | None,
     sizes: Mapping[str, str],
+    tuned: str | Sequence[str],
     about: dict[str, Any],
 ) -> LearningCurve:
     rows, layout = long_rows(rows, choice, loss_column)
@@ -407,11 +412,17 @@ def _curve_of(
         f"to fit in it (rows: {len(found)}): name another one, loss_column='...' "
         "(--loss-column).",
     )
-    about.setdefault("mixed", mixed_in(kept.rows, found, columns, steps))
-    advice = how_to_choose(kept.rows, about["mixed"]), how_to_divide(columns)
+    rows = kept.rows
+    numbers: list[int | None] = [*kept.network] or [None] * len(found)
+    if names := tuned_columns(tuned, rows):
+        require(not steps, "`tuned` is of final losses; not of row='trajectory'.")
+        best, said = best_of_tuned(rows, found, names)
+        rows, found = [rows[i] for i in best], [found[i] for i in best]
+        numbers, columns = [numbers[i] for i in best], dc.replace(columns, tuned=said)
+    about.setdefault("mixed", mixed_in(rows, found, columns, steps, names))
+    advice = how_to_choose(rows, about["mixed"]), how_to_divide(columns)
     columns = dc.replace(columns, choose="; ".join(filter(None, advice)))
-    networks = kept.network or (None,) * len(found)
-    runs = (Run(**one, network=n) for one, n in zip(found, networks, strict=True))
+    runs = (Run(**one, network=n) for one, n in zip(found, numbers, strict=True))
     return LearningCurve(tuple(runs), columns=columns, **about)
 
 

@@ -59,14 +59,18 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
 
 
 def mixed_in(
-    rows: list[Row], runs: Sequence[Mapping[str, Any]], columns: Columns, trajectory: bool
+    rows: Sequence[Row],
+    runs: Sequence[Mapping[str, Any]],
+    columns: Columns,
+    trajectory: bool,
+    tuned: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Columns that tell apart losses at one size."""
+    """Columns that tell apart losses at one size, but for those that were tuned there."""
     steps = ("steps",) if trajectory else ()
     sizes = [tuple(run.get(name) for name in (*SIZES, *steps)) for run in runs]
     losses = np.array([run["loss"] for run in runs], dtype=float)
     base = ONE_LESS.fullmatch(columns.column("loss") or "")
-    known = {columns.logged, base["column"] if base else ""}
+    known = {columns.logged, base["column"] if base else "", *tuned}
     unread = [name for name in columns.unread if name not in known]
     # What a network cost may be the only thing that tells it from others.
     cost = [columns.column(field) for field in ("compute", "steps")[: 1 if steps else 2]]

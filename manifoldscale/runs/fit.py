@@ -90,7 +90,7 @@ def fit(
     reference : a measured limit, `ms.Reference`, in place of a floor.
     forecast : sizes at which new runs are forecast.
     out : a folder for results.json, tables, figures and a page.
-    columns : how the table is read: row, where, size_column, loss_column of
+    columns : how the table is read: row, where, size_column, loss_column, tuned of
         `LearningCurve.from_frame`.
 
     Raises

@@ -187,6 +187,8 @@ def of_the_table(curve: LearningCurve, axis: Axis | None = None) -> list[Remark]
         remarks.append(Caveat.REPEATED_DATA(f"{repeated} of {len(curve)} runs"))
     if columns is not None and columns.rows:
         remarks.append(Caveat.ROWS_OF_A_NETWORK(columns.rows))
+    if columns is not None and columns.tuned:
+        remarks.append(Caveat.TUNED(columns.tuned))
     if curve.is_trajectory:
         networks = len({run.network for run in curve.runs})
         remarks.append(Caveat.TRAJECTORIES(f"{networks} networks, {len(curve)} rows"))
