@@ -442,6 +442,10 @@ class Caveat(enum.Enum):
         "the noise of the means makes representations less alike than their signals: CKA "
         "and overlap are too low, imbalance and shape distance too high; more trials help"
     )
+    ONE_DIRECTION = (
+        "CKA and shape distance weigh directions by their variance, and say nothing of the "
+        "others: see imbalance and overlap of both without it, or scale the features"
+    )
     SPECTRUM_OF_NOISE = (
         "the noise of the means adds to every eigenvalue, so the exponent is too small and "
         "the participation ratio too large: use `Covariance(repeats=True)`"
