@@ -29,7 +29,7 @@ COLUMNS = {
     "train_loss": "train/loss, training_loss",
     "loss_stderr": "loss_se, stderr",
     "unique_examples": "unique_tokens",
-    "converged, failure": "whether training ended as it should",
+    "converged, failure": "whether training ended as it should (state, status)",
 }
 
 

@@ -18,6 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20  # numbers looked at together
 NUMBERS = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
+NUMBERING = ("index", "level_0", "id", "row", "")  # names of columns that were an index
 
 
 def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
@@ -135,6 +136,30 @@ def _of_frame(frame: Any, name: str, missing: float | None) -> Array:
         for i, column in enumerate(frame.columns)
     ]
     return np.column_stack(columns).astype(np.float64)
+
+
+def refuse_row_numbers(frame: Any, name: str) -> None:
+    """Refuse a column of row numbers, which a file or `reset_index` put among the others:
+    the largest of all distances would be those between rows.
+    """
+    columns = list(map(str, frame.columns))
+    for i, column in enumerate(columns if len(columns) > 1 else ()):
+        require(
+            not numbers_rows(column, frame.iloc[:, i]),
+            f"`{name}`: column {column!r} numbers the rows and is no feature: leave it "
+            f"out, as by `.drop(columns={column!r})` or `pd.read_csv(..., index_col=0)`.",
+        )
+
+
+def numbers_rows(column: str, values: Any) -> bool:
+    """Whether a column is an index by its name and by its values, whole numbers of which
+    none is twice.
+    """
+    if column.lower() not in NUMBERING and not column.startswith("Unnamed: 0"):
+        return False
+    found = np.asarray(values)
+    whole = found.dtype.kind in "iuf" and bool((found == np.round(found)).all())
+    return whole and 1 < len(found) == len(np.unique(found))
 
 
 def _refuse_texts_in(column: Any, what: str) -> None:
@@ -270,6 +295,8 @@ def _blocks(array: Array) -> Iterator[Array]:
 
 def as_points(data: Any, name: str = "X") -> Array:
     """A finite real (points x features) array with at least one of each."""
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        refuse_row_numbers(data, name)
     array = as_real(data, name)
     if array.ndim != 2:
         advice = {

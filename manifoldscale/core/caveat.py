@@ -302,7 +302,10 @@ class Caveat(enum.Enum):
         "values without an error are taken as exact, although estimates never are: give "
         "their errors; without them the bound is not tested, and p is too small"
     )
-    FAILED_RUNS = "runs without a finite loss, or without a size, were left out"
+    FAILED_RUNS = (
+        "runs that did not end as they should, or without a finite loss or a size, were "
+        "left out"
+    )
     ZERO_LOSSES = (
         "some losses are zero, from runs whose test set shows no error, and are included "
         "in the means; a larger test set would measure them"
@@ -444,6 +447,10 @@ class Caveat(enum.Enum):
     COMPARED_NOISE = (
         "the noise of the means makes representations less alike than their signals: CKA "
         "and overlap are too low, imbalance and shape distance too high; more trials help"
+    )
+    ONE_DIRECTION = (
+        "CKA and shape distance weigh directions by their variance, and say nothing of the "
+        "others: see imbalance and overlap of both without it, or scale the features"
     )
     SPECTRUM_OF_NOISE = (
         "the noise of the means adds to every eigenvalue, so the exponent is too small and "

@@ -13,6 +13,7 @@ from .names import (
     is_index,
     is_log_of_loss,
     is_measure_of_loss,
+    is_state,
     is_test,
     is_without_embedding,
     meaning,
@@ -134,6 +135,9 @@ def columns_of_losses(
         what = meaning(name)
         if what not in (None, "steps") and name not in chosen.values():
             found.setdefault(str(what), []).append(name)
+    states = [c for c in names if is_state(c, (row[c] for row in rows))]
+    if states and "failure" not in found:
+        found["failure"] = states
     _add_letters(names, found, chosen)
     _bare_loss_is_of_training(found, chosen, rows)
     taken, repeats, rivals = dict(chosen), [], []

@@ -362,8 +362,9 @@ class LearningCurve:
             .parquet, .json or .jsonl file; a mapping of columns; or a list of mappings, one
             row per run. It has `loss` and at least one of `dataset_size`, `width` and
             `parameters`, and may have `unique_examples`, `seed`, `loss_stderr`,
-            `train_loss`, `converged` and `failure`. Other usual names work too, such as
-            val/loss, config.n_train, Training Tokens, model_params. A bare N is read (as
+            `train_loss`, `converged` and `failure` (or `state`: finished, crashed): runs
+            that failed have no loss. Other usual names work too, such as val/loss,
+            config.n_train, Training Tokens, model_params. A bare N is read (as
             parameters) only beside D. Parameters with the embedding are read before those
             without, unless `size_column` names the others.
         row : for a log with many rows per network: "last" or "best" of each; "all" takes
@@ -405,7 +406,7 @@ def _curve_of(
     columns = columns_of_losses(rows, loss_column, sizes, needs_size=not steps)
     kept = networks_in(rows, columns, choice)
     columns = with_rows(columns, layout, kept, steps)
-    found = [run_of(one, columns) for one in kept.rows]
+    found = [run_of(one, columns, steps) for one in kept.rows]
     require(
         any(math.isfinite(run["loss"]) for run in found),
         f"Column {columns.column('loss')!r} is read as the loss, and there are no losses "

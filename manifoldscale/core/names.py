@@ -9,6 +9,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 # Words that say how many, where it was logged, or which value was kept.
 COUNTS = {"n", "num", "number", "no", "nr", "nb", "of", "total", "count", "size", "sizes"}
@@ -79,6 +80,11 @@ MEASURED = CLOCKS | RISING | {
     "minutes", "hours", "sec", "mse", "nll", "bpb", "bpc", "duration", "elapsed", "wall",
     "speed", "metric", "wer", "cer", "fid",
 }  # fmt: skip
+ENDED = {"finished", "complete", "completed", "success", "succeeded",
+         "done", "ok", "none"}  # fmt: skip
+NOT_ENDED = {"crashed", "failed", "fail", "killed", "running", "pruned", "preempted", "oom",
+             "error", "timeout", "cancelled", "canceled", "out_of_memory",
+             "diverged"}  # fmt: skip
 CHOSEN = {"weight", "coef", "coefficient", "scale", "fn", "function", "type", "kind",
           "smoothing", "clip", "limit", "budget", "target", "threshold"}  # fmt: skip
 
@@ -222,6 +228,20 @@ def is_measured(name: str) -> bool:
     said = set(words_of(name))
     of_a_gradient = bool(said & {"grad", "gradient"}) and "norm" in said
     return of_a_gradient or bool(said & MEASURED and not said & CHOSEN)
+
+
+def has_ended(state: Any) -> bool:
+    """Whether this state of a run, or failure of one, says that it ended as it should."""
+    return state is None or str(state).strip().lower() in {*ENDED, "", "false", "no", "0"}
+
+
+def is_state(name: str, values: Iterable[Any]) -> bool:
+    """Whether it says of every run how it ended, as Weights & Biases, MLflow, Optuna and
+    Slurm do.
+    """
+    said = {str(value).strip().lower() for value in values if value is not None}
+    words = set(words_of(name)) - LOGGED - {"run", "job", "trial"}
+    return words in ({"state"}, {"status"}) and bool(said) and said <= ENDED | NOT_ENDED
 
 
 def is_accuracy(name: str) -> bool:

@@ -10,7 +10,7 @@ from .columns import COSTS, LOSSES, SIZES, Columns
 from .errors import ManifoldScaleError, require
 from .factors import settings_that_matter
 from .layouts import ONE_LESS
-from .names import meaning, unit_of
+from .names import has_ended, meaning, unit_of
 from .tables import Row, as_number
 
 YES, NO = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
@@ -38,8 +38,8 @@ def fields_of(
     }
 
 
-def run_of(row: Row, columns: Columns) -> dict[str, Any]:
-    """The fields of a run, from one row."""
+def run_of(row: Row, columns: Columns, is_step: bool = False) -> dict[str, Any]:
+    """The fields of a run, from one row; or of a step of one, whatever its end was."""
     given: dict[str, Any] = {}
     for column, field in columns.read:
         value = row[column]
@@ -55,6 +55,10 @@ def run_of(row: Row, columns: Columns) -> dict[str, Any]:
         if field == "converged":
             value = _truth(column, value)
         given[field] = value
+    if is_step or has_ended(given.get("failure")):
+        given.pop("failure", None)
+    else:  # what it logged before it failed is no loss of a trained network
+        given["failure"], given["loss"] = str(given["failure"]), math.nan
     return {"loss": math.nan, **given}
 
 

@@ -253,7 +253,8 @@ class _Log:
         if not all(_is_ordered(group, by) for group in found):
             raise ManifoldScaleError(
                 f"Several rows share their sizes, settings and {by}: a column that tells "
-                "the runs apart is missing, such as 'seed'. row='all' (--row all) takes "
+                "the runs apart is missing, such as 'seed', or a run that was resumed "
+                "logged steps twice: keep one row of each. row='all' (--row all) takes "
                 "every row as a separate network."
             )
         return found

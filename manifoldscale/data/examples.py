@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
+from ..core.arrays import Array, numbers_rows
 from ..core.errors import ManifoldScaleError, few, require
 from ..core.random import Rng, generator
 from ..core.settings import whole
@@ -142,6 +142,11 @@ def _from_table(path: Path, target: str) -> Examples:
             not bad,
             f"Column {name!r} of {path} must hold a number in each row; it has "
             f"{bad[:1]}. Leave the column out, or turn its words into numbers.",
+        )
+        numbers = numbers_rows(name, [as_number(row[name]) for row in rows])
+        require(
+            not numbers or len(inputs) == 1,
+            f"Column {name!r} of {path} numbers the rows and is no input: leave it out.",
         )
     require(bool(inputs), f"{path} has no column beside {target!r}.")
     values = np.array([[as_number(row[name]) for name in inputs] for row in rows], float)

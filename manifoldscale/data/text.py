@@ -88,7 +88,8 @@ def load_text(
     limit = f"; {cut} lines were cut at {max(map(_length, rows))} tokens" if cut else ""
     told = f"; {SHUFFLES[shuffle]}, seed {seed}" if shuffle else ""
     unknown = _unknown(rows, encode.unk_token_id)
-    return _padded(rows), f"{len(kept):,} lines{left_out}{limit}{unknown}{told}"
+    twice = _twice(rows, encode)
+    return _padded(rows), f"{len(kept):,} lines{left_out}{limit}{unknown}{twice}{told}"
 
 
 def _unknown(rows: Sequence[Mapping[str, Any]], unk: int | None) -> str:
@@ -103,6 +104,25 @@ def _unknown(rows: Sequence[Mapping[str, Any]], unk: int | None) -> str:
         return f"; {said}"
     advice = "other words look alike to the network: is it the tokenizer of this network?"
     return f"; warning: {said}, {advice}"
+
+
+def _twice(rows: Sequence[Mapping[str, Any]], encode: Any) -> str:
+    """How many lines begin or end with the token that the tokenizer adds there itself, as
+    those that a chat template wrote.
+    """
+    found = set()
+    for row in rows:
+        ids, special = row["input_ids"], row["special_tokens_mask"]
+        for own, next_ in ((0, 1), (-1, -2)):
+            if len(ids) > 1 and special[own] and ids[own] == ids[next_]:
+                found.add(ids[own])
+    names = ", ".join(repr(encode.convert_ids_to_tokens(one)) for one in sorted(found))
+    return (
+        f"; warning: the tokenizer adds {names} to lines that have it already, where it "
+        "counts as a word: take it out of the lines"
+        if found
+        else ""
+    )
 
 
 def _put(lines: list[str], numbers: list[int], kept: list[str]) -> list[str]:

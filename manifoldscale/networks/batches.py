@@ -60,11 +60,13 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
         tensors = _tensors(inputs, place, dtype)
         n = int(first_of(tensors).shape[0])
         mask = other = special = None
+        seen = False
         marks: dict[str, Tensor] = {}
         if isinstance(tensors, dict):
             tensors, special, marks = split_beside(tensors, model)
             refuse_unmasked(tensors, model)
             mask, other = mask_of(tensors), decoder_mask_of(tensors)
+            seen = any(one.ndim >= 4 for one in tensors.values())
             tensors = with_positions(_accepted(tensors, inputs, model), model)
         ids = np.arange(n) if ids is None else ids[:n]
         known = None if labels is None else as_numpy(labels, "labels")
@@ -74,7 +76,7 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
             f"{type(labels).__name__} of shape {() if known is None else known.shape}: "
             "give a label for each example, or none.",
         )
-        return Batch(tensors, PointRows(ids, mask, other, special, marks), known)
+        return Batch(tensors, PointRows(ids, mask, other, special, marks, seen), known)
 
     return prepared
 

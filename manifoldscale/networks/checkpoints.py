@@ -1,6 +1,7 @@
 """Weights from files, which can never run code."""
 
 import dataclasses as dc
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch.nn.parameter import is_lazy
 from ..core.errors import ManifoldScaleError, few, require
 from .stored_weights import joined, sets_of_weights, shard_advice, which
 from .weight_names import Weights, is_average, is_first, parts_of, readings
-from .wrappers import unwrapped
+from .wrappers import unregistered, unwrapped
+
+LOG = logging.getLogger(__name__)
 
 # Not used in eval mode, and missing in old checkpoints.
 COUNTER = "num_batches_tracked"
@@ -49,6 +52,14 @@ def fill(model: nn.Module, path: str | Path) -> nn.Module:
     """
     network = unwrapped(model)
     fit = _chosen(network, path)
+    hidden = unregistered(network)
+    if hidden:
+        LOG.warning(
+            "%s does not see the modules in %s: no checkpoint holds their weights, which "
+            "are as they were made. Use nn.ModuleList or nn.ModuleDict.",
+            type(network).__name__,
+            few(hidden),
+        )
     try:
         network.load_state_dict(dict(fit.weights), strict=False)
     except Exception as error:  # of a module that reads its own state

@@ -28,6 +28,7 @@ from .wrappers import hookable, modules_by_name, unhookable, unwrapped
 
 EXAMPLES = 3
 AGREES = 1e-3  # of the largest value: rounding in batches of other sizes is far below
+LOW = -9999  # added to a score: such masks go from -1e4 to the least number of a type
 SMALLER = (0.5, 0.75)  # shares of an axis of the inputs to try
 
 
@@ -128,7 +129,11 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         for name, shape in full.shapes.items()
     }
     mixed = {name: full.shapes[name] for name, axis in axes.items() if axis is None}
-    batch = {name: axis for name, axis in axes.items() if axis is not None}
+    batch = {
+        name: axis
+        for name, axis in axes.items()
+        if axis is not None and not _is_mask(full.tensors[name])
+    }
     changed = () if full.drawn else _changed(full, fewer, batch)
     reordered = tuple(n for n in changed if _is_reordered(full, fewer, n, batch[n]))
     batch = {name: axis for name, axis in batch.items() if name not in reordered}
@@ -145,6 +150,16 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         mixing=tuple(name for name in changed if name not in reordered),
         reordered=reordered,
     )
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    """Whether it says only which scores count, by what is added to them: nothing, or a
+    number so low that none is left. Its dimension would be that of the lengths of texts.
+    """
+    if not tensor.is_floating_point() or tensor.layout != torch.strided:
+        return False
+    low = tensor <= LOW
+    return bool(low.any()) and bool((low | (tensor == 0)).all())
 
 
 def _changed(full: _Record, fewer: _Record, batch: Mapping[str, int]) -> tuple[str, ...]:

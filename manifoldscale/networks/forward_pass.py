@@ -179,7 +179,7 @@ class _Current:
         values = tensor if axis == 0 else tensor.movedim(axis, 0)
         values = values if n == passed else values[:n]
         try:
-            drawn = policy(values, axes, rows if rows.other is None else rows.of(name))
+            drawn = policy(values, axes, rows.of(name))
         except ManifoldScaleError as error:
             raise ManifoldScaleError(f"Site {name!r}: {error}") from error
         self.examples[name] = drawn.examples

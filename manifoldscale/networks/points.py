@@ -39,6 +39,7 @@ from ..core.settings import Count, Settings, at_least
 from .sites import Site
 
 TOKENS, PLACES = "T", "LDHW"
+OF_IMAGES = ("vision", "visual", "image", "pixel")  # modules of networks that read text too
 LARGEST = 16_384  # features; above, distances cost too much
 PROJECTED = 4_096
 FEATURES = "These are the features that a projection is to."
@@ -54,6 +55,7 @@ class PointRows:
     ids : (n,) whole numbers.
     mask : (n x tokens) True for tokens, False for padding; None if there is no padding.
     other : the mask of the tokens of a decoder, beside the mask of its encoder.
+    seen : there are images beside the tokens, whose patches the mask does not know.
     special : (n x tokens) True for tokens that a tokenizer added; None if it is not known.
     marks : by name, (n x tokens) True for the tokens of a word in each example.
     """
@@ -63,12 +65,16 @@ class PointRows:
     other: Tensor | None = None
     special: Tensor | None = None
     marks: Mapping[str, Tensor] = dc.field(default_factory=dict)
+    seen: bool = False
 
     def of(self, site: str) -> "PointRows":
         """The rows for a site: sites of a decoder use its mask, and of its tokens nothing
-        else is known.
+        else is known; patches of images have no mask.
         """
-        if self.other is None or "decoder" not in site.lower().split("."):
+        path = site.lower().split(".")
+        if self.seen and any(part.startswith(OF_IMAGES) for part in path):
+            return PointRows(self.ids)
+        if self.other is None or "decoder" not in path:
             return self
         return PointRows(self.ids, self.other, self.mask)
 
@@ -77,7 +83,7 @@ class PointRows:
         masks = (self.mask, self.other, self.special)
         mask, other, special = (None if one is None else one[rows] for one in masks)
         marks = {name: mark[rows] for name, mark in self.marks.items()}
-        return PointRows(self.ids[rows], mask, other, special, marks)
+        return PointRows(self.ids[rows], mask, other, special, marks, self.seen)
 
 
 @dc.dataclass(frozen=True, eq=False)

@@ -28,6 +28,26 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
+def unregistered(model: nn.Module) -> list[str]:
+    """Attributes that hold modules in a plain list, tuple or dictionary, where torch does
+    not see their weights.
+    """
+    known = set(model.modules())
+    return [
+        f"{name}.{key}".removeprefix(".")
+        for name, one in model.named_modules()
+        for key, value in vars(one).items()
+        if not key.startswith("_") and set(_modules_in(value)) - known
+    ]
+
+
+def _modules_in(value: object) -> list[nn.Module]:
+    if not isinstance(value, list | tuple | dict):
+        return []
+    values = value.values() if isinstance(value, dict) else value
+    return [one for one in values if isinstance(one, nn.Module)]
+
+
 def root_name(model: nn.Module) -> str:
     """The name of the whole network: its class, or `@network` if a part has that name."""
     name = type(model).__name__

@@ -109,6 +109,18 @@ def _layer(points: Aligned, place: int) -> Floats:
     return layer
 
 
+def least_share(layer: Floats) -> float:
+    """The least share of the variance that one direction can have, the sum of the squared
+    eigenvalues over the square of their sum; 0 where there is one feature alone.
+    """
+    n, features = layer.shape
+    centred = layer - layer.mean(axis=0)
+    products = centred.T @ centred if features <= n else centred @ centred.T
+    total = float(np.trace(products))
+    many = features > 1 and total > 0
+    return float(np.square(products / total).sum()) if many else 0.0
+
+
 def _all_sums(layers: dict[int, Floats], pairs: Sequence[Pair]) -> dict[Pair, Sums]:
     """The sums of every pair, from one product of each layer with itself, in blocks."""
     layers = {one: layer - layer.mean(axis=0) for one, layer in layers.items()}

@@ -21,6 +21,7 @@ from .comparison import MEASURES, ComparisonMatrix, RepresentationComparison, Si
 
 PERMUTATIONS = 39  # the range of so many values holds another one with probability 0.95
 FEW = 50  # groups below which intervals are rough
+MOST_OF_ALL = 0.9  # of the variance, in one direction of several
 UNSURE = 0.1  # of a cosine, between points that are fitted and others
 UNKNOWN = Interval(math.nan, math.nan)
 QUANTITIES = tuple(
@@ -291,21 +292,37 @@ class _Task:
 
     def _alignments(self, pairs: Sequence[Pair]) -> dict[Pair, dict[str, Similarity]]:
         found = {}
+        places = sorted({place for pair in pairs for place in pair})
+        shares = {one: alignment.least_share(self._known(one)) for one in places}
         for pair, estimate in alignment.alignments(self.points, pairs).items():
             null = alignment.permuted(self.points, pair, self.orders, self.seed)
             found[pair] = {
                 "cka": self._similarity(
-                    "unbiased linear CKA", estimate, _correlation(estimate), 0.0, null
+                    "unbiased linear CKA",
+                    estimate,
+                    _correlation(estimate),
+                    0.0,
+                    null,
+                    self._one_direction(pair, shares),
                 )
             }
         return found
+
+    def _one_direction(self, pair: Pair, shares: Mapping[int, float]) -> tuple[Remark, ...]:
+        said = [
+            f"{shares[one]:.0%} of the variance of {self.names[one]!r} along one direction"
+            for one in dict.fromkeys(pair)
+            if shares[one] >= MOST_OF_ALL
+        ]
+        return (Caveat.ONE_DIRECTION("; ".join(said)),) if said else ()
 
     def _shape(self, a: int, b: int) -> dict[str, Similarity]:
         x, y = self._known(a), self._known(b)
         if "shape" not in self.asked or (self.by_default and shape.is_wide(x, y)):
             return {}
         cosine = shape.shape_cosine(self.points, x, y)
-        low, high = (math.acos(min(max(end, 0.0), 1.0)) for end in reversed(cosine.ends))
+        # Sorted: where both cosines are one, they may differ by rounding either way.
+        low, high = sorted(math.acos(min(max(end, 0.0), 1.0)) for end in cosine.ends)
         value = math.acos(min(max(cosine.value, 0.0), 1.0))
         return {
             "shape": Similarity(

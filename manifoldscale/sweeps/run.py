@@ -31,7 +31,7 @@ from .registry import Registry
 from .students import check_widths
 from .tasks import Split
 from .train import Trained, train
-from .trial import EXAMPLES, why_alone
+from .trial import EXAMPLES, left_untrained, why_alone
 
 Record = dict[str, Any]
 LOG = logging.getLogger(__name__)
@@ -214,6 +214,9 @@ def _try_out(plan: Plan, missing: Sequence[tuple[Shape, int, int]], here: bool) 
             plan.student,
             "; ".join(reasons),
         )
+    untrained = {left_untrained(shape, plan.training.torch_dtype) for shape in shapes}
+    for words in filter(None, untrained):
+        LOG.warning("The student %r leaves weights as they began: %s.", plan.student, words)
 
 
 def _draw(plan: Plan, size: int) -> Split:

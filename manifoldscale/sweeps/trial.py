@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import ManifoldScaleError, first_line, require
+from ..core.errors import ManifoldScaleError, few, first_line, require
 from ..core.random import keyed
 from ..data import as_users, python_function
 from ..networks.draws import DrawsFrom
 from ..networks.mlp import MLP
 from ..networks.shape import Shape
+from ..networks.wrappers import unregistered
 from .factory import FromFactory, needs_sizes
 from .pack import MLPPack, ModulePack, Pack, SinglePack, initialised
 
@@ -55,6 +56,36 @@ def why_alone(shape: Shape, dtype: torch.dtype) -> str:
     _check_outputs(outputs, shape, said)
     _check_gradient(outputs, module, said)
     return _alone(shape, module, rows, before, draws.drawn)
+
+
+@functools.cache
+def left_untrained(shape: Shape, dtype: torch.dtype) -> str:
+    """What a student that works leaves untrained although it can be trained, in words;
+    empty if it trains all.
+    """
+    if not isinstance(shape, FromFactory):
+        return ""
+    module = initialised(shape, 0).to(dtype).train()
+    rows = torch.from_numpy(keyed(0, "trial").standard_normal((EXAMPLES, shape.inputs)))
+    with DrawsFrom(0):
+        outputs = module(shape.layout(rows.to(dtype)))
+    trained = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    weights = list(trained.values())
+    found = torch.autograd.grad(outputs.sum(), weights, allow_unused=True)
+    without = [n for n, gradient in zip(trained, found, strict=True) if gradient is None]
+    said = []
+    if without:
+        said.append(
+            f"no gradient reaches {few(without)}, which count as parameters (are they "
+            "unused, or behind a `detach`?)"
+        )
+    hidden = unregistered(module)
+    if hidden:
+        said.append(
+            f"modules in {few(hidden)} are neither trained nor counted nor stored (use "
+            "nn.ModuleList or nn.ModuleDict)"
+        )
+    return "; ".join(said)
 
 
 def _check_outputs(outputs: object, shape: FromFactory, said: str) -> None:

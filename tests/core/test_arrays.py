@@ -1,5 +1,6 @@
 """Arrays from anywhere: what is missing is never read as a number."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,3 +176,16 @@ def test_rows_are_put_side_by_side_where_their_names_agree_or_say_nothing() -> N
 def test_numbers_in_an_array_of_objects_are_not_to_be_numbered() -> None:
     with pytest.raises(ManifoldScaleError, match=r"pass `X.astype\(float\)`\.$"):
         as_points(CLEAN.astype(object))
+
+
+@pytest.mark.parametrize("call", [ms.Cloud, ms.sklearn.DimensionEstimator().fit])
+def test_row_numbers_of_a_table_are_no_feature(call: Any, tmp_path: Path) -> None:
+    """`to_csv` writes them as a column without a name, which dominates every distance."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    frame.to_csv(tmp_path / "points.csv")
+    drawn = frame.sample(frac=1, random_state=0).rename_axis("id").reset_index()
+    for table in (pd.read_csv(tmp_path / "points.csv"), frame.reset_index(), drawn):
+        with pytest.raises(ManifoldScaleError, match="numbers the rows and is no feature"):
+            call(table)
+    named = frame.rename(columns={"a": "index"})  # values, whatever they are called
+    assert call(named) is not None

@@ -150,6 +150,33 @@ def test_exact_losses_tell_their_settings_too() -> None:
     assert LearningCurve.from_frame([row | {"lr": 1} for row in rows]).mixed == ()
 
 
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        ("State", "finished", "crashed"),
+        ("status", "FINISHED", "FAILED"),
+        ("state", "COMPLETE", "PRUNED"),
+        ("failure", "", "out of memory"),
+        ("failure", False, True),
+    ],
+)
+def test_what_a_run_logged_before_it_failed_is_no_loss(
+    column: str, good: object, bad: object
+) -> None:
+    """With one run per size nothing else tells: the exponent would be half as large."""
+    rows = [{"D": d, "loss": d**-0.5, column: good} for d in SIZES]
+    rows += [{"D": 2 * SIZES[-1], "loss": 1.0, column: bad}]
+    fit = ms.fit_power_law(LearningCurve.from_frame(rows), floor="zero")
+    assert fit.alpha == pytest.approx(0.5)
+    assert f"failed runs (1 of {len(rows)} runs)" in str(fit)
+
+
+def test_states_of_another_kind_are_no_failures() -> None:
+    rows = [{"D": d, "loss": d**-0.5, "state": s} for d in SIZES for s in ("Ohio", "Iowa")]
+    curve = LearningCurve.from_frame(rows)
+    assert np.isfinite(curve.losses).all() and curve.columns.unread == ("state",)
+
+
 def test_sizes_with_a_point_for_thousands_are_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "losses.csv"
     file.write_text("n_train;loss\n400;0.3\n800;0.2\n1.600;0.1\n3.200;0.05\n")

@@ -78,6 +78,22 @@ def test_lines_longer_than_the_network_are_cut(
     assert (f"1 lines were cut at {length} tokens" in found.read) == (length < 5)
 
 
+def test_a_token_that_is_added_once_more_is_told(tmp_path: Path) -> None:
+    """Lines that a chat template wrote begin with the token that the tokenizer adds."""
+    folder = tokenizer(tmp_path, eos_token="[END]", bos_token="[UNK]")
+    encode = transformers.AutoTokenizer.from_pretrained(folder)
+    encode.backend_tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[END] $A", special_tokens=[("[END]", 2)]
+    )
+    encode.save_pretrained(folder)
+    said = []
+    for lines in ("w0 w1\n[END] w2\n", "w0 w1\nw2 [END]\n"):
+        (tmp_path / "lines.txt").write_text(lines)
+        said.append(load_examples(f"text:{tmp_path / 'lines.txt'}@{folder}").read)
+    assert "warning: the tokenizer adds '[END]' to lines that have it already" in said[0]
+    assert said[1] == "2 lines"
+
+
 def test_unknown_tokens_are_counted(tmp_path: Path) -> None:
     known = " ".join(f"w{i}" for i in range(19))
     few = read(tmp_path, f"{known} cat\n".encode())

@@ -415,6 +415,39 @@ def test_a_decoder_has_a_mask_of_its_own() -> None:
             np.testing.assert_allclose(found[name].points, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [12, 5])
+def test_patches_of_images_have_no_padding_of_words(length: int) -> None:
+    """Also where there are as many of them as tokens in the longest text."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.text_model, self.vision_model = nn.Embedding(9, 4), nn.Conv2d(3, 4, 2, 2)
+            self.vision_model_norm = nn.LayerNorm(4)
+
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+            pixel_values: torch.Tensor,
+        ) -> torch.Tensor:
+            patches = self.vision_model(pixel_values).flatten(2).transpose(1, 2)
+            words = self.text_model(input_ids) * attention_mask[..., None]
+            return words.sum(1) + self.vision_model_norm(patches).sum(1)
+
+    net, rng = Both(), np.random.default_rng(0)
+    images = torch.from_numpy(rng.normal(size=(40, 3, 2, 2 * length)).astype("f4"))
+    data = {
+        "input_ids": torch.from_numpy(rng.integers(1, 9, (40, 12))),
+        "attention_mask": torch.from_numpy(KEEP.astype(int)),
+        "pixel_values": images,
+    }
+    found = read(data, net, ["text_model", "vision_model_norm"], points="mean")
+    y = net.vision_model_norm(net.vision_model(images).flatten(2).transpose(1, 2))
+    want = y.mean(1).detach().numpy()
+    np.testing.assert_allclose(found["vision_model_norm"].points, want, atol=1e-5)
+
+
 def test_padding_that_the_network_knows_needs_a_mask() -> None:
     net = Words()
     net.config = type("Config", (), {"pad_token_id": 0})()  # type: ignore[assignment]

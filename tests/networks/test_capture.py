@@ -365,6 +365,32 @@ def test_points_that_do_not_fit_into_memory_are_refused_at_once(
         ms.extract(net(), inputs, "2", batch_size=5)
 
 
+class Scores(nn.Module):
+    """Hands on what is added to scores, as transformers do without fused attention."""
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(x @ x.mT + mask, dim=-1) @ x
+
+
+class Masked(nn.Module):
+    def __init__(self, low: float) -> None:
+        super().__init__()
+        self.scores, self.low = Scores(), low
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mask = torch.where(x[:, None, :, 0] > 0, 0.0, self.low)
+        y: torch.Tensor = self.scores(x, mask)
+        return y
+
+
+@pytest.mark.parametrize("low", [-1e4, torch.finfo(torch.float32).min, -torch.inf])
+def test_what_is_added_to_scores_is_no_site(low: float) -> None:
+    x = np.random.default_rng(0).normal(size=(9, 5, 4)).astype("f4")
+    x[:, 0, 0] = 1.0
+    names = [site.name for site in ms.sites(Masked(low), x)]
+    assert names == ["@input", "scores"]
+
+
 class SortedByLength(nn.Module):
     """Packs its sequences by falling length, as older code for recurrent networks does."""
 

@@ -369,3 +369,25 @@ def test_noise_of_trials_is_said() -> None:
     assert found.cka.value < 0.9
     plain = ms.compare_representations(a.points, b.points, measures=("cka",))
     assert Caveat.COMPARED_NOISE not in {one.caveat for one in plain.caveats}
+
+
+def test_one_direction_that_is_nearly_all_is_said() -> None:
+    """As of the few features of language models that are a hundred times the others."""
+    rng = np.random.default_rng(3)
+    a, b = rng.standard_normal((2, 300, 10))
+    assert not ms.compare_representations(a, b, measures="cka").caveats
+    a[:, 0] = b[:, 0] = 100 * rng.standard_normal(300)
+    found = ms.compare_representations(a, b, measures="cka")
+    assert found.cka.value > 0.99  # the other nine are unrelated
+    (note,) = found.caveats
+    assert note.caveat is Caveat.ONE_DIRECTION and "% of the variance of 'a'" in note.detail
+    assert not ms.compare_representations(a[:, :1], 2 * a[:, :1]).caveats
+
+
+def test_one_feature_twice_is_the_same() -> None:
+    """The two ends of the interval of a cosine of one differ by rounding, either way."""
+    for seed in range(20):
+        a = np.random.default_rng(seed).standard_normal((40, 1))
+        found = ms.compare_representations(a, 2 * a)
+        assert found.shape.value == pytest.approx(0, abs=1e-6)
+        assert found.shape.interval.high < 1e-6

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import manifoldscale as ms
+from manifoldscale.networks.checkpoints import fill
 from manifoldscale.networks.draws import DrawsFrom
 from manifoldscale.sweeps import (
     DataSet,
@@ -163,6 +164,35 @@ def test_dropout_is_off_when_losses_are_measured() -> None:
     assert masked > 1.1 * tested
 
 
+class InAList(nn.Module):
+    """Keeps its layer where torch does not see it, and another that it does not use."""
+
+    def __init__(self, inputs: int, outputs: int, width: int) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(inputs, width)]
+        self.same = [self]
+        self.last, self.unused = nn.Linear(width, outputs), nn.Linear(3, 3, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.tanh(self.layers[0](x)))
+
+
+def test_weights_that_no_training_reaches_are_said(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    single = dc.replace(TRAINING, dtype="float32")
+    run(of(InAList, dataset_sizes=(24,), seeds=1, training=single))
+    assert "no gradient reaches 'unused.weight'" in caplog.text
+    assert "modules in 'layers' are neither trained" in caplog.text
+    caplog.clear()
+    run(of(lazy, dataset_sizes=(24,), seeds=1))
+    assert not caplog.messages
+    net = InAList(3, 1, 4)
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    fill(net, tmp_path / "net.pt")
+    assert "no checkpoint holds their weights" in caplog.text
+
+
 def test_what_cannot_be_batched_is_said(caplog: pytest.LogCaptureFixture) -> None:
     said = {
         normalised: "training changes its buffers (1.running_mean)",
@@ -173,8 +203,8 @@ def test_what_cannot_be_batched_is_said(caplog: pytest.LogCaptureFixture) -> Non
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             run(of(student))
-        assert len(caplog.messages) == 1
-        assert "one by one" in caplog.text and words in caplog.text
+        (message,) = [m for m in caplog.messages if "one by one" in m]
+        assert words in message
         assert why_alone(of(student).shape(6), torch.float64)
     caplog.clear()
     run(of(Fourier))
