@@ -84,6 +84,11 @@ class Caveat(enum.Enum):
         "there are fewer points than in the calibration table: the value is not corrected, "
         "and its interval does not include the bias of a finite sample; use more points"
     )
+    INFLUENTIAL_POINTS = (
+        "a few points, far from the others, decide the number, and samples with more or "
+        "fewer of them give another one: the interval may be too narrow; look at these "
+        "points, scale each row or feature, or read measures of neighbours, as the overlap"
+    )
     CROWDED = (
         "a large share of all pairs of points are neighbours, so the standard error is a "
         "guess: use more points, or a smaller k"
