@@ -217,6 +217,11 @@ class Caveat(enum.Enum):
         "there is one run per size, so the scatter is estimated from the residuals of the "
         "fit alone: train several seeds per size"
     )
+    UNEVEN_SCATTER = (
+        "runs of one size scatter more at one end of the sizes than at the other: each is "
+        "weighted by a scatter that follows a power of size, but forecasts and the "
+        "comparison with other curves take one scatter for all"
+    )
     CORRELATED_ERRORS = (
         "losses at neighbouring sizes lie on the same side of the law, as along one "
         "training run or where the curve bends: the sizes count as fewer independent ones, "
