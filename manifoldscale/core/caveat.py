@@ -156,6 +156,11 @@ class Caveat(enum.Enum):
     CURVATURE_UNSURE = (
         "some points have no value, or a wide interval: read `status` beside the arrays"
     )
+    EDGES_LEFT_OUT = (
+        "pooled curvatures are means over the points away from an edge of the cloud, and "
+        "their intervals hold no other mean: where curvature changes towards the edge, the "
+        "mean of the whole cloud lies elsewhere"
+    )
     KINKS = (
         "a piecewise-linear network bends a curve only at kinks, so its curvature depends "
         "on scale: read `turning_of_step` and `kappa_of_step`, because derivatives see "
