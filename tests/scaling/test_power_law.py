@@ -452,9 +452,7 @@ def test_an_even_scatter_is_taken_as_even_19_times_of_20() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "last"), [(0.1, 0.01), (0.01, 0.1), (0.02, 0.06)])
 def test_intervals_hold_where_scatter_changes_with_size(first: float, last: float) -> None:
-    """150 draws: 90 % at least of the exponents and of the floors; with one scatter for all
-    sizes, 78 % in the worst case.
-    """
+    """150 draws: 90 % at least of the exponents and of the floors."""
     fits = [ms.fit_power_law(*uneven(seed, first, last)) for seed in range(150)]
     held = [(0.5 in fit.interval, 0.03 in fit.floor_interval) for fit in fits]
     assert (np.mean(held, axis=0) >= 0.9).all(), np.mean(held, axis=0)
