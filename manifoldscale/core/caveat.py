@@ -84,6 +84,11 @@ class Caveat(enum.Enum):
         "there are fewer points than in the calibration table: the value is not corrected, "
         "and its interval does not include the bias of a finite sample; use more points"
     )
+    INFLUENTIAL_POINTS = (
+        "a few points, far from the others, decide the number, and samples with more or "
+        "fewer of them give another one: the interval may be too narrow; look at these "
+        "points, scale each row or feature, or read measures of neighbours, as the overlap"
+    )
     CROWDED = (
         "a large share of all pairs of points are neighbours, so the standard error is a "
         "guess: use more points, or a smaller k"
@@ -151,6 +156,11 @@ class Caveat(enum.Enum):
     CURVATURE_UNSURE = (
         "some points have no value, or a wide interval: read `status` beside the arrays"
     )
+    EDGES_LEFT_OUT = (
+        "pooled curvatures are means over the points away from an edge of the cloud, and "
+        "their intervals hold no other mean: where curvature changes towards the edge, the "
+        "mean of the whole cloud lies elsewhere"
+    )
     KINKS = (
         "a piecewise-linear network bends a curve only at kinks, so its curvature depends "
         "on scale: read `turning_of_step` and `kappa_of_step`, because derivatives see "
@@ -211,6 +221,11 @@ class Caveat(enum.Enum):
     NO_REPLICATES = (
         "there is one run per size, so the scatter is estimated from the residuals of the "
         "fit alone: train several seeds per size"
+    )
+    UNEVEN_SCATTER = (
+        "runs of one size scatter more at one end of the sizes than at the other: each is "
+        "weighted by a scatter that follows a power of size, but forecasts and the "
+        "comparison with other curves take one scatter for all"
     )
     CORRELATED_ERRORS = (
         "losses at neighbouring sizes lie on the same side of the law, as along one "

@@ -6,9 +6,11 @@ import numpy as np
 from scipy import stats
 
 from .arrays import Floats
+from .caveat import Caveat, Remark
 from .interval import Interval
 
 LEVEL = 0.95
+FEW_DECIDE = 16  # degrees of freedom of a jackknife below which few points decide
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
@@ -41,6 +43,27 @@ def jackknife_error(left_out: Floats) -> Floats:
     """
     scatter = np.var(left_out, axis=0)
     return np.asarray(np.sqrt((len(left_out) - 1) * scatter))
+
+
+def jackknife_freedom(left_out: Floats) -> float:
+    """Degrees of freedom of `jackknife_error`, by Satterthwaite: those of the chi-squared
+    law with the relative variance (kurtosis - 1) / n of a mean of n squares. They are few
+    where few points decide the statistic, and at most n - 1.
+    """
+    n, apart = len(left_out), left_out - np.mean(left_out)
+    square = float((apart**2).mean())
+    if not square > 0 or not math.isfinite(square):
+        return n - 1.0
+    kurtosis = float(((apart / math.sqrt(square)) ** 4).mean())
+    return float(np.clip(2 * n / max(kurtosis - 1, 1e-9), 1, n - 1))
+
+
+def influential(name: str, freedom: float, n: int) -> tuple[Remark, ...]:
+    """Whether few of n points decide a number, by the freedom of its jackknife."""
+    if freedom >= min(FEW_DECIDE, n - 1):
+        return ()
+    facts = f"{name}: its error comes from about {max(freedom / 2, 1):.0f} of {n:,} points"
+    return (Caveat.INFLUENTIAL_POINTS(facts),)
 
 
 def quantile(freedom: float) -> float:

@@ -58,7 +58,7 @@ class Curvature(Result):
     radius : (Q,) of the chosen neighbourhood.
     noise : (Q,) rms distance of its points from the fit.
     status : (Q,) a word of `Status`; the arrays hold NaN if it says that nothing is known.
-    pooled : `.kappa_rms` and `.scalar` of the whole cloud, a Quantity each.
+    pooled : `.kappa_rms` and `.scalar` of all points away from an edge, a Quantity each.
     extent : rms radius of the cloud.
     knowable : what this number of points can tell at this dimension, in words.
     """

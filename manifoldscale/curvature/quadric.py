@@ -32,6 +32,7 @@ from .status import Status
 RESOLVED = 0.5  # relative standard error of kappa_rms^2 above which noise dominates
 SMALL_BIAS = 0.25  # of the curvature: a larger bias gives the status "biased"
 FEW = 30  # queries
+EDGE = 0.05  # share of points at an edge, above which this is said of the pooled means
 LENGTHS = (1e-40, 1e50)  # of neighbourhoods, whose fourth powers are summed
 SHRINKS, ROUGH = 0.7, -0.5  # largest kappa r for d log kappa^2 / d log r, and its limit
 
@@ -377,6 +378,9 @@ def _shares(result: Curvature) -> Remark | None:
 
 def _remarks(result: Curvature, near: Neighbors) -> list[Remark]:
     remarks = [*filter(None, [_shares(result)]), *near.duplicate_remarks()]
+    edge = result.share(Status.BOUNDARY)
+    if edge > EDGE and math.isfinite(result.pooled.scalar.value):
+        remarks.append(Caveat.EDGES_LEFT_OUT(f"{edge:.0%} lie at one"))
     if near.recall < 1:
         remarks.append(Caveat.MISSED_NEIGHBORS(f"recall {near.recall:.1%}"))
     if near.n_queries < FEW:

@@ -64,6 +64,10 @@ def _of_the_noise(losses: Losses) -> list[Remark]:
     if losses.test_noise**2 > losses.spread**2 / 2:
         facts = f"{losses.test_noise:.2g} of {losses.spread:.2g}, relative"
         remarks.append(Caveat.TEST_NOISE(facts))
+    if np.ptp(losses.variance) > 0:
+        first, last = losses.spread * np.sqrt(losses.variance[[0, -1]])
+        facts = f"{first:.2g} at the smallest, {last:.2g} at the largest, relative"
+        remarks.append(Caveat.UNEVEN_SCATTER(facts))
     return remarks
 
 

@@ -12,7 +12,7 @@ from ..core.columns import Columns
 from ..core.errors import ManifoldScaleError, require
 from ..core.learning_curve import Axis, LearningCurve, Run
 from ..core.names import is_without_embedding
-from .scatter import LARGEST, means_of
+from .scatter import LARGEST, means_of, relative_variances
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Losses:
     spread : relative standard deviation between runs of one size, pooled; NaN where no
         size has two runs.
     freedom : degrees of freedom of `spread`.
+    variance : of a run at each size over spread^2: ones, unless it changes with size by
+        more than chance.
     test_noise : the part of `spread` that the finite test sets explain, from the standard
         errors of the runs; NaN where these are not known. A test set that all runs share
         moves them together, and adds nothing to their spread.
@@ -42,6 +44,7 @@ class Losses:
     runs: Floats
     spread: float
     freedom: int
+    variance: Floats
     test_noise: float = math.nan
     train_share: float = math.nan
     shared: bool = False
@@ -49,12 +52,20 @@ class Losses:
 
     def at(self, where: Bools | slice) -> "Losses":
         """Some of the sizes; the scatter between runs stays that of all sizes."""
-        parts = {name: getattr(self, name)[where] for name in ("x", "y", "runs")}
+        parts = {
+            name: getattr(self, name)[where] for name in ("x", "y", "runs", "variance")
+        }
         return dc.replace(self, **parts)
 
     def means_alone(self) -> "Losses":
         """The same as if nothing were known of the scatter between runs."""
-        return dc.replace(self, spread=math.nan, freedom=0)
+        even = np.ones_like(self.variance)
+        return dc.replace(self, spread=math.nan, freedom=0, variance=even)
+
+    @property
+    def precision(self) -> Floats:
+        """(sizes,) weights of relative errors: runs, fewer where they scatter more."""
+        return np.asarray(self.runs / self.variance)
 
     @property
     def n_runs(self) -> int:
@@ -225,7 +236,8 @@ def _means(x: Array, y: Array, name: str) -> Losses:
     means, spread, freedom = means_of(
         y, where, counts, lambda group: f"{name} = {sizes[group]:g}"
     )
-    return Losses(sizes, means, counts.astype(float), spread, freedom)
+    variance = relative_variances(y, where, counts, sizes)
+    return Losses(sizes, means, counts.astype(float), spread, freedom, variance)
 
 
 def _test_noise(runs: list[Run]) -> float:

@@ -54,7 +54,7 @@ def other_regime(losses: Losses, verdict: str, floor: float) -> Evidence:
 
 def _p_value(losses: Losses, verdict: str, floor: float) -> float:
     """Of the law of the other regime, against E + A x^-alpha with E at least `floor`."""
-    problem = Problem(losses.x, losses.y - floor, losses.runs, None)
+    problem = Problem(losses.x, losses.y - floor, losses.precision, None)
     best = fitted_under(problem, losses, NORMAL)
     free = problem.profile(best.weights)
     if verdict == "variance-limited":

@@ -173,7 +173,7 @@ class PowerLaw(Result):
         if self.freedom < 1:
             return math.nan, 0
         rest = losses.y / self.predict(losses.x) - 1
-        return math.sqrt(float(losses.runs @ rest**2) / self.freedom), self.freedom
+        return math.sqrt(float(losses.precision @ rest**2) / self.freedom), self.freedom
 
     def local_exponents(self) -> tuple[Floats, Floats, Floats]:
         """-d log(L - floor) / d log x between neighbouring sizes: (sizes - 1,) places,
@@ -183,7 +183,9 @@ class PowerLaw(Result):
         x, above = self.losses.x, self.losses.y - self.floor
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.where(above > 0, np.log(above), np.nan)
-            relative = self.scatter[0] * self.losses.y / above / np.sqrt(self.losses.runs)
+            relative = (
+                self.scatter[0] * self.losses.y / above / np.sqrt(self.losses.precision)
+            )
         steps = np.diff(np.log(x))
         error = np.hypot(relative[1:], relative[:-1]) / steps
         return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / steps, np.abs(error)
@@ -239,11 +241,12 @@ def fit_power_law(
     (0.5, 0.1)
 
     Arithmetic means of the runs at each size are fitted with weights of constant relative
-    error, by variable projection. The interval comes from the profile likelihood with an F
-    threshold; its scale is estimated from the residuals of the fit, so lack of fit widens
-    it. With one run per size, errors of neighbouring sizes may be correlated, as along one
-    training run: the interval then allows for it (`scaling.correlated`), and a bend beyond
-    the law is tested against such errors.
+    error, by variable projection; where the scatter between runs changes with size by more
+    than chance (p < 0.05), of one that follows a power of size. The interval comes from the
+    profile likelihood with an F threshold; its scale is estimated from the residuals of the
+    fit, so lack of fit widens it. With one run per size, errors of neighbouring sizes may
+    be correlated, as along one training run: the interval then allows for it
+    (`scaling.correlated`), and a bend beyond the law is tested against such errors.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class Reference:
 @dc.dataclass(frozen=True, eq=False)
 class Problem:
     """The data of a fit, with the reference, if any, as the last datum; or of many fits at
-    the same sizes: x, runs : (n,), y : (..., n).
+    the same sizes: x, runs : (n,), y : (..., n). `runs` are fewer where runs scatter more.
 
     `floor` is the known floor, None where it is fitted.
     """
@@ -62,11 +62,11 @@ class Problem:
     @classmethod
     def of(cls, losses: Losses, floor: float | Reference | None) -> "Problem":
         if not isinstance(floor, Reference):
-            return cls(losses.x, losses.y, losses.runs, floor)
+            return cls(losses.x, losses.y, losses.precision, floor)
         return cls(
             np.append(losses.x, floor.size),
             np.append(losses.y, floor.loss),
-            np.append(losses.runs, 1.0),
+            np.append(losses.precision, 1.0),
             None,
             floor,
         )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from ..core.arrays import Array, Floats, Ints
 from ..core.errors import ManifoldScaleError
@@ -14,6 +14,8 @@ COPIES = 1e-12  # a relative scatter below this counts as zero
 ROUNDING = 1e-4  # relative errors of a fit below this are not evidence
 EXCLUDED = 6.0  # difference of AICc from which the worse form counts as excluded
 MISFIT = 0.01  # p-value below which a curve does not describe the losses
+UNEVEN = 0.05  # p-value below which the scatter of runs changes with size
+STEEPEST = 30.0  # between the ends, of the standard deviation
 LARGEST = 1e100  # of sizes and losses, whose squares are still numbers
 
 
@@ -65,6 +67,33 @@ def means_of(
     squares = float(((loss / means[where] - 1) ** 2).sum())
     spread = math.sqrt(squares / freedom) if freedom else math.nan
     return means, 0.0 if spread < COPIES else spread, freedom  # copies have none
+
+
+def relative_variances(loss: Array, where: Ints, counts: Ints, sizes: Floats) -> Floats:
+    """(sizes,) variance of a run, relative to its mean, over the pooled one: ones, or along
+    a power of size where the likelihood of normal runs shows one (p < UNEVEN).
+
+    With S_i the sum of squares about the mean of size i, and f_i its degrees of freedom,
+    -2 log likelihood of variances s^2 e^(b u_i) is f log sum S_i e^(-b u_i), up to a
+    constant, where u is log size less its mean weighted by f_i: convex in b.
+    """
+    free = counts - 1.0
+    several, flat = free > 0, np.ones(len(sizes))
+    rest = loss / (np.bincount(where, weights=loss) / counts)[where] - 1
+    squares = np.bincount(where, weights=rest**2)[several]
+    if several.sum() < 3 or not squares.max() > COPIES**2:
+        return flat
+    u = np.log(sizes) - np.average(np.log(sizes), weights=free)
+
+    def fall(b: float) -> float:
+        return float(free.sum() * np.log((squares * np.exp(-b * u[several])).sum()))
+
+    most = 2 * math.log(STEEPEST) / np.ptp(u)
+    best = optimize.minimize_scalar(fall, bounds=(-most, most), method="bounded")
+    if stats.chi2.sf(fall(0.0) - best.fun, 1) >= UNEVEN:
+        return flat
+    power = np.exp(best.x * u)
+    return np.asarray(power / np.average(power, weights=free))
 
 
 def half_width(distances: Floats, level: float, freedom: int) -> float:

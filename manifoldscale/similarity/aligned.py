@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array, Floats, Ints, check_same_rows
-from ..core.error_bars import quantile
+from ..core.error_bars import jackknife_freedom, quantile
 from ..core.errors import ManifoldScaleError, require
 from ..core.random import keyed
 from ..geometry.cloud import Cloud, as_cloud
@@ -116,9 +116,13 @@ class Estimate:
         return float(np.sqrt(max(variance - self.of_pairs, variance / 4)))
 
     @property
+    def freedom(self) -> float:
+        return jackknife_freedom(self.left_out)
+
+    @property
     def half(self) -> float:
         """How far a 95 % interval reaches to either side."""
-        return quantile(len(self.left_out) - 1) * self.stderr
+        return quantile(self.freedom) * self.stderr
 
 
 def row_blocks(n: int, width: int, copies: int = 1) -> Iterator[slice]:

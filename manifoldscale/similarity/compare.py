@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrays import Floats, Ints
 from ..core.caveat import Caveat, Remark
-from ..core.error_bars import log_interval, quantile, share_interval
+from ..core.error_bars import influential, log_interval, quantile, share_interval
 from ..core.errors import one_of, require
 from ..core.interval import Interval
 from ..core.settings import whole
@@ -95,7 +95,9 @@ def compare_representations(
     The intervals of the first three come from a jackknife over the points, or over their
     groups. Imbalance and overlap depend on the number of points, and their intervals hold
     what other samples of so many points would give on average. The interval of the shape
-    distance also holds the bias of a finite sample, see `similarity.shape`.
+    distance also holds the bias of a finite sample, see `similarity.shape`. Few far points
+    may decide CKA and shape, which a caveat then says: overlap and imbalance, of ranks, are
+    the same wherever these lie.
 
     Parameters
     ----------
@@ -303,7 +305,7 @@ class _Task:
                     _correlation(estimate),
                     0.0,
                     null,
-                    self._one_direction(pair, shares),
+                    self._one_direction(pair, shares) + _decided_by_few("CKA", estimate),
                 )
             }
         return found
@@ -331,7 +333,7 @@ class _Task:
                 "Procrustes angle",
                 len(self.points),
                 unrelated=math.pi / 2,
-                caveats=_fit_of(cosine),
+                caveats=_fit_of(cosine) + _decided_by_few("shape", cosine.held_out),
                 name="shape",
             )
         }
@@ -411,6 +413,10 @@ def _fit_of(cosine: shape.Cosine) -> tuple[Remark, ...]:
     return (Caveat.FEW_POINTS(facts),)
 
 
+def _decided_by_few(name: str, estimate: Estimate) -> tuple[Remark, ...]:
+    return influential(name, estimate.freedom, len(estimate.left_out))
+
+
 def _measure(quantity: str) -> str:
     """The measure that a quantity belongs to; labels belong to none."""
     return quantity.partition("_")[0]
@@ -437,7 +443,7 @@ def _correlation(estimate: Estimate) -> Interval:
     if math.isnan(value) or math.isnan(estimate.stderr):
         return UNKNOWN
     rest = max(1 - value**2, 1e-12)
-    half = quantile(n - 1) * math.hypot(estimate.stderr / rest, math.sqrt(2) / n)
+    half = quantile(estimate.freedom) * math.hypot(estimate.stderr / rest, math.sqrt(2) / n)
     z = math.atanh(min(max(value, -1 + 1e-12), 1 - 1e-12))
     low, high = math.tanh(z - half), math.tanh(z + half)
     return Interval(min(low, value), max(high, value))

@@ -39,17 +39,36 @@ class Cocycles:
     scale : edges up to this length are there.
     potential : (loops x L) what was added at each landmark to make them smooth, in turns.
     smooth : (loops x L x L) the cocycle along each edge, in turns; 0 where there is none.
+    moved : (loops x L) how much further the potential is where all edges weigh the same.
     """
 
     landmarks: Floats
     scale: float
     potential: Floats
     smooth: Floats
+    moved: Floats
 
     def angles(self, points: Floats) -> tuple[Floats, Bools]:
         """(points x loops) angles in [0, 2 pi), and which points a landmark is near enough
         to: half of the scale. The angle of the others is that of the nearest landmark.
         """
+        shares, near, covered = self._shares(points)
+        turns = [
+            # From the nearest landmark along its edges to the others that cover the point.
+            own[near] + np.einsum("pl,pl->p", shares, smooth[near])
+            for own, smooth in zip(self.potential, self.smooth, strict=True)
+        ]
+        return 2 * np.pi * np.mod(np.stack(turns, axis=1), 1.0), covered
+
+    def moves(self, points: Floats) -> Floats:
+        """(points x loops) how far the angles would move, but for their mean, if all edges
+        weighed the same.
+        """
+        found = 2 * np.pi * self._shares(points)[0] @ self.moved.T
+        return np.asarray(found - found.mean(0))
+
+    def _shares(self, points: Floats) -> tuple[Floats, Ints, Bools]:
+        """(points x L) partition of unity; the nearest landmark, and whether it is near."""
         squared = (
             np.square(points).sum(1)[:, None]
             + np.square(self.landmarks).sum(1)
@@ -60,13 +79,7 @@ class Cocycles:
         covered = distance[rows, near] < self.scale / 2
         shares = np.maximum(self.scale / 2 - distance, 0)
         shares[~covered, near[~covered]] = 1.0
-        shares /= shares.sum(1, keepdims=True)
-        turns = [
-            # From the nearest landmark along its edges to the others that cover the point.
-            own[near] + np.einsum("pl,pl->p", shares, smooth[near])
-            for own, smooth in zip(self.potential, self.smooth, strict=True)
-        ]
-        return 2 * np.pi * np.mod(np.stack(turns, axis=1), 1.0), covered
+        return shares / shares.sum(1, keepdims=True), near, covered
 
 
 def smooth_cocycles(
@@ -146,18 +159,31 @@ def _is_closed(cocycle: Ints, edges: Bools) -> bool:
 
 
 def _smoothed(landmarks: Floats, scale: float, edges: Bools, whole: Ints) -> Cocycles:
-    """The cocycles of the same classes with the least sum of squares, and least aligned."""
-    laplacian = np.diag(edges.sum(1).astype(float)) - edges
-    divergence = whole.sum(2).astype(float)  # of the flow out of every landmark
-    potential = np.linalg.lstsq(laplacian, divergence.T, rcond=None)[0].T
+    """The cocycles of the same classes with the least sum of squares, and least aligned.
+
+    An edge weighs as much as the inverse product of how many edges its two ends have, which
+    takes out how densely the landmarks lie (Coifman & Lafon 2006, Applied and Computational
+    Harmonic Analysis 21:5): with equal weights most of the turn goes to where they are few.
+    """
+    degree = np.maximum(edges.sum(1), 1)
+    weights = edges / np.outer(degree, degree)
+    potential, plain = (_potential(one, whole) for one in (weights, edges.astype(float)))
     smooth = np.where(edges, whole + potential[:, None, :] - potential[:, :, None], 0.0)
-    combined = reduced(np.einsum("aij,bij->ab", smooth, smooth))
+    combined = reduced(np.einsum("ij,aij,bij->ab", weights, smooth, smooth))
     return Cocycles(
         landmarks,
         scale,
         combined @ potential,
         np.einsum("ab,bij->aij", combined, smooth),
+        combined @ (plain - potential),
     )
+
+
+def _potential(weights: Floats, whole: Ints) -> Floats:
+    """(loops x L) what makes the weighted sum of squares of the cocycles least."""
+    laplacian = np.diag(weights.sum(1)) - weights
+    divergence = (weights * whole).sum(2)  # of the flow out of every landmark
+    return np.asarray(np.linalg.lstsq(laplacian, divergence.T, rcond=None)[0].T)
 
 
 def reduced(products: Floats) -> Ints:

@@ -77,7 +77,8 @@ class CircularCoordinates(Method["Angles"]):
         )
         cocycles = self._cocycles(points, self.loops)
         angles, covered = cocycles.angles(points)
-        errors = self._errors(points, angles)
+        # A scatter that sees no bias, and what the choice of the weights changes.
+        errors = np.hypot(self._errors(points, angles), cocycles.moves(points))
         centred = points - points.mean(0)
         plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
         return Angles(
@@ -153,8 +154,10 @@ class Angles(Result):
     Attributes
     ----------
     angles : (n x loops) in [0, 2 pi).
-    errors : (n x loops) the circular standard deviation of each over other landmarks, in
-        radians; NaN without repeats.
+    errors : (n x loops) in radians, NaN without repeats: the circular standard deviation of
+        each over other landmarks, and how far it moves, in squares, if the density of the
+        landmarks counts. Where the loop bends or stretches, as with uneven tuning, a known
+        angle differs from its length along the loop by more than this: see `against`.
     rows : (n,) row numbers of the points in the cloud.
     covered : (n,) whether a landmark is near enough; the angle of the others is that of
         the nearest landmark.

@@ -420,3 +420,39 @@ def test_stated_errors_are_told() -> None:
     rows = [{"n_train": int(d), "loss": d**-0.5, "loss_stderr": 0.02 * d**-0.5} for d in X]
     said = str(ms.fit_power_law(LearningCurve.from_frame(rows), floor="zero"))
     assert "stated errors (2.0 % of the loss; about the fit it scatters by" in said
+
+
+def uneven(seed: int, first: float, last: float) -> tuple[np.ndarray, np.ndarray]:
+    """Three runs at each of 8 sizes, whose scatter follows a power of size."""
+    x = np.repeat(np.geomspace(100, 100_000, 8), 3)
+    scatter = first * (x / 100) ** (np.log(last / first) / np.log(1000))
+    noise = np.random.default_rng(seed).standard_normal(24)
+    return x, (0.03 + (x / 100) ** -0.5) * (1 + scatter * noise)
+
+
+def test_a_scatter_that_changes_with_size_weights_the_sizes() -> None:
+    fit = ms.fit_power_law(*uneven(1, 0.1, 0.01))
+    assert "UNEVEN_SCATTER" in {note.caveat.name for note in fit.caveats}
+    ratio = np.sqrt(fit.losses.variance[0] / fit.losses.variance[-1])
+    assert 3 < ratio < 30  # 10 is true
+    assert np.average(fit.losses.variance, weights=fit.losses.runs - 1) == pytest.approx(1)
+    assert fit.lack_of_fit > 0.01
+    alone = ms.fit_power_law(*(part[::3] for part in uneven(1, 0.1, 0.01)))
+    assert (alone.losses.variance == 1).all()  # one run a size does not show it
+
+
+def test_an_even_scatter_is_taken_as_even_19_times_of_20() -> None:
+    found = [ms.fit_power_law(*uneven(seed, 0.05, 0.05)) for seed in range(60)]
+    assert sum(np.ptp(fit.losses.variance) > 0 for fit in found) <= 8  # 3 expected
+    copies = np.repeat(np.geomspace(100, 1e5, 8), 3)
+    same = ms.fit_power_law(copies, copies**-0.5)
+    assert (same.losses.variance == 1).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "last"), [(0.1, 0.01), (0.01, 0.1), (0.02, 0.06)])
+def test_intervals_hold_where_scatter_changes_with_size(first: float, last: float) -> None:
+    """150 draws: 90 % at least of the exponents and of the floors."""
+    fits = [ms.fit_power_law(*uneven(seed, first, last)) for seed in range(150)]
+    held = [(0.5 in fit.interval, 0.03 in fit.floor_interval) for fit in fits]
+    assert (np.mean(held, axis=0) >= 0.9).all(), np.mean(held, axis=0)

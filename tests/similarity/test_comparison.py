@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 
 import manifoldscale as ms
 from manifoldscale.core.caveat import Caveat
+from manifoldscale.core.error_bars import jackknife_freedom
 from manifoldscale.similarity import alignment, neighborhoods as near
 from manifoldscale.similarity.aligned import aligned
 
@@ -391,3 +392,25 @@ def test_one_feature_twice_is_the_same() -> None:
         found = ms.compare_representations(a, 2 * a)
         assert found.shape.value == pytest.approx(0, abs=1e-6)
         assert found.shape.interval.high < 1e-6
+
+
+def test_a_few_points_that_decide_are_said() -> None:
+    """As of tokens with one huge activation: linear measures see these, neighbours not."""
+    rng = np.random.default_rng(5)
+    x, y = pair(300)
+    usual = ms.compare_representations(x, y, k=10, permutations=0)
+    assert Caveat.INFLUENTIAL_POINTS not in {note.caveat for note in usual.caveats}
+    far = np.where(np.arange(300) < 2, 40.0, rng.standard_normal(300))
+    found = ms.compare_representations(np.c_[x, far], y, k=10, permutations=0)
+    notes = [n for n in found.caveats if n.caveat is Caveat.INFLUENTIAL_POINTS]
+    assert ["CKA" in str(note) for note in notes] == [True, False]
+    assert "of 300 points" in str(notes[0])
+    assert not found.overlap.caveats
+
+
+def test_freedom_of_a_jackknife() -> None:
+    """n - 1 for normal influences, about 2 where one point of many decides."""
+    normal = np.random.default_rng(0).standard_normal(4000)
+    assert jackknife_freedom(normal) == pytest.approx(3999, rel=0.2)
+    assert jackknife_freedom(np.eye(100)[0]) == pytest.approx(2, rel=0.05)
+    assert jackknife_freedom(np.ones(50)) == 49

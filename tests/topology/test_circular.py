@@ -51,6 +51,42 @@ def test_errors_are_as_large_as_the_noise_makes_them() -> None:
     assert 0.3 < found.error / np.median(abs(missed)) < 3
 
 
+def uneven(kind: str, seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """A circle with noise on one side, or with few points on one side."""
+    rng = keyed(seed, kind, n)
+    angle = rng.uniform(0, 2 * np.pi, n)
+    if kind == "few":
+        angle = 0.97 * 2 * np.pi * rng.beta(2, 2, n)
+    flat = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    noise = np.where((kind == "noisy") & (np.cos(angle) > 0), 0.2, 0.05)[:, None]
+    return flat + noise * rng.standard_normal(flat.shape), angle
+
+
+@pytest.mark.parametrize("kind", ["noisy", "few"])
+def test_errors_hold_what_an_uneven_density_does(kind: str) -> None:
+    """Most of the turn once went to where landmarks are few, with errors of a tenth."""
+    points, angle = uneven(kind, 1)
+    found = ms.estimate(points, Circular(landmarks=80, repeats=4, loops=1))
+    missed = []
+    for sign in (-1, 1):
+        turned = np.exp(1j * (found.angles[:, 0] + sign * angle))
+        missed.append(np.angle(turned / turned.mean()))
+    least = min(missed, key=lambda one: float(abs(one).mean()))
+    assert np.sqrt((least**2).mean()) < 0.6
+    assert (abs(least) <= 2 * found.errors[:, 0]).mean() > 0.7
+
+
+def test_moves_are_the_angles_of_equal_weights() -> None:
+    """Of a path around four landmarks by hand: two edges a landmark, so no difference."""
+    square = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    edges = np.abs(np.subtract.outer(np.arange(4), np.arange(4))) % 2 == 1
+    whole = np.zeros((1, 4, 4), dtype=np.int64)
+    whole[0, 3, 0], whole[0, 0, 3] = 1, -1
+    found = circular._smoothed(square, 1.5, edges, whole)
+    np.testing.assert_allclose(np.abs(found.smooth[0][edges]), 0.25)
+    np.testing.assert_allclose(found.moves(square), 0, atol=1e-9)
+
+
 def test_two_phases_of_grid_cells() -> None:
     points, phases = grid_cells(600, trials=8)
     found = ms.estimate(points, Circular(landmarks=200, repeats=0))
