@@ -50,6 +50,11 @@ class Interval:
     def is_open(self) -> bool:
         return not (math.isfinite(self.low) and math.isfinite(self.high))
 
+    def covering(self, other: "Interval") -> "Interval":
+        """The interval from the lower of the two lower ends to the higher of the others."""
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return Interval(low, high, self.level)
+
     def map(self, function: Callable[[float], float]) -> "Interval":
         """The interval of a monotone function (rising or falling) of the quantity."""
         ends = sorted((function(self.low), function(self.high)))

@@ -25,7 +25,7 @@ from .floor import FORCED, GIVEN, LAW_COLUMNS, floor_in_words, rule_of, stated_f
 from .forecast import Forecast
 from .losses import Losses, losses_of
 from .one_run_per_size import solve_as_measured
-from .profile_fit import Problem, Reference as Reference, draws
+from .profile_fit import Problem, Reference as Reference, Solution, draws
 from .scatter import MISFIT, lack_of_fit
 from .sizes import sizes_of
 from .tails import NORMAL, ErrorLaw
@@ -289,6 +289,11 @@ def fit_losses(
     # A measured limit is not a size to resample.
     if misfit < MISFIT and problem.reference is None and not math.isnan(solution.alpha):
         robust = wild_interval(problem.x, problem.y, problem.floor, solution, level)
+    if np.ptp(losses.variance) > 0:
+        # A law that does not hold exactly has another exponent with other weights.
+        even = dc.replace(losses, variance=np.ones_like(losses.variance))
+        other = fit_losses(even, axis, floor, level, errors=errors)
+        solution, robust = _covering(solution, robust, other)
     anchored = f"anchored at {floor.size:g}" if isinstance(floor, Reference) else ""
     return PowerLaw(
         alpha=solution.alpha,
@@ -307,6 +312,20 @@ def fit_losses(
         correlation=solution.correlation,
         caveats=(*remarks, *diagnose(problem, solution, losses, misfit, robust, forced)),
     )
+
+
+def _covering(
+    solution: Solution, robust: Interval | None, other: PowerLaw
+) -> tuple[Solution, Interval | None]:
+    """The solution, and its robust interval, with intervals that hold another fit's too."""
+    if robust is not None or other.robust is not None:
+        robust = (robust or solution.interval).covering(other.robust or other.interval)
+    wider = dc.replace(
+        solution,
+        interval=solution.interval.covering(other.interval),
+        floor_interval=solution.floor_interval.covering(other.floor_interval),
+    )
+    return wider, robust
 
 
 def known_floor(floor: Floor, losses: Losses) -> float | Reference | None:

@@ -129,7 +129,7 @@ def test_superposed_features_keep_the_exponent_one_where_width_is_scarce() -> No
         {"width": w, "dataset_size": d, "loss": ((outputs(w, rng) - x) ** 2).mean()}
         for w in (5, 8, 12, 18, 27, 40, 60)
         for d in (10**5, 2 * 10**5)
-        for _ in range(3)
+        for _ in range(8)  # that alpha is one takes them: narrow networks scatter more
     ]
     found = ms.classify_regime(ms.LearningCurve.from_frame(rows), "width")
     assert found.verdict == "resolution-limited"
