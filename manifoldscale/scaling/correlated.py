@@ -183,14 +183,18 @@ def _floors(
     if series.floor is not None:
         return Interval(best, best, level)
     alphas = np.append(grid, np.geomspace(ALPHA_MIN, ALPHA_MAX, FINE))
-    values = np.append(np.linspace(0, float(series.y.min()), FLOORS), best)
-    costs = np.array(
-        [_Whitened.of(series, alphas, r).at_floors(values).min(0) for r in CORRELATIONS]
-    )
-    logs = penalty[:, None] - series.freedom / 2 * np.log(costs)
-    likely = special.logsumexp(logs, axis=0)
-    inside = values[likely >= likely.max() - fall]
-    return Interval(min(float(inside.min()), best), max(float(inside.max()), best), level)
+    whitened_by = [_Whitened.of(series, alphas, r) for r in CORRELATIONS]
+    low, high = 0.0, float(series.y.min())
+    for left in reversed(range(ROUNDS)):
+        values = np.unique(np.append(np.linspace(low, high, FLOORS), best))
+        costs = np.array([one.at_floors(values).min(0) for one in whitened_by])
+        logs = penalty[:, None] - series.freedom / 2 * np.log(costs)
+        likely = special.logsumexp(logs, axis=0)
+        inside = np.flatnonzero(likely >= likely.max() - fall)
+        beyond = 1 if left else 0  # a coarse grid may step over all but the best floor
+        low = float(values[max(inside[0] - beyond, 0)])
+        high = float(values[min(inside[-1] + beyond, len(values) - 1)])
+    return Interval(min(low, best), max(high, best), level)
 
 
 def serial_p(series: Series, residual: Floats, alpha: float) -> float:

@@ -171,6 +171,14 @@ def test_precise_losses_have_intervals_that_cover(
     assert ((low <= fits[0].predict(X)) & (fits[0].predict(X) <= high)).all()
 
 
+def test_a_precise_floor_has_an_interval() -> None:
+    """Also where neighbouring errors are alike, and their likelihood is taken on a grid."""
+    fits = [ms.fit_power_law(*noisy(0.5, 0.15, i, 1e-4), floor="free") for i in range(12)]
+    assert any(fit.correlation > 0 for fit in fits)
+    assert all(fit.floor_interval.width > 1e-4 for fit in fits)
+    assert np.mean([0.15 in fit.floor_interval for fit in fits]) >= 10 / 12
+
+
 def test_a_noise_free_law_is_not_flagged() -> None:
     assert names(ms.fit_power_law(X, X**-0.5, floor="zero")) == {"NO_REPLICATES"}
 
