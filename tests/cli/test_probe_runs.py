@@ -251,10 +251,10 @@ def test_shuffled_labels_of_a_study(here: Path) -> None:
     assert found.exit_code == 0, found.output
     assert list(json.loads(found.stdout)) == ["trained", "shuffled labels"]
     # The same architecture and another network, which the labels alone have made.
-    network, shuffled = load_model(checkpoint), on_shuffled_labels(checkpoint)
+    network, (shuffled, _) = load_model(checkpoint), on_shuffled_labels(checkpoint)
     assert str(network) == str(shuffled)
     assert not torch.equal(network.hidden1.weight, shuffled.hidden1.weight)
-    again = on_shuffled_labels(checkpoint)
+    again, _ = on_shuffled_labels(checkpoint)
     assert torch.equal(again.hidden1.weight, shuffled.hidden1.weight)
 
 
