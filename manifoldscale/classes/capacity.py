@@ -350,7 +350,7 @@ class Capacity(Method[ClassGeometry]):
         halves: Sequence[Anchored],
         found: Anchored,
     ) -> tuple[Remark, ...]:
-        notes = near.duplicate_remarks()
+        notes = near.remarks()
         if not halves:
             notes.append(Caveat.POINT_CLASSES(f"{sum(len(p) == 1 for p in parts)} classes"))
         else:

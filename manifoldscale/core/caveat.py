@@ -14,6 +14,10 @@ class Caveat(enum.Enum):
         "exact copies of points were dropped before the search; if they belong to the "
         "data, the data are not a sample of a smooth density"
     )
+    SIBLINGS = (
+        "points of one group lie so close together that they would be each other's "
+        "companions as neighbours: only some of each group, drawn at random, took part"
+    )
     NEAR_DUPLICATES = (
         "points closer to an earlier point than the tolerance were merged into it: the "
         "dimension holds at scales above the tolerance"

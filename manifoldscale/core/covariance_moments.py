@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Array, Floats
+from .error_bars import jackknife_error, jackknife_freedom
 from .errors import require
+from .random import keyed
+
+PARTS = 32  # of groups, for their jackknife
 
 
 @dc.dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Participation:
     value: float
     stderr: float
     raw: float
+    freedom: float
 
 
 def participation(points: Floats) -> Participation:
@@ -45,7 +50,57 @@ def participation(points: Floats) -> Participation:
         "The participation ratio rests on single points; there are too few of them.",
     )
     stderr = value * math.sqrt((n - 1) * float(left_out.var()))
-    return Participation(value, stderr, float(sums[0] ** 2 / sums[1]))
+    return Participation(value, stderr, float(sums[0] ** 2 / sums[1]), n - 1)
+
+
+def participation_of_groups(points: Floats, groups: Array) -> Participation:
+    """The participation ratio of points (n x features) that depend on each other within
+    groups, from pairs of points of different groups only:
+
+        (tr C)^2 from the mean of |x_i|^2 |x_k|^2,   tr C^2 from the mean of (x_i . x_k)^2
+
+    of centred points. Leaving groups out in turn gives the error, and removes the bias of
+    the order of one over their number that the centre leaves.
+
+    Raises
+    ------
+    ManifoldScaleError : fewer than 5 groups, or too few for the spectrum.
+    """
+    codes = np.unique(groups, return_inverse=True)[1]
+    many = int(codes.max()) + 1
+    require(
+        many >= 5, f"The participation ratio needs at least 5 `groups`; there are {many}."
+    )
+    parts = min(many, PARTS)
+    part = (keyed(0, "groups").permutation(many) % parts)[codes]
+    found = math.log(_of_pairs_between(points, codes))
+    kept = [part != left for left in range(parts)]
+    left_out = [math.log(_of_pairs_between(points[k], codes[k])) for k in kept]
+    value = math.exp(parts * found - (parts - 1) * float(np.mean(left_out)))
+    error = float(jackknife_error(np.array(left_out)))
+    centred = points - points.mean(0)
+    trace, square, _ = scatter_sums(centred)
+    freedom = jackknife_freedom(np.array(left_out))
+    return Participation(value, value * error, float(trace**2 / square), freedom)
+
+
+def _of_pairs_between(points: Floats, codes: Array) -> float:
+    """tr(M)^2 / tr(M^2) over pairs of different groups."""
+    x = (points - points.mean(0))[np.argsort(codes, kind="stable")]
+    trace, square, _ = scatter_sums(x)
+    traces = squares = 0.0
+    sizes = np.unique(codes, return_counts=True)[1]
+    ends = np.cumsum(sizes)
+    for size in np.unique(sizes):
+        of_groups = x[(ends - size)[sizes == size, None] + np.arange(size)]
+        traces += np.square(np.square(of_groups).sum((1, 2))).sum()
+        squares += np.square(_scatter(of_groups)).sum()
+    require(
+        bool(square - squares > 1e-12 * square),
+        f"{len(sizes)} groups are too few for this spectrum: points of different groups "
+        "are orthogonal, and the participation ratio is bounded from below only.",
+    )
+    return float((trace**2 - traces) / (square - squares))
 
 
 def signal_participation(one: Floats, other: Floats) -> Participation:
@@ -84,7 +139,7 @@ def signal_participation(one: Floats, other: Floats) -> Participation:
     )
     stderr = value * math.sqrt((n - 1) * float(np.log(left_out).var()))
     mean = (one + other) / 2
-    return Participation(value, stderr, participation(mean - mean.mean(0)).raw)
+    return Participation(value, stderr, participation(mean - mean.mean(0)).raw, n - 1)
 
 
 def _ratio(traces: Any, own: Any, squares: Any, n: int) -> Any:
@@ -118,9 +173,10 @@ def unbiased_moments(sums: Sums, n: int) -> tuple[Floats, Floats]:
 
 
 def _scatter(points: Floats) -> Floats:
-    """X'X or XX', whichever is smaller: their squares have one trace."""
-    n, features = points.shape
-    return points.T @ points if features <= n else points @ points.T
+    """X'X or XX' of (..., n, features), the smaller: their squares have one trace."""
+    n, features = points.shape[-2:]
+    turned = np.swapaxes(points, -1, -2)
+    return turned @ points if features <= n else points @ turned
 
 
 def _without_each(points: Floats, sums: Sums) -> Sums:

@@ -377,7 +377,7 @@ def _shares(result: Curvature) -> Remark | None:
 
 
 def _remarks(result: Curvature, near: Neighbors) -> list[Remark]:
-    remarks = [*filter(None, [_shares(result)]), *near.duplicate_remarks()]
+    remarks = [*filter(None, [_shares(result)]), *near.remarks()]
     edge = result.share(Status.BOUNDARY)
     if edge > EDGE and math.isfinite(result.pooled.scalar.value):
         remarks.append(Caveat.EDGES_LEFT_OUT(f"{edge:.0%} lie at one"))

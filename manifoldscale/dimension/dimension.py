@@ -187,7 +187,7 @@ def _remarks(near: Neighbors, value: float, interval: Interval) -> list[Remark]:
     remarks = evenness(near, interval)
     even = bool(remarks)
     remarks += [*within_noise(near), *near_copies.remarks(near)]
-    remarks += near.duplicate_remarks()
+    remarks += near.remarks()
     if near.n_merged:
         remarks.append(Caveat.NEAR_DUPLICATES(f"{near.n_merged:,} points"))
     if near.recall < MISSED:

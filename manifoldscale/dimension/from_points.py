@@ -50,7 +50,7 @@ def dimension_of_points(
     n = near.n_points if n_points is None else n_points
     notes = [Caveat.FEW_POINTS(f"{n} points")] if n < FEW else []
     notes += near_copies.remarks(near)
-    notes += near.duplicate_remarks() if n == near.n_points else []
+    notes += near.remarks() if n == near.n_points else []
     dim = Dimension(
         value=value,
         interval=interval,

@@ -3,7 +3,7 @@
 import dataclasses as dc
 
 from ..core.caveat import Caveat
-from ..core.covariance_moments import participation
+from ..core.covariance_moments import participation, participation_of_groups
 from ..core.error_bars import log_interval
 from ..core.method import Method
 from ..geometry.neighbors import Neighbors
@@ -33,11 +33,13 @@ class ParticipationRatio(Method[Dimension]):
     The standard error is the delete-one jackknife, exact and in closed form. It is too
     large by up to sqrt(2) for equal eigenvalues, where the first-order influence of a point
     vanishes. Every row counts, duplicates too: a repeated row is an observation like any
-    other.
+    other. With `groups`, points of different groups make the pairs, and groups are left out
+    in turn.
 
     Raises
     ------
-    ManifoldScaleError : fewer than 5 points, or all differences of pairs orthogonal.
+    ManifoldScaleError : fewer than 5 points or groups, or all differences of pairs
+        orthogonal.
     """
 
     @property
@@ -46,13 +48,17 @@ class ParticipationRatio(Method[Dimension]):
 
     def __call__(self, near: Neighbors, /) -> Dimension:
         points = scaled_points(self, near)
-        found = participation(points)
+        groups = near.cloud.groups if near.cloud is not None else None
+        if groups is None:
+            found = participation(points)
+        else:
+            found = participation_of_groups(points, groups)
         return dimension_of_points(
             self,
             near,
             found.value,
             found.stderr,
-            log_interval(found.value, found.stderr, len(points) - 1),
+            log_interval(found.value, found.stderr, found.freedom),
             raw=found.raw,
             n_points=len(points),
             remarks=[Caveat.LINEAR(), *noise_in_variance(near)],

@@ -38,6 +38,8 @@ class Cloud:
     labels : one value per point, or None.
     groups : one value per point, or None. Points of the same group are never neighbours of
         each other: tokens of one sequence, frames of a video, augmentations of one image.
+        Where they lie so close together that they are neighbours of others in company, as
+        frames do, only some of each group take part, down to one (`SIBLINGS`).
     ids : one identifier per point; its row number if None.
     name : the name of the cloud in tables.
     manifold : the manifold from which the points were drawn, if it is known.

@@ -1,6 +1,7 @@
 """The neighbour table: one search that serves every estimator."""
 
 import dataclasses as dc
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from . import precomputed, search as searching
 from .duplicates import TOLERANCE, Distinct, kept_rows
 from .kernel_distances import kernel_distances
 from .noise import Noise
+from .siblings import are_siblings, thinned
 
 
 class Searched(Protocol):
@@ -55,6 +57,9 @@ class Neighbors:
     rows : (N,) row numbers of the distinct points from which the neighbours come.
     n_duplicates : rows left out because they equal an earlier row.
     n_merged : rows left out because they nearly equal an earlier row.
+    n_siblings : rows left out because points of their group lie close together, and the two
+        nearest neighbours of more than 15 % of the points (beyond chance) were of one
+        group: the more of a group take part, the nearer to 1 is the ratio of distances.
     search : how the neighbours were found: "tree", "brute", "approximate", "stream" or
         "precomputed".
     recall : share of the true neighbours that are in the table: 1 for an exact search,
@@ -70,6 +75,7 @@ class Neighbors:
     rows: Ints
     n_duplicates: int = 0
     n_merged: int = 0
+    n_siblings: int = 0
     search: str = "brute"
     recall: float = 1.0
     n_rows: int = 0
@@ -117,11 +123,13 @@ class Neighbors:
             f"points={self.n_points:,}, duplicates={self.n_duplicates:,}{merged}{recall})"
         )
 
-    def duplicate_remarks(self) -> list[Remark]:
-        """The caveat about dropped duplicates, if there are any."""
-        total = self.n_points + self.n_duplicates
-        said = f"{self.n_duplicates:,} of {total:,} points"
-        return [Caveat.DUPLICATES(said)] if self.n_duplicates else []
+    def remarks(self) -> list[Remark]:
+        """The caveats about points that were left out."""
+        total = self.n_points + self.n_siblings
+        left_out = f"{self.n_duplicates:,} of {total + self.n_duplicates:,} points"
+        copies = [Caveat.DUPLICATES(left_out)] if self.n_duplicates else []
+        used = f"{self.n_points:,} of {total:,} points took part"
+        return [*copies, Caveat.SIBLINGS(used)] if self.n_siblings else copies
 
     def first(self, k: int) -> "Neighbors":
         """The table of only the `k` nearest."""
@@ -166,7 +174,7 @@ class Neighbors:
         ManifoldScaleError : only distances are known; or rows equal others, one of which
             would have to come in for one that goes.
         """
-        if self.cloud is None or self.n_duplicates or self.n_merged:
+        if self.cloud is None or self.n_points < self.n_rows:
             raise ManifoldScaleError(
                 "Rows cannot be left out of a table of distances, nor of one without its "
                 "duplicates: search the points that remain."
@@ -297,33 +305,71 @@ def find_neighbors(
     kind = searching.chosen(search, cloud.points, k, device)
     kept = kept_rows(cloud.points, duplicates, tolerance)
     _enough(kept, k, len(cloud))
-    draw = generator(rng)
-    own = _query_positions(anchors, kept.rows, len(cloud), draw)
-    indices, recall = np.empty((len(own), 0), np.int64), 1.0
-    distances = np.empty(indices.shape)
-    if k > 0:
-        rows = None if len(kept.rows) == len(cloud) else kept.rows
-        groups = _group_codes(cloud.groups, kept.rows, own, k)
-        request = searching.SearchRequest(
-            cloud.points, rows, own, int(k), kind, device, groups, block_bytes, brain
+
+    def search_among(rows: Ints) -> Neighbors:
+        draw = generator(rng)
+        own = _query_positions(anchors, rows, len(cloud), draw)
+        indices, recall = np.empty((len(own), 0), np.int64), 1.0
+        distances = np.empty(indices.shape)
+        if k > 0:
+            some = None if len(rows) == len(cloud) else rows
+            groups = _group_codes(cloud.groups, rows, own, k)
+            request = searching.SearchRequest(
+                cloud.points, some, own, int(k), kind, device, groups, block_bytes, brain
+            )
+            indices, distances, recall = searching.nearest(request, executor, draw)
+        return Neighbors(
+            cloud=cloud,
+            queries=rows[own],
+            indices=rows[indices],
+            distances=distances,
+            rows=rows,
+            n_duplicates=kept.n_duplicates,
+            n_merged=kept.n_merged,
+            n_siblings=len(kept.rows) - len(rows),
+            search=kind,
+            recall=recall,
         )
-        indices, distances, recall = searching.nearest(request, executor, draw)
+
+    found = search_among(kept.rows)
+    if cloud.groups is not None:
+        found = _without_siblings(found, cloud.groups, anchors, search_among)
     require(
-        bool((distances > 0).all()),
+        bool((found.distances > 0).all()),
         "Distinct points are nearer to each other than float64 can tell against the extent "
         "of the cloud: remove the outliers, or the digits that are noise.",
     )
-    return Neighbors(
-        cloud=cloud,
-        queries=kept.rows[own],
-        indices=kept.rows[indices],
-        distances=distances,
-        rows=kept.rows,
-        n_duplicates=kept.n_duplicates,
-        n_merged=kept.n_merged,
-        search=kind,
-        recall=recall,
-    )
+    return found
+
+
+def _without_siblings(
+    found: Neighbors,
+    groups: Array,
+    anchors: int | Array | None,
+    search_among: Callable[[Ints], Neighbors],
+) -> Neighbors:
+    """The table among as many points of each group as leave nearest neighbours in other
+    groups than each other's.
+    """
+    if not _has_siblings(found, groups):
+        return found
+    wanted = () if anchors is None or is_whole(anchors) else anchors
+    rows = found.rows
+    for part in thinned(groups[rows], np.isin(rows, wanted)):
+        require(
+            len(part) >= found.k + 2,
+            "Points of one group of `groups` lie close together, as the frames of a film: "
+            f"few of each can count, which leaves {len(part):,} of {len(rows):,} points, "
+            f"too few for {found.k} neighbours. Use a smaller `k`, or more groups.",
+        )
+        found = search_among(rows[part])
+        if not _has_siblings(found, groups):
+            break
+    return found
+
+
+def _has_siblings(found: Neighbors, groups: Array) -> bool:
+    return are_siblings(groups, groups[found.queries], found.indices, found.rows)
 
 
 def _enough(kept: Distinct, k: int, n_rows: int) -> None:

@@ -13,6 +13,7 @@ from .duplicates import hashes
 from .neighbors import Neighbors
 from .rows import Frame, Rows
 from .searched import Search
+from .siblings import are_siblings
 
 
 @dc.dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class _Counter:
 
     n_rows: int = 0
     kept: list[Ints] = dc.field(default_factory=list)
+    groups: list[Array] = dc.field(default_factory=list)
     seen: set[bytes] = dc.field(default_factory=set)
 
     def fresh(self, points: Array) -> Ints:
@@ -84,7 +86,8 @@ def stream_neighbors(
 
     Raises
     ------
-    ManifoldScaleError : batches of different width, or fewer than `k` neighbours.
+    ManifoldScaleError : batches of different width, fewer than `k` neighbours, or groups of
+        near copies.
     """
     require(is_whole(k) and k >= 1, f"`k` must be a positive integer; not {k!r}.")
     asked = as_points(getattr(queries, "points", queries), "queries")
@@ -107,6 +110,7 @@ def _fresh_batches(
         if grouped:
             batch, about = batch
             about = as_numpy(about, "groups")
+            count.groups.append(about)
         points = as_points(batch, f"batch {number}")
         require(
             points.shape[1] == features,
@@ -184,6 +188,12 @@ def _table(
         bool(np.isfinite(squared).all()),
         f"{k} neighbours per query were asked for; the stream of {n:,} rows holds "
         f"{len(kept):,} distinct points, too few for a query.",
+    )
+    require(
+        groups is None
+        or not are_siblings(np.concatenate(count.groups), groups, indices, kept),
+        "Points of one group lie close together, as the frames of a film, and are "
+        "neighbours of others in company: stream one point of each group.",
     )
     return Neighbors(
         cloud=None,

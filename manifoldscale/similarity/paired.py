@@ -167,7 +167,7 @@ def _with_spare_neighbors(cloud: Cloud, method: Method[Any]) -> Neighbors | None
         near = cloud.neighbors(2 * k + 8)
     except ManifoldScaleError:  # that many points, outside of a group, there are not
         return None
-    return None if near.n_duplicates else near
+    return near if near.n_points == near.n_rows else None
 
 
 def _without(

@@ -2,13 +2,17 @@
 
 import dataclasses as dc
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from ..core.arrays import Array, Floats
+from ..core.arrays import Array, Floats, Ints
 from ..core.caveat import Caveat, Remark
-from ..core.covariance_moments import participation, signal_participation
+from ..core.covariance_moments import (
+    Participation,
+    participation,
+    participation_of_groups,
+    signal_participation,
+)
 from ..core.error_bars import jackknife_error, log_interval, normal_interval
 from ..core.errors import ManifoldScaleError, is_real, is_whole, require
 from ..core.interval import Interval
@@ -23,6 +27,7 @@ from .spectrum import CovarianceSpectrum, SpectrumQuantity
 PARTS = 10  # of the jackknife
 FIRST, LAST = 11, 500  # ranks of Stringer et al.
 FEWEST = 40  # points
+FEWEST_GROUPS = 10
 FEWEST_RANKS = 5
 BENT = 3.0  # standard errors between the slopes of the halves of the range
 LARGE = 0.1  # a correction by a larger share of alpha gives a caveat
@@ -43,8 +48,10 @@ class Covariance(Method[CovarianceSpectrum]):
     the slope of the points minus the slope of their halves is added once more (Richardson).
     The systematic error is half of that, or the distance from what the halves alone would
     have corrected, if it is larger. The standard error is a jackknife over ten parts of the
-    points. If the slopes of the two halves of the range differ, there is no single
-    exponent, and the interval reaches to the slope of the second half.
+    points, or of the `groups` of a cloud. If the slopes of the two halves of the range
+    differ, there is no single exponent, and the interval reaches to the slope of the second
+    half. Of points that depend on each other within groups, n is the number of independent
+    ones with the same bias of tr(C^2).
 
     With repeats of each stimulus the eigenvalues are cross-validated (cvPCA): directions
     from the mean of one half of the repeats, the covariance of both halves along them.
@@ -99,12 +106,14 @@ class Covariance(Method[CovarianceSpectrum]):
         require(n >= FEWEST, f"Covariance needs at least {FEWEST} points; there are {n}.")
         values = eigenvalues(views)
         ranks = self._ranks(values, n)
-        order = keyed(self.seed, "halves").permutation(n)
-        views = tuple(view[order] for view in views)
-        found, raw, scatter = _jackknife(lambda v: _statistics(v, ranks), views)
+        groups = self._groups(near, n)
+        shared = self._participation(views, groups)
+        views, units = _shuffled(views, groups, self.seed)
+        count = n if groups is None else _independent(shared, int(units[-1]) + 1, n)
+        found, raw, scatter = _jackknife(views, units, count, ranks)
         alpha = self._alpha(found, raw, scatter, n)
         if len(views) == 2:
-            again = _statistics(self._noisier(views), ranks)[0][0]
+            again = _statistics(self._noisier(views), units, count, ranks)[0][0]
             alpha = self._alpha(found, raw, scatter, n, abs(again - found[0]) / 2)
         noisy = of_trials(near) if self.repeats else noise_in_variance(near)
         rank = math.exp(found[3])
@@ -112,7 +121,9 @@ class Covariance(Method[CovarianceSpectrum]):
             eigenvalues=values * unit(raw_points(self, near)) ** 2,
             alpha=alpha,
             ranks=ranks or (0, 0),
-            participation=self._participation(views, n),
+            participation=self._quantity(
+                "participation", shared.value, shared.stderr, 0.0, n
+            ),
             effective_rank=self._quantity(
                 "effective_rank", rank, rank * scatter[3], rank * (found[3] - raw[3]) / 2, n
             ),
@@ -137,6 +148,18 @@ class Covariance(Method[CovarianceSpectrum]):
                 " or `ms.population` with an axis of trials."
             )
         return _halves(points, groups)
+
+    def _groups(self, near: Neighbors, n: int) -> Array | None:
+        """Of points that depend on each other; not those that name stimuli."""
+        groups = near.cloud.groups if near.cloud is not None else None
+        if groups is None or len(groups) != n:
+            return None
+        many = len(np.unique(groups))
+        require(
+            many >= FEWEST_GROUPS,
+            f"Covariance needs at least {FEWEST_GROUPS} `groups`; there are {many}.",
+        )
+        return groups
 
     def _noisier(self, views: Views) -> Views:
         """Two repeats with twice the noise: a difference of repeats has its covariance, and
@@ -198,13 +221,13 @@ class Covariance(Method[CovarianceSpectrum]):
             systematic=float(abs(systematic)),
         )
 
-    def _participation(self, views: Views, n: int) -> SpectrumQuantity:
+    def _participation(self, views: Views, groups: Array | None) -> Participation:
         """Without bias; with repeats, of the signal that they share."""
         if len(views) == 2:
-            found = signal_participation(*views)
-        else:
-            found = participation(views[0] - views[0].mean(0))
-        return self._quantity("participation", found.value, found.stderr, 0.0, n)
+            return signal_participation(*views)
+        if groups is not None:
+            return participation_of_groups(views[0], groups)
+        return participation(views[0] - views[0].mean(0))
 
     def _bound(self, n: int) -> SpectrumQuantity | None:
         if self.dim is None:
@@ -297,19 +320,43 @@ def slope(values: Floats, ranks: tuple[int, int]) -> float:
     return float(-(weights * x) @ logs / ((weights * x) @ x))
 
 
-def _statistics(views: Views, ranks: tuple[int, int] | None) -> Floats:
+def _shuffled(views: Views, groups: Array | None, seed: int) -> tuple[Views, Ints]:
+    """The rows by units in random order, and the unit of each: a group, or a row."""
+    n = len(views[0])
+    codes = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    drawn = keyed(seed, "halves").permutation(int(codes.max()) + 1)
+    units = np.argsort(drawn)[codes]
+    order = np.argsort(units, kind="stable")
+    return tuple(view[order] for view in views), units[order]
+
+
+def _independent(found: Participation, groups: int, n: int) -> float:
+    """The number N of independent points with the same bias of tr(C^2): it is
+    ((tr C)^2 + tr(C^2)) / N for Gaussian ones.
+    """
+    excess = 1 / found.raw - 1 / found.value
+    return float(np.clip((1 + 1 / found.value) / max(excess, 1e-300), groups, n))
+
+
+def _statistics(
+    views: Views, units: Ints, count: float, ranks: tuple[int, int] | None
+) -> Floats:
     """alpha over the range, its nearer and its farther half, log effective rank, and alpha
     of the eigenvalues as they are: (5,) corrected by the difference to the halves of the
-    points, and (5,) uncorrected.
+    points, and (5,) uncorrected. Rows of one unit are in one half; they count as `count`
+    independent ones.
     """
-    n = len(views[0])
-    whole = _plain(eigenvalues(views), ranks, n)
-    halves = [tuple(view[i::2][: n // 2] for view in views) for i in (0, 1)]
-    parts = [_plain(eigenvalues(half), ranks, n // 2) for half in halves]
+    whole = _plain(eigenvalues(views), ranks, count)
+    place = np.unique(units, return_inverse=True)[1]
+    parts = []
+    for side in (0, 1):
+        rows = place % 2 == side
+        half = tuple(view[rows] for view in views)
+        parts.append(_plain(eigenvalues(half), ranks, rows.mean() * count))
     return np.stack([2 * whole - np.mean(parts, axis=0), whole])
 
 
-def _plain(values: Floats, ranks: tuple[int, int] | None, n: int) -> Floats:
+def _plain(values: Floats, ranks: tuple[int, int] | None, n: float) -> Floats:
     shares = values[values > 0] / values[values > 0].sum()
     entropy = float(-(shares * np.log(shares)).sum())
     if ranks is None:
@@ -323,16 +370,18 @@ def _plain(values: Floats, ranks: tuple[int, int] | None, n: int) -> Floats:
 
 
 def _jackknife(
-    statistics: Callable[[Views], Floats], views: Views
+    views: Views, units: Ints, count: float, ranks: tuple[int, int] | None
 ) -> tuple[Floats, Floats, Floats]:
     """The corrected statistics, the plain ones, and the standard errors of the corrected
-    ones (and, last, of the difference between the two halves of the range).
+    ones (and, last, of the difference between the two halves of the range), from parts that
+    leave out whole units.
     """
-    found, raw = statistics(views)
+    found, raw = _statistics(views, units, count, ranks)
     each = []
     for part in range(PARTS):
-        kept = np.arange(len(views[0])) % PARTS != part
-        one = statistics(tuple(view[kept] for view in views))[0]
+        kept = units % PARTS != part
+        rest = tuple(view[kept] for view in views)
+        one = _statistics(rest, units[kept], kept.mean() * count, ranks)[0]
         each.append(np.append(one, one[2] - one[1]))
     return found, raw, jackknife_error(np.array(each))
 

@@ -138,7 +138,7 @@ class CircularCoordinates(Method["Angles"]):
 
 
 def _caveats(near: Neighbors, covered: Bools, errors: Floats) -> tuple[Remark, ...]:
-    notes = near.duplicate_remarks()
+    notes = near.remarks()
     if not covered.all():
         notes.append(Caveat.UNCOVERED(f"{(~covered).sum():,} points"))
     unsure = float((errors > UNCERTAIN).mean())

@@ -215,7 +215,7 @@ class Rips(Method[Persistence]):
     def _caveats(
         self, near: Neighbors, used: int, betti: Sequence[Betti], bars: Diagrams
     ) -> tuple[Remark, ...]:
-        notes = near.duplicate_remarks()
+        notes = near.remarks()
         if near.n_points < FEW:
             notes.append(Caveat.FEW_POINTS(f"{near.n_points} points"))
         edges = bars[0][1:, 1]

@@ -8,6 +8,7 @@ import pytest
 import manifoldscale as ms
 from manifoldscale.core.covariance_moments import (
     _without_each,
+    participation_of_groups,
     scatter_sums,
     unbiased_moments,
 )
@@ -83,3 +84,53 @@ def test_too_few_points_are_refused() -> None:
         ms.estimate(np.eye(4), ParticipationRatio())
     with pytest.raises(ms.ManifoldScaleError, match="too few for this spectrum"):
         ms.estimate(np.eye(6), ParticipationRatio())
+
+
+def autoregressive(n: int, length: int, memory: float, seed: int) -> np.ndarray:
+    """Independent sequences of standard normal rows, (n, length, 20)."""
+    steps = np.random.default_rng(seed).standard_normal((n, length, 20))
+    for now in range(1, length):
+        fresh = np.sqrt(1 - memory**2) * steps[:, now]
+        steps[:, now] = memory * steps[:, now - 1] + fresh
+    return steps.reshape(n * length, 20)
+
+
+@pytest.mark.parametrize("memory", [0.8, 0.99])
+def test_rows_of_one_sequence_are_not_independent(memory: float) -> None:
+    """Twenty equal eigenvalues: without groups the ratio is as low as few independent rows
+    make it, and its error as small as for many.
+    """
+    plain, grouped = [], []
+    for seed in range(20):
+        points = autoregressive(50, 10, memory, seed)
+        cloud = ms.Cloud(points, groups=np.repeat(np.arange(50), 10))
+        plain.append(20 in ms.estimate(points, ParticipationRatio()).interval)
+        found = ms.estimate(cloud, ParticipationRatio())
+        grouped.append(20 in found.interval)
+        assert found.interval.width < 12
+    assert np.mean(plain) < 0.5 and np.mean(grouped) >= 0.85
+
+
+def test_pairs_of_different_groups_only() -> None:
+    """By the definition: a loop over all pairs, and groups left out one by one."""
+    rng = np.random.default_rng(0)
+    points, groups = rng.standard_normal((24, 3)), rng.permutation(np.arange(24) % 7)
+
+    def ratio(rows: np.ndarray) -> float:
+        x = points[rows] - points[rows].mean(0)
+        apart = groups[rows][:, None] != groups[rows]
+        norms = (x**2).sum(1)
+        return float((norms[:, None] * norms)[apart].sum() / ((x @ x.T) ** 2)[apart].sum())
+
+    everything = np.arange(24)
+    found = participation_of_groups(points, groups)
+    left = [ratio(everything[groups != group]) for group in range(7)]
+    expected = 7 * np.log(ratio(everything)) - 6 * np.mean(np.log(left))
+    assert found.value == pytest.approx(np.exp(expected), rel=1e-12)
+    assert found.stderr / found.value == pytest.approx(np.sqrt(6 * np.var(np.log(left))))
+
+
+def test_few_groups_are_refused() -> None:
+    points = np.random.default_rng(0).standard_normal((40, 3))
+    with pytest.raises(ms.ManifoldScaleError, match="at least 5 `groups`; there are 4"):
+        ms.estimate(ms.Cloud(points, groups=np.arange(40) % 4), ParticipationRatio())

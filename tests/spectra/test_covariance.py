@@ -335,3 +335,29 @@ def test_all_repeats_count() -> None:
     )
     np.testing.assert_allclose(one.eigenvalues, other.eigenvalues, rtol=1e-10)
     assert one.participation.value == pytest.approx(other.participation.value)
+
+
+@pytest.mark.slow
+def test_sequences_are_left_out_whole() -> None:
+    """Fifty sequences of twenty rows that forget slowly, with a known spectrum."""
+    spectrum = 1 / np.arange(1, 201)
+    shares = spectrum / spectrum.sum()
+    rank = math.exp(-(shares * np.log(shares)).sum())
+    held = []
+    for seed in range(20):
+        steps = np.random.default_rng(seed).standard_normal((50, 20, 200))
+        for now in range(1, 20):
+            steps[:, now] = 0.8 * steps[:, now - 1] + 0.6 * steps[:, now]
+        points = steps.reshape(1000, 200) * np.sqrt(spectrum)
+        cloud = ms.Cloud(points, groups=np.repeat(np.arange(50), 20))
+        found = ms.estimate(cloud, Covariance(ranks=(3, 40)))
+        assert found.alpha.interval.width < 0.5
+        ends = (found.alpha.interval, found.effective_rank.interval)
+        held.append([1.0 in ends[0], rank in ends[1]])
+    assert (np.mean(held, axis=0) >= 0.9).all()
+
+
+def test_few_sequences_have_no_error() -> None:
+    cloud = ms.Cloud(power_law(1.0, 100, 20), groups=np.arange(100) // 20)
+    with pytest.raises(ms.ManifoldScaleError, match="at least 10 `groups`; there are 5"):
+        ms.estimate(cloud, Covariance())
