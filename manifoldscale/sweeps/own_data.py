@@ -17,6 +17,7 @@ from ..core.serialize import LATER, NEVER
 from ..core.settings import Settings, among
 from ..core.tables import read_rows
 from ..data.examples import Examples, load_examples
+from ..geometry.duplicates import distinct
 from .tasks import Split, Task, split_of
 
 FOUND = {"found": True}  # of fields that are no settings: they follow from the examples
@@ -59,10 +60,7 @@ class Arrays:
     @ft.cached_property
     def copies(self) -> int:
         """How many inputs are exact copies of earlier ones."""
-        seen = {
-            hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in self.inputs
-        }
-        return len(self.inputs) - len(seen)
+        return len(self.inputs) - len(distinct(self.rows))
 
     @ft.cached_property
     def preparation(self) -> tuple[Floats, float]:
