@@ -206,6 +206,9 @@ def kinds(rng: np.random.Generator) -> dict[str, Curve]:
         rng.uniform(0.6, 1.5),
     )
     scale, slope = rng.uniform(0.3, 1.5), rng.uniform(0.05, 0.15)
+    part, fast = rng.uniform(0.2, 0.8), rng.uniform(0.3, 0.9)
+    slow, power = rng.uniform(0.03, 0.25), rng.uniform(0.2, 0.6)
+    reach = float(np.exp(rng.uniform(np.log(0.05), np.log(3))))
     return {
         "power": lambda u: u**-a,
         "power with floor": lambda u: floor + (1 - floor) * u**-a,
@@ -215,6 +218,8 @@ def kinds(rng: np.random.Generator) -> dict[str, Curve]:
         "two-sided": lambda u: floor / 2 + (1 - floor / 2) / (1 + (u / onset) ** steep),
         "exponential": lambda u: floor + (1 - floor) * np.exp(-u / scale),
         "logarithm": lambda u: 1 - slope * np.log(u),
+        "two slow powers": lambda u: part * u**-fast + (1 - part) * u**-slow,
+        "stretched exponential": lambda u: np.exp(reach**-power - (u / reach) ** power),
     }
 
 

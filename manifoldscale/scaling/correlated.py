@@ -184,7 +184,8 @@ def _floors(
         return Interval(best, best, level)
     alphas = np.append(grid, np.geomspace(ALPHA_MIN, ALPHA_MAX, FINE))
     whitened_by = [_Whitened.of(series, alphas, r) for r in CORRELATIONS]
-    low, high = 0.0, float(series.y.min())
+    # At most the mean loss, where nothing is left to fall: errors lie below a floor too.
+    low, high = 0.0, float(np.average(series.y, weights=series.deviation**-2.0))
     for left in reversed(range(ROUNDS)):
         values = np.unique(np.append(np.linspace(low, high, FLOORS), best))
         costs = np.array([one.at_floors(values).min(0) for one in whitened_by])

@@ -5,12 +5,12 @@ Two forecasts, between which the losses cannot decide, have equal weight:
 - robust power laws with a floor, fitted to the last factors of 5, 7 and 10 in size;
 - all sizes under a law that the losses may leave (`departure`), which tells by how much.
 
-Their median is the mean of the logarithms. The variance adds that within each, that between
-the two, and the scatter of a run; it is stretched where forecasts from the smaller sizes
-missed the larger ones by more. Windows and weights were chosen by ordered extrapolation
-inside the fitted parts of published curves. Weights chosen for each curve in this way do no
-better; laws with breaks or two sides, exponentials and logarithms do worse
-(benchmarks/forecasts.py).
+Their median is the mean of the logarithms. The variance adds that of the curve under the
+second, which stands for the first too, that between them, and the scatter of a run; it is
+stretched where forecasts from the smaller sizes missed the larger ones by more. Windows and
+weights were chosen by ordered extrapolation inside the fitted parts of published curves.
+Weights chosen for each curve in this way do no better; laws with breaks or two sides,
+exponentials and logarithms do worse (benchmarks/forecasts.py).
 """
 
 import dataclasses as dc
@@ -34,19 +34,16 @@ TAILS = Student(4.0)
 REWEIGHTINGS = 6
 MOST = 150  # sizes; more are averaged with their neighbours
 HELD_BACK = (2.0, 4.0)  # last factors in size that are held back to score own forecasts
-SCORED, FEWEST_KEPT = 2.2, 8  # scored up to this factor, from at least so many sizes
+FEWEST_KEPT = 5  # sizes from which an own forecast is made
 
 
 @dc.dataclass(frozen=True, eq=False)
 class Recent:
-    """The law of the last sizes: log loss = log(floor + amplitude e^(-alpha s)), and the
-    variance of a run about it.
-    """
+    """The law of the last sizes: log loss = log(floor + amplitude e^(-alpha s))."""
 
     alpha: float
     floor: float
     amplitude: float
-    variance: float
 
     def predict(self, s: Floats) -> Floats:
         fall = np.exp(-np.clip(self.alpha * s, -200, 200))
@@ -61,6 +58,8 @@ class Extrapolation:
     ----------
     last : the largest size.
     recent, departing : the laws of the last sizes, and the law of all sizes.
+    variance, growth : of a run at the last size over that of all sizes, and the power of
+        size by which it grows.
     stretch : how much larger than stated the errors of forecasts from the smaller sizes
         were; at least one.
     """
@@ -68,6 +67,8 @@ class Extrapolation:
     last: float
     recent: tuple[Recent, ...]
     departing: Departing
+    variance: float = 1.0
+    growth: float = 0.0
     stretch: float = 1.0
 
     def logs(self, x: object) -> tuple[Floats, Floats]:
@@ -77,11 +78,10 @@ class Extrapolation:
         mean, variance, scatter = self.departing.predict(s)
         share = SHARE * np.clip(1 + s / math.log(min(WINDOWS)), 0, 1)
         middle = share * means.mean(axis=0) + (1 - share) * mean
-        square = share * (means**2).mean(axis=0) + (1 - share) * (mean**2 + variance)
-        own = float(np.mean([law.variance for law in self.recent]))
-        run = share * own + (1 - share) * scatter
-        spread = np.maximum(square - middle**2, 0) + run
-        return middle, self.stretch * np.sqrt(spread)
+        between = share * (means**2).mean(axis=0) + (1 - share) * mean**2 - middle**2
+        # That the scatter fell along the sizes is not trusted beyond them.
+        run = scatter * np.maximum(self.variance * np.exp(self.growth * s), 1)
+        return middle, self.stretch * np.sqrt(np.maximum(between, 0) + variance + run)
 
     def at(self, x: object, level: float) -> Forecast:
         """The forecast of a new run at sizes x."""
@@ -94,17 +94,16 @@ class Extrapolation:
 def extrapolation(losses: Losses, floor: float | None) -> Extrapolation:
     """The forecasts of a curve; `floor` is None where unknown.
 
-    Forecasts from the sizes up to a half and a quarter of the last, scored on twice these,
-    tell how far to trust the stated errors. Where the mean of their squared z-values and of
-    a prior value of one exceeds one, all errors are stretched by its root.
+    Forecasts from the sizes up to a half and a quarter of the last, scored on all larger
+    ones, tell how far to trust the stated errors. Where the mean of their squared z-values
+    and of a prior value of one exceeds one, all errors are stretched by its root.
     """
     squares = [1.0]
     for factor in HELD_BACK:
         keep = losses.up_to(factor)
-        rest = ~keep & (losses.x <= losses.x[keep].max(initial=0) * SCORED)
-        if keep.sum() >= FEWEST_KEPT and rest.any():
-            middle, error = _forecasts(losses.at(keep), floor).logs(losses.x[rest])
-            z = (np.log(losses.y[rest]) - middle) / error
+        if keep.sum() >= FEWEST_KEPT:
+            middle, error = _forecasts(losses.at(keep), floor).logs(losses.x[~keep])
+            z = (np.log(losses.y[~keep]) - middle) / error
             squares.append(float((z**2).mean()))
     stretch = math.sqrt(max(float(np.mean(squares)), 1.0))
     return dc.replace(_forecasts(losses, floor), stretch=stretch)
@@ -116,7 +115,10 @@ def _forecasts(losses: Losses, floor: float | None) -> Extrapolation:
     share = None
     if floor is not None:
         share = min(floor / float(np.exp(observed.logs[-1])), MOST_SHARE)
-    return Extrapolation(float(losses.x[-1]), recent, departing(thinned(observed), share))
+    found = departing(thinned(observed), share)
+    spread, x = losses.variance, losses.x
+    growth = math.log(spread[-1] / spread[0]) / math.log(x[-1] / x[0])
+    return Extrapolation(float(x[-1]), recent, found, float(spread[-1]), growth)
 
 
 def observed_of(losses: Losses) -> Observed:
@@ -148,7 +150,7 @@ def recent_law(observed: Observed, window: float, floor: float | None) -> Recent
         free = max(len(s) - (3 if floor is None else 2), 1)
         scale = robust_scale(residual) * math.sqrt(len(s) / free) + 1e-9
         pull = TAILS.weight(residual / scale)
-    return Recent(alpha, level, max(height, 1e-300), scale**2)
+    return Recent(alpha, level, max(height, 1e-300))
 
 
 def thinned(observed: Observed) -> Observed:

