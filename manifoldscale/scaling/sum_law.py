@@ -253,7 +253,7 @@ def sum_of_powers(
 
     odds = about(law.alpha_D / law.alpha_P, half(1, -1), level)
     wide = half(0, 0, 1) if floor is None else 0.0
-    highest = max(law.floor, float(grid.loss.min()))
+    highest = max(law.floor, float(np.average(grid.loss, weights=grid.runs)))
     ends = max(law.floor - wide, 0.0), min(law.floor + wide, highest)
     relative = grid.loss / law.predict(grid.data, grid.parameters) - 1
     return SumLaw(
