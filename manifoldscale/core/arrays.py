@@ -77,6 +77,11 @@ def _read(data: Any, name: str, missing: float | None) -> Array:
     return np.asarray(data)
 
 
+def native(array: Array) -> Array:
+    """The array in the byte order of this machine, the only one that torch reads."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
 def check_tensor(tensor: Any, name: str) -> None:
     """Refuse a torch tensor whose numbers cannot be had: sparse, quantised, nested,
     masked, or on the meta device.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core.arrays import Array, Ints, as_numpy, check_tensor
+from ..core.arrays import Array, Ints, as_numpy, check_tensor, native
 from ..core.devices import device_of as device_named
 from ..core.errors import ManifoldScaleError, require
 from .collate import NamedColumns
@@ -142,7 +142,7 @@ def _is_text(value: Any) -> bool:
 def _tensor(inputs: Any) -> Tensor:
     array = inputs if type(inputs) is np.ndarray else as_numpy(inputs, "data")
     try:
-        return torch.from_numpy(np.array(array))
+        return torch.from_numpy(np.array(native(array)))
     except TypeError as error:
         raise ManifoldScaleError(
             f"`data` must hold numbers; a batch is {type(inputs).__name__} ({error})."

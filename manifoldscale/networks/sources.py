@@ -110,6 +110,11 @@ def source_of(data: Any) -> Source | None:
         )
         return _sliced((data, None))
     if isinstance(data, Dataset):
+        require(
+            hasattr(data, "__len__"),
+            f"`data`: {type(data).__name__} has no length. Give it `__len__`, or pass "
+            "torch.utils.data.Subset(data, range(n)).",
+        )
         return _of_dataset(data, np.arange(len(data)))  # type: ignore[arg-type]
     if is_array(data):
         return _sliced((data, None))

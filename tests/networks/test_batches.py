@@ -563,3 +563,17 @@ def test_labels_beside_a_batch_are_one_for_each_example() -> None:
     for labels in (0, torch.ones(3), {"boxes": torch.ones(10)}):
         with pytest.raises(ms.ManifoldScaleError, match="10 examples, and beside them"):
             ms.extract(nn.Linear(4, 2), ((y, labels) for y in x.split(10)), "@input")
+
+
+@pytest.mark.parametrize("data", [X.numpy().astype(">f4"), list(X.numpy().astype(">f4"))])
+def test_arrays_of_another_byte_order_are_read(data: Any) -> None:
+    np.testing.assert_allclose(read(data)["0"].points, right(), atol=1e-6)
+
+
+def test_a_data_set_without_a_length_says_so() -> None:
+    class Endless(Dataset[Any]):
+        def __getitem__(self, row: int) -> Any:
+            return X[0]
+
+    with pytest.raises(ManifoldScaleError, match="Endless has no length"):
+        read(Endless())
