@@ -21,6 +21,7 @@ Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
 WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
+SUMMARY = "train_runtime"  # in the record of Hugging Face that sums up a run
 THINNED = 4  # a filter leaves at least one row number in so many; sizes lie further apart
 COUNTED = ("dataset_size", "parameters", "width", "unique_examples", "steps")
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
@@ -332,10 +333,11 @@ def _json(line: str, number: int) -> Any:
 
 def _joined_at_steps(records: list[Mapping[Any, Any]]) -> list[Row]:
     """Rows that join records of one step: Hugging Face logs training and evaluation in
-    separate records.
+    separate records. The last one, which sums up the run, is no step of it.
     """
     rows: list[Row] = []
-    for record in records:
+    steps = [record for record in records if SUMMARY not in record]
+    for record in steps or records:
         last = rows[-1] if rows else {}
         one = "step" in record and last.get("step") == record["step"]
         if one and all(last[key] == record[key] for key in last.keys() & record.keys()):
