@@ -342,9 +342,23 @@ def as_points(data: Any, name: str = "X") -> Array:
             f"`{name}` is empty: its shape is {array.shape}; at least one point and one "
             "feature are needed."
         )
+    require(
+        not _are_distances(array),
+        f"`{name}` is square, symmetric, and zero on its diagonal alone: are these the "
+        f"distances of all pairs? Pass `ms.Neighbors.from_distances({name})`.",
+    )
     ends = [(block.min(), block.max()) for block in _blocks(array)]
     refuse_stand_ins(array, min(ends)[0], max(high for _, high in ends), name)
     return array
+
+
+def _are_distances(array: Array) -> bool:
+    """Whether it may be the distances of all pairs of distinct points."""
+    n = len(array)
+    if array.shape != (n, n) or n < 3 or np.diagonal(array).any():
+        return False
+    apart = (array > 0).sum() == n * n - n
+    return bool(apart and np.allclose(array, array.T, rtol=1e-5, atol=0))
 
 
 def frozen(array: Array) -> Array:

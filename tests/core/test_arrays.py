@@ -226,3 +226,12 @@ def test_numbers_that_stand_for_missing_ones_are_refused(value: float) -> None:
     assert len(ms.Cloud(points)) == 60
     points[7, 1] = 0.0  # one far point
     assert len(ms.Cloud(points)) == 60
+
+
+def test_distances_are_no_points() -> None:
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    for call in (ms.Cloud, lambda x: ms.compare_representations(x, points)):
+        with pytest.raises(ManifoldScaleError, match=r"Neighbors.from_distances\("):
+            call(distances)
+    assert len(ms.Cloud(np.eye(30))) == len(ms.Cloud(distances[:, ::-1])) == 30
