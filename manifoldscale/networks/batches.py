@@ -25,6 +25,7 @@ from .padding import (
 from .points import PointRows
 
 LABELS = ("labels", "label", "y")
+TARGETS = ("target", "targets")  # labels too, unless the network takes them
 FEWEST_ROWS = 8
 
 
@@ -56,7 +57,7 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
     dtype = dtype_of(model)
 
     def prepared(raw: Any, ids: Ints | None) -> Batch:
-        inputs, labels = _labelled(raw)
+        inputs, labels = _labelled(raw, model)
         tensors = _tensors(inputs, place, dtype)
         n = int(first_of(tensors).shape[0])
         mask = other = special = None
@@ -81,7 +82,7 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
     return prepared
 
 
-def _labelled(raw: Any) -> tuple[Any, Any]:
+def _labelled(raw: Any, model: nn.Module) -> tuple[Any, Any]:
     """Inputs and labels of a batch as a loader gives it."""
     labels = None
     if isinstance(raw, tuple | list):
@@ -90,9 +91,11 @@ def _labelled(raw: Any) -> tuple[Any, Any]:
         if labels is not None or isinstance(raw, tuple | list):
             _check_views(raw, labels)
     if isinstance(raw, Mapping):
-        found = next((raw[key] for key in LABELS if key in raw), None)
+        takes = inspect.signature(model.forward).parameters
+        names = (*LABELS, *(name for name in TARGETS if name not in takes))
+        found = next((raw[key] for key in names if key in raw), None)
         labels = found if labels is None else labels
-        kept = {key: value for key, value in raw.items() if key not in LABELS}
+        kept = {key: value for key, value in raw.items() if key not in names}
         raw = NamedColumns(kept, getattr(raw, "left_out", {}))
     return raw, labels
 

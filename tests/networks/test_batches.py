@@ -577,3 +577,21 @@ def test_a_data_set_without_a_length_says_so() -> None:
 
     with pytest.raises(ManifoldScaleError, match="Endless has no length"):
         read(Endless())
+
+
+def test_a_target_is_a_label_unless_the_network_takes_it() -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = NET[0]
+
+        def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return self.first(x).sum(1) - target
+
+    target = np.arange(40)
+    rows = [{"input": x, "target": int(y)} for x, y in zip(X, target, strict=True)]
+    for data in (rows, {"input": X, "target": target}):
+        assert read(data)["0"].labels.tolist() == list(target)
+    assert read({"x": X, "target": target}, WithLoss(), "first")["first"].labels is None
+    with pytest.raises(ManifoldScaleError, match=r"`data\['scale'\]` must have examples"):
+        read({"input": X, "scale": 5})
