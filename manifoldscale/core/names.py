@@ -69,7 +69,8 @@ NO_LOSSES = SPREADS | ERRORS | TRAIN | CLOCKS | TIMES | {
     "fn", "function", "type", "name", "kind", "weight", "scale", "coef", "coefficient",
     "ratio", "gap", "scaler", "reg", "regularization", "regularisation", "aux", "diff",
     "delta", "improvement", "gain", "reduction", "decrease", "percentile", "teacher",
-    "baseline", "n", "count", "curve", "history", "penalty", "kl", "step", "initial", "init",
+    "baseline", "n", "count", "curve", "history", "penalty", "kl", "step", "initial",
+    "init",
 }  # fmt: skip
 SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
 NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
