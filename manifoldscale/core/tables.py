@@ -242,9 +242,16 @@ def _text(path: Path) -> str:
         ) from error
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. `str.splitlines` also ends them at the separators of Unicode,
+    which stand inside of sentences and of JSON.
+    """
+    return re.split(r"\r\n?|\n", text.removesuffix("\n"))
+
+
 def _of_text(text: str, separators: str) -> list[Row]:
     """Rows under a header. Rows of another length are refused: cells would shift."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     header = next((line for line in lines if line.strip()), "")
     require(bool(header), "it is empty")
     separator = max(
@@ -300,9 +307,7 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
     require(bool(text.strip()), "it is empty")
     found: Any
     if lines:
-        found = [
-            _json(line, i) for i, line in enumerate(text.splitlines(), 1) if line.strip()
-        ]
+        found = [_json(line, i) for i, line in enumerate(lines_of(text), 1) if line.strip()]
     else:
         found = json.loads(text)
     if isinstance(found, Mapping):

@@ -124,6 +124,10 @@ def test_lines_of_json(tmp_path: Path) -> None:
     rows = [{"tokens_B": b, "test_loss": b**-0.3, "machine": "x"} for b in (1, 2, 4, 8)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [run.dataset_size for run in read(path).runs] == [1e9, 2e9, 4e9, 8e9]
+    noted = [{**row, "machine": "a\u2028b\x85"} for row in rows]  # no ends of lines
+    texts = [json.dumps(row, ensure_ascii=False) for row in noted]
+    path.write_text("\r\n".join(texts), "utf-8", newline="")
+    assert [run.dataset_size for run in read(path).runs] == [1e9, 2e9, 4e9, 8e9]
 
 
 ANCHORS = [16, 23, 32, 45, 64, 91]
