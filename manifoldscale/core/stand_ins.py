@@ -26,7 +26,7 @@ def refuse_stand_ins(array: npt.NDArray[Any], low: Any, high: Any, name: str) ->
     """
     for value in (low, high):
         size = abs(float(value))
-        if not any(math.isclose(size, one, rel_tol=1e-6) for one in STAND_INS):
+        if not any(math.isclose(size, one, rel_tol=2e-7) for one in STAND_INS):
             continue
         at = array == value
         rest = float(np.nanmax(np.abs(np.where(at, 0.0, array))))
