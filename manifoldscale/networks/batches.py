@@ -124,6 +124,12 @@ def _tensors(inputs: Any, place: torch.device, dtype: torch.dtype | None) -> Any
             f"`data` gives no numbers; it gives {', '.join(map(str, inputs)) or 'nothing'}"
             f"{_reasons(inputs)}.",
         )
+        nested = [key for key, value in named.items() if isinstance(value, Mapping)]
+        require(
+            not nested,
+            f"`data` gives a mapping inside a mapping, under {', '.join(nested)}: give the "
+            "inputs by the names that the network's forward takes.",
+        )
         return {key: _tensors(value, place, dtype) for key, value in named.items()}
     if isinstance(inputs, Tensor):
         check_tensor(inputs, "data")

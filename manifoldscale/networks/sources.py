@@ -70,6 +70,13 @@ class Source:
             if lengths is not None:
                 raw = (cut(raw[0], int(lengths[rows[start]])), raw[1])
             batch = prepared(raw, ids[start:])
+            asked = len(rows[start : start + (self.batch_size or size)])
+            require(
+                len(batch) == asked,
+                f"`data` gave {len(batch)} examples where {asked} were asked for, so which "
+                "they are is not known: does its `collate_fn` leave some out? Leave them "
+                "out of the data set instead.",
+            )
             start += len(batch)
             yield batch
 

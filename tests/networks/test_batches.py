@@ -595,3 +595,21 @@ def test_a_target_is_a_label_unless_the_network_takes_it() -> None:
     assert read({"x": X, "target": target}, WithLoss(), "first")["first"].labels is None
     with pytest.raises(ManifoldScaleError, match=r"`data\['scale'\]` must have examples"):
         read({"input": X, "scale": 5})
+
+
+def test_a_loader_that_leaves_examples_out_is_refused() -> None:
+    """Their ids would be those of other examples."""
+
+    def without_broken(items: list[torch.Tensor]) -> torch.Tensor:
+        return torch.stack([item for item in items if item[0] < 0.5])
+
+    loader = DataLoader(Items(list(X)), 7, collate_fn=without_broken)
+    with pytest.raises(
+        ManifoldScaleError, match=r"gave \d examples where 7 were asked for"
+    ):
+        read(loader)
+    nested = Items([{"inputs": {"input": x}} for x in X])
+    with pytest.raises(
+        ManifoldScaleError, match="a mapping inside a mapping, under inputs"
+    ):
+        read(DataLoader(nested, 7))
