@@ -479,3 +479,15 @@ def test_copies_of_examples_are_told_and_those_of_other_rows_refused() -> None:
     frame, column = pd.DataFrame(x).sample(frac=1, random_state=0), pd.Series(classes)
     with pytest.raises(ManifoldScaleError, match="in another order"):
         OwnData.of(frame, column)
+
+
+def test_inputs_that_float32_cannot_tell_apart_are_refused() -> None:
+    """Centred after their cast, they were steps of rounding."""
+    x = np.random.default_rng(0).standard_normal((60, 3))
+    for far in (x + 1e5, x * 1e39, x * 1e-200):
+        with pytest.raises(ManifoldScaleError, match="networks compute in float32"):
+            OwnData.of(far, np.arange(60) % 3)
+    year = np.c_[x, 2000 + 5 * x[:, 0]]
+    prepared = OwnData.of(year, np.arange(60) % 3).everything()[0].astype(np.float64)
+    np.testing.assert_allclose(prepared.mean(0), 0, atol=1e-4)
+    assert np.square(prepared).mean() == pytest.approx(1, rel=1e-4)

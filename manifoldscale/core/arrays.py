@@ -2,14 +2,16 @@
 
 import dataclasses as dc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import ManifoldScaleError, require
+from .names import words_of
 from .on_disk import check_on_disk, is_filled, is_on_disk
+from .stand_ins import refuse_stand_ins
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -18,7 +20,8 @@ Bools = npt.NDArray[np.bool_]
 
 BLOCK = 1 << 20  # numbers looked at together
 NUMBERS = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
-NUMBERING = ("index", "level_0", "id", "row", "")  # names of columns that were an index
+NUMBERING = ("index", "level_0", "row", "")  # names of columns that were an index
+CLASSES = ("label", "labels", "target", "targets", "class", "cluster", "y")
 
 
 def as_numpy(data: Any, name: str, *, missing: float | None = None) -> Array:
@@ -75,6 +78,11 @@ def _read(data: Any, name: str, missing: float | None) -> Array:
         frame = hasattr(data, "columns")
         return _of_frame(data, name, missing) if frame else _of_column(data, name, missing)
     return np.asarray(data)
+
+
+def native(array: Array) -> Array:
+    """The array in the byte order of this machine, the only one that torch reads."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def check_tensor(tensor: Any, name: str) -> None:
@@ -138,16 +146,23 @@ def _of_frame(frame: Any, name: str, missing: float | None) -> Array:
     return np.column_stack(columns).astype(np.float64)
 
 
-def refuse_row_numbers(frame: Any, name: str) -> None:
-    """Refuse a column of row numbers, which a file or `reset_index` put among the others:
-    the largest of all distances would be those between rows.
+def refuse_no_features(frame: Any, name: str) -> None:
+    """Refuse a column that says which row it is, as a file or `reset_index` puts it among
+    the others, or which class it has: distances would be those between rows or classes.
     """
     columns = list(map(str, frame.columns))
     for i, column in enumerate(columns if len(columns) > 1 else ()):
-        require(
-            not numbers_rows(column, frame.iloc[:, i]),
-            f"`{name}`: column {column!r} numbers the rows and is no feature: leave it "
-            f"out, as by `.drop(columns={column!r})` or `pd.read_csv(..., index_col=0)`.",
+        values = frame.iloc[:, i]
+        if numbers_rows(column, values):
+            what = "numbers the rows and is no feature"
+        elif names_classes(column, values, columns):
+            what = "holds classes and is no feature"
+        else:
+            continue
+        raise ManifoldScaleError(
+            f"`{name}`: column {column!r} {what}: leave it out, as by "
+            f"`.drop(columns={column!r})`, or by `index_col` where a file is read; classes "
+            "are given as `labels`."
         )
 
 
@@ -155,11 +170,26 @@ def numbers_rows(column: str, values: Any) -> bool:
     """Whether a column is an index by its name and by its values, whole numbers of which
     none is twice.
     """
-    if column.lower() not in NUMBERING and not column.startswith("Unnamed: 0"):
+    said = column.lower() in NUMBERING or words_of(column)[-1:] in (("id",), ("idx",))
+    if not said and not column.startswith("Unnamed: 0"):
         return False
     found = np.asarray(values)
-    whole = found.dtype.kind in "iuf" and bool((found == np.round(found)).all())
-    return whole and 1 < len(found) == len(np.unique(found))
+    return _is_whole(found) and 1 < len(found) == len(np.unique(found))
+
+
+def names_classes(column: str, values: Any, columns: Sequence[str]) -> bool:
+    """Whether a column holds classes by its name, where `y` beside `x` is a coordinate, and
+    by its values, few whole numbers.
+    """
+    word = column.lower()
+    if word not in CLASSES or (word == "y" and "x" in map(str.lower, columns)):
+        return False
+    found = np.asarray(values)
+    return _is_whole(found) and 2 * len(np.unique(found)) <= len(found)
+
+
+def _is_whole(found: Array) -> bool:
+    return found.dtype.kind in "iuf" and bool((found == np.round(found)).all())
 
 
 def _refuse_texts_in(column: Any, what: str) -> None:
@@ -296,7 +326,7 @@ def _blocks(array: Array) -> Iterator[Array]:
 def as_points(data: Any, name: str = "X") -> Array:
     """A finite real (points x features) array with at least one of each."""
     if hasattr(data, "iloc") and hasattr(data, "columns"):
-        refuse_row_numbers(data, name)
+        refuse_no_features(data, name)
     array = as_real(data, name)
     if array.ndim != 2:
         advice = {
@@ -312,7 +342,23 @@ def as_points(data: Any, name: str = "X") -> Array:
             f"`{name}` is empty: its shape is {array.shape}; at least one point and one "
             "feature are needed."
         )
+    require(
+        not _are_distances(array),
+        f"`{name}` is square, symmetric, and zero on its diagonal alone: are these the "
+        f"distances of all pairs? Pass `ms.Neighbors.from_distances({name})`.",
+    )
+    ends = [(block.min(), block.max()) for block in _blocks(array)]
+    refuse_stand_ins(array, min(ends)[0], max(high for _, high in ends), name)
     return array
+
+
+def _are_distances(array: Array) -> bool:
+    """Whether it may be the distances of all pairs of distinct points."""
+    n = len(array)
+    if array.shape != (n, n) or n < 3 or np.diagonal(array).any():
+        return False
+    apart = (array > 0).sum() == n * n - n
+    return bool(apart and np.allclose(array, array.T, rtol=1e-5, atol=0))
 
 
 def frozen(array: Array) -> Array:

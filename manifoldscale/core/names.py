@@ -68,7 +68,9 @@ SPREADS = {"std", "sd", "stdev", "var", "variance", "ci", "low", "high", "lower"
 NO_LOSSES = SPREADS | ERRORS | TRAIN | CLOCKS | TIMES | {
     "fn", "function", "type", "name", "kind", "weight", "scale", "coef", "coefficient",
     "ratio", "gap", "scaler", "reg", "regularization", "regularisation", "aux", "diff",
-    "delta", "n", "count", "curve", "history", "penalty", "kl", "step", "initial", "init",
+    "delta", "improvement", "gain", "reduction", "decrease", "percentile", "teacher",
+    "baseline", "n", "count", "curve", "history", "penalty", "kl", "step", "initial",
+    "init",
 }  # fmt: skip
 SEEDS = {"seed", "random seed", "rng seed", "replicate", "rng"}
 NAMES = {"run", "name", "id", "uid", "uuid", "trial", "rep", "repeat", "repetition", "fold",
@@ -165,6 +167,8 @@ def meaning(name: str) -> str | None:
     if re.fullmatch(r"1\s*-\s*[\w/.]*(acc|accuracy|auc)", name.strip().lower()):
         return "loss"
     letter = {"D": "dataset_size", "P": "parameters"}.get(name[:1]) if words[1:] else None
+    if letter and "/" in name:  # D/N is a ratio
+        return None
     if letter and words[0] == name[0].lower():  # D_tokens, P_total
         about = ABOUT_EXAMPLES | EXAMPLES if letter == "dataset_size" else ABOUT_PARAMETERS
         if set(words[1:]) <= about | COUNTS:
@@ -260,9 +264,13 @@ def is_test(name: str) -> bool:
 
 
 def is_log_of_loss(name: str) -> bool:
-    """Whether it is the logarithm of a loss; `log_loss` is a name of the cross-entropy."""
+    """Whether it is the logarithm of a loss; `log_loss` is a name of the cross-entropy,
+    `log(loss)` is none.
+    """
     words = words_of(name)
-    log_loss = any(pair == ("log", "loss") for pair in itertools.pairwise(words))
+    log_loss = "(" not in str(name) and any(
+        pair == ("log", "loss") for pair in itertools.pairwise(words)
+    )
     logs = set(words) & ({"ln", "log10", "log2"} | (set() if log_loss else {"log"}))
     return bool(logs) and _kind_of_loss(set(words) - logs) == "loss"
 

@@ -21,6 +21,7 @@ Row = dict[str, Any]
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".txt": "\t,;"}  # the likely one first
 ENDINGS = ".csv, .tsv or .parquet, or from .txt, .json or .jsonl, texts also as .gz"
 WRAPPERS = ("data", "rows", "runs", "records", "results", "log_history")  # of records
+SUMMARY = "train_runtime"  # in the record of Hugging Face that sums up a run
 THINNED = 4  # a filter leaves at least one row number in so many; sizes lie further apart
 COUNTED = ("dataset_size", "parameters", "width", "unique_examples", "steps")
 BLANK = {"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "null", "none", "-"}
@@ -241,9 +242,16 @@ def _text(path: Path) -> str:
         ) from error
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. `str.splitlines` also ends them at the separators of Unicode,
+    which stand inside of sentences and of JSON.
+    """
+    return re.split(r"\r\n?|\n", text.removesuffix("\n"))
+
+
 def _of_text(text: str, separators: str) -> list[Row]:
     """Rows under a header. Rows of another length are refused: cells would shift."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     header = next((line for line in lines if line.strip()), "")
     require(bool(header), "it is empty")
     separator = max(
@@ -299,9 +307,7 @@ def _of_json(text: str, lines: bool) -> Iterable[Mapping[Any, Any]]:
     require(bool(text.strip()), "it is empty")
     found: Any
     if lines:
-        found = [
-            _json(line, i) for i, line in enumerate(text.splitlines(), 1) if line.strip()
-        ]
+        found = [_json(line, i) for i, line in enumerate(lines_of(text), 1) if line.strip()]
     else:
         found = json.loads(text)
     if isinstance(found, Mapping):
@@ -332,10 +338,11 @@ def _json(line: str, number: int) -> Any:
 
 def _joined_at_steps(records: list[Mapping[Any, Any]]) -> list[Row]:
     """Rows that join records of one step: Hugging Face logs training and evaluation in
-    separate records.
+    separate records. The last one, which sums up the run, is no step of it.
     """
     rows: list[Row] = []
-    for record in records:
+    steps = [record for record in records if SUMMARY not in record]
+    for record in steps or records:
         last = rows[-1] if rows else {}
         one = "step" in record and last.get("step") == record["step"]
         if one and all(last[key] == record[key] for key in last.keys() & record.keys()):

@@ -12,6 +12,7 @@ from ..core.arrays import Array, numbers_rows
 from ..core.errors import ManifoldScaleError, few, require
 from ..core.random import Rng, generator
 from ..core.settings import whole
+from ..core.stand_ins import refuse_stand_ins
 from ..core.tables import Row, as_number, read_rows
 from .cards import INPUTS, TARGETS, load
 from .images import load_images
@@ -150,6 +151,7 @@ def _from_table(path: Path, target: str) -> Examples:
         )
     require(bool(inputs), f"{path} has no column beside {target!r}.")
     values = np.array([[as_number(row[name]) for name in inputs] for row in rows], float)
+    refuse_stand_ins(values, values.min(), values.max(), str(path))
     read = f"{len(inputs)} columns as inputs, " + (target or "none") + " as target"
     return Examples(values, _targets(rows, target, path) if target else None, read)
 
@@ -185,6 +187,8 @@ def _from_numpy(path: Path) -> Examples:
     names += [n for n in TARGETS if n in arrays][:1]
     inputs, *labels = (arrays.pop(name) for name in names)
     require(inputs.ndim > 0, f"{path} holds a single number, not examples.")
+    if inputs.dtype.kind == "f" and inputs.size:
+        refuse_stand_ins(inputs, inputs.min(), inputs.max(), str(path))
     rest = f"; not read: {', '.join(arrays)}" if arrays else ""
     read = f"{', '.join(names)}{rest}" if path.suffix == ".npz" else ""
     return Examples(inputs, labels[0] if labels else None, read)

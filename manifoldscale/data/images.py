@@ -91,17 +91,26 @@ def _pixels(image: Any, file: Path) -> tuple[Array, int]:
     """
     try:
         with image.open(file) as opened:
-            mode, pages = str(opened.mode), int(getattr(opened, "n_frames", 1))
-            # Pillow 10 opens a PNG of 16 bits with this mode of 32.
-            deep = mode.startswith("I;16") or (mode == "I" and opened.format == "PNG")
-            kept = opened if deep else opened.convert("L" if mode in GREY else "RGB")
-            array = np.asarray(kept, dtype=np.float32)
+            return pixels_of(opened, str(file)), int(getattr(opened, "n_frames", 1))
+    except ManifoldScaleError:
+        raise
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises
         raise ManifoldScaleError(f"{file} cannot be read as an image: {error}") from error
+
+
+def pixels_of(image: Any, holder: str) -> Array:
+    """(channels x height x width) in [0, 1] of an image of Pillow: one channel of grey, or
+    three of colours, also where a palette holds these.
+    """
+    mode = str(getattr(image, "mode", "none"))
+    # Pillow 10 opens a PNG of 16 bits with this mode of 32.
+    deep = mode.startswith("I;16") or (mode == "I" and image.format == "PNG")
     require(
-        deep or mode not in ("I", "F"),
-        f"{file} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
+        deep or mode not in ("I", "F", "none"),
+        f"{holder} has pixels without a largest value (mode {mode}): save it with 8 or 16 "
         "bits, or name a function of yours, py:module:loader.",
     )
+    kept = image if deep else image.convert("L" if mode in GREY else "RGB")
+    array = np.asarray(kept, dtype=np.float32)
     most = np.float32(65535 if deep else 255)  # Pillow cuts 16 bits off at 255
-    return np.moveaxis(np.atleast_3d(array), -1, 0) / most, pages
+    return np.moveaxis(np.atleast_3d(array), -1, 0) / most

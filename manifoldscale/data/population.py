@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.arrays import Array, Bools, Floats, as_numpy
 from ..core.errors import ManifoldScaleError, few, require
+from ..core.stand_ins import refuse_stand_ins
 from ..geometry.cloud import Cloud
 from ..geometry.noise import Noise, mean_of_trials, noise_of_trials
 from .recorded_tables import of_frame
@@ -203,6 +204,8 @@ def _cloud(
     if "trials" in axes or "time" in axes:
         real = array.dtype.kind in "biuf"
         require(real, f"`responses` must hold real numbers; its dtype is {array.dtype}.")
+    if array.dtype.kind in "iuf" and not np.isnan(array).all():
+        refuse_stand_ins(array, np.nanmin(array), np.nanmax(array), "responses")
     kept = [axis for axis in PLACES if axis in axes]
     array = array.transpose([axes.index(axis) for axis in kept])
     noise, counts, one_trial = None, "", False

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array, Bools, Ints, as_numpy
+from ..core.arrays import Array, Bools, Ints, as_numpy, refuse_no_features
 from ..core.errors import ManifoldScaleError, few, require
 from .axis_names import RESPONSES, ask, axes_of, meaning, roles_of
 from .recording import Recording, assumed, empty, numbered, per_stimulus
@@ -53,6 +53,7 @@ def of_frame(
     if not across:
         frame = frame[[name for name in columns if name not in wanted]]
     if unnamed and not (roles or levels or across):
+        refuse_no_features(frame, "responses")
         found = _by_place(frame, unnamed)
         read = (*found.read, assumed(found.axes))
         return dc.replace(found, names={}, rows=beside, read=read)

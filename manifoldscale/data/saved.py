@@ -8,7 +8,8 @@ import numpy as np
 from ..core.arrays import Array, as_numpy
 from ..core.errors import ManifoldScaleError
 from ..core.extras import optional
-from .stack import channels_first, of_one_kind, stacked
+from .images import pixels_of
+from .stack import of_one_kind, stacked
 
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")
 LABELS = ("label", "labels", "y")
@@ -57,7 +58,7 @@ def load_saved(path: Path) -> tuple[Any, Array | None, str]:
     others = [name for name in names if name not in (label, rest[0])]
     read = f"{rest[0]}{f', {label}' if label else ''}{_not_read(others)}"
     if type(table.features[rest[0]]).__name__ == "Image":
-        images = [channels_first(np.asarray(x)[None], str(path))[0] for x in table[rest[0]]]
+        images = [pixels_of(x, str(path)) for x in table.with_format(None)[rest[0]]]
         return stacked(of_one_kind(images), str(path), "images"), labels, read
     return _array(table, rest[0], path), labels, read
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import ManifoldScaleError, first_line, require
 from ..core.extras import optional
+from ..core.tables import lines_of
 from .shuffled import SHUFFLES, shuffled_lines
 from .words import marks_of, spans_of
 
@@ -57,7 +58,7 @@ def load_text(
         "that returns tokens, py:module:loader.",
     )
     try:
-        lines = Path(name).read_text("utf-8-sig").splitlines()
+        lines = lines_of(Path(name).read_text("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ManifoldScaleError(
             f"{name} is not text in UTF-8 ({error}): convert it, as with `iconv -t utf-8`."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import ManifoldScaleError, require
+from ..core.tables import lines_of
 
 Span = tuple[int, int]  # characters from 0; the second is left out
 CHARACTERS = re.compile(r"(\d+)\.\.(\d+)")
@@ -24,7 +25,7 @@ def spans_of(path: str, lines: Sequence[str], kept: Sequence[int]) -> list[Span]
         line, or several times, with the number of the line.
     """
     try:
-        asked = Path(path).read_text("utf-8-sig").splitlines()
+        asked = lines_of(Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ManifoldScaleError(
             f"points='word:{path}' needs a file with one word for each line of the text, "

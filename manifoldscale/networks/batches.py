@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core.arrays import Array, Ints, as_numpy, check_tensor
+from ..core.arrays import Array, Ints, as_numpy, check_tensor, native
 from ..core.devices import device_of as device_named
 from ..core.errors import ManifoldScaleError, require
 from .collate import NamedColumns
@@ -25,6 +25,7 @@ from .padding import (
 from .points import PointRows
 
 LABELS = ("labels", "label", "y")
+TARGETS = ("target", "targets")  # labels too, unless the network takes them
 FEWEST_ROWS = 8
 
 
@@ -56,7 +57,7 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
     dtype = dtype_of(model)
 
     def prepared(raw: Any, ids: Ints | None) -> Batch:
-        inputs, labels = _labelled(raw)
+        inputs, labels = _labelled(raw, model)
         tensors = _tensors(inputs, place, dtype)
         n = int(first_of(tensors).shape[0])
         mask = other = special = None
@@ -81,7 +82,7 @@ def preparing(model: nn.Module, device: str | None) -> Callable[[Any, Ints | Non
     return prepared
 
 
-def _labelled(raw: Any) -> tuple[Any, Any]:
+def _labelled(raw: Any, model: nn.Module) -> tuple[Any, Any]:
     """Inputs and labels of a batch as a loader gives it."""
     labels = None
     if isinstance(raw, tuple | list):
@@ -90,9 +91,11 @@ def _labelled(raw: Any) -> tuple[Any, Any]:
         if labels is not None or isinstance(raw, tuple | list):
             _check_views(raw, labels)
     if isinstance(raw, Mapping):
-        found = next((raw[key] for key in LABELS if key in raw), None)
+        takes = inspect.signature(model.forward).parameters
+        names = (*LABELS, *(name for name in TARGETS if name not in takes))
+        found = next((raw[key] for key in names if key in raw), None)
         labels = found if labels is None else labels
-        kept = {key: value for key, value in raw.items() if key not in LABELS}
+        kept = {key: value for key, value in raw.items() if key not in names}
         raw = NamedColumns(kept, getattr(raw, "left_out", {}))
     return raw, labels
 
@@ -121,6 +124,12 @@ def _tensors(inputs: Any, place: torch.device, dtype: torch.dtype | None) -> Any
             f"`data` gives no numbers; it gives {', '.join(map(str, inputs)) or 'nothing'}"
             f"{_reasons(inputs)}.",
         )
+        nested = [key for key, value in named.items() if isinstance(value, Mapping)]
+        require(
+            not nested,
+            f"`data` gives a mapping inside a mapping, under {', '.join(nested)}: give the "
+            "inputs by the names that the network's forward takes.",
+        )
         return {key: _tensors(value, place, dtype) for key, value in named.items()}
     if isinstance(inputs, Tensor):
         check_tensor(inputs, "data")
@@ -142,7 +151,7 @@ def _is_text(value: Any) -> bool:
 def _tensor(inputs: Any) -> Tensor:
     array = inputs if type(inputs) is np.ndarray else as_numpy(inputs, "data")
     try:
-        return torch.from_numpy(np.array(array))
+        return torch.from_numpy(np.array(native(array)))
     except TypeError as error:
         raise ManifoldScaleError(
             f"`data` must hold numbers; a batch is {type(inputs).__name__} ({error})."

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..core.errors import ManifoldScaleError, first_line
 from .containers import named_tensors
 from .sites import INPUT, module_name
 from .wrappers import hookable, modules_by_name, unhookable, unwrapped
@@ -243,6 +244,18 @@ def eval_mode(
     # Setting all flags for every batch would take time.
     trains = any(module.training for module in modules)
     return _evaluated(network) if trains else torch.no_grad()
+
+
+def check_modes(network: nn.Module) -> None:
+    """Refuse a network that has no modes; such a program has no modules to read either."""
+    try:
+        with eval_mode(network):
+            pass
+    except (AttributeError, NotImplementedError) as error:
+        raise ManifoldScaleError(
+            f"`model` cannot be put into eval mode ({first_line(error)}), as what "
+            "torch.export and torch.jit.freeze make: pass the module that it was made from."
+        ) from error
 
 
 @contextlib.contextmanager

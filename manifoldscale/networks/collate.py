@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from ..core.arrays import as_numpy
+from ..core.arrays import as_numpy, native
 from ..core.errors import ManifoldScaleError, first_line
 
 TOKENS = "input_ids"
@@ -89,7 +89,7 @@ def _tensor(value: Any, name: str) -> Tensor:
     array = as_numpy(value, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"it holds {type(value).__name__}, no numbers")
-    return torch.from_numpy(np.array(array))
+    return torch.from_numpy(np.array(native(array)))
 
 
 def _padded(tensors: Sequence[Tensor], fill: int) -> Tensor:

@@ -23,6 +23,7 @@ from .axes import (
 from .capture import ONE_AT_A_TIME, call, eval_mode, hooked, places_of
 from .containers import named_tensors, tensors
 from .draws import DrawsFrom
+from .padding import LENGTHS
 from .sites import INPUT, Site, module_name
 from .wrappers import hookable, modules_by_name, unhookable, unwrapped
 
@@ -30,6 +31,8 @@ EXAMPLES = 3
 AGREES = 1e-3  # of the largest value: rounding in batches of other sizes is far below
 LOW = -9999  # added to a score: such masks go from -1e4 to the least number of a type
 SMALLER = (0.5, 0.75)  # shares of an axis of the inputs to try
+TOKENS = "input_ids"
+OF_TEXT = {TOKENS, "attention_mask", "position_ids", "token_type_ids"}
 
 
 @dc.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class DryRun:
     calls : how often each was called.
     mixed : tensors without an axis of examples, and their shapes.
     reordered : tensors whose rows have another order than the examples.
+    fixed : tensors of a text that no token changes, of positions and padding alone.
     network : the network without its wrappers.
     is_random : it draws random numbers in eval mode.
     mixing : sites whose rows depend on the other examples of their batch.
@@ -59,6 +63,7 @@ class DryRun:
     is_random: bool = False
     mixing: tuple[str, ...] = ()
     reordered: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     def site(self, name: str) -> Site:
         """The site with a name or an alias."""
@@ -136,7 +141,9 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
     }
     changed = () if full.drawn else _changed(full, fewer, batch)
     reordered = tuple(n for n in changed if _is_reordered(full, fewer, n, batch[n]))
-    batch = {name: axis for name, axis in batch.items() if name not in reordered}
+    fixed = _of_places(network, inputs, full, batch)
+    left_out = {*reordered, *fixed}
+    batch = {name: axis for name, axis in batch.items() if name not in left_out}
     found = _sites(full, batch, _places(network, inputs, full))
     known = {site.name for site in found}
     return DryRun(
@@ -149,7 +156,29 @@ def dry_run(model: nn.Module, inputs: Any) -> DryRun:
         is_random=full.drawn,
         mixing=tuple(name for name in changed if name not in reordered),
         reordered=reordered,
+        fixed=fixed,
     )
+
+
+def _of_places(
+    network: nn.Module, inputs: Any, full: _Record, batch: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Sites of a text that other tokens do not change, as rotary embeddings: their
+    dimension would be that of the lengths of texts.
+    """
+    is_text = isinstance(inputs, Mapping) and TOKENS in inputs and set(inputs) <= OF_TEXT
+    others = {**inputs, TOKENS: inputs[TOKENS].roll(1, 0)} if is_text else {}
+    if not others or full.drawn or torch.equal(others[TOKENS], inputs[TOKENS]):
+        return ()
+    found = _recorded(network, others)
+    if found.failure is not None:
+        return ()
+    fixed = tuple(
+        name
+        for name in batch
+        if name in found.tensors and torch.equal(full.tensors[name], found.tensors[name])
+    )
+    return fixed if len(fixed) < len(batch) else ()  # a network of zeros reads nothing
 
 
 def _is_mask(tensor: Tensor) -> bool:
@@ -273,7 +302,10 @@ def _cropped(inputs: Any, axis: int, size: int, kept: int) -> Any:
     if kept == size:
         return None
     if isinstance(inputs, Mapping):
-        return {key: part(value) for key, value in inputs.items()}
+        return {
+            key: value.clamp(max=kept) if key in LENGTHS else part(value)
+            for key, value in inputs.items()
+        }
     return tuple(map(part, inputs)) if isinstance(inputs, tuple) else part(inputs)
 
 

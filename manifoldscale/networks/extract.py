@@ -19,6 +19,7 @@ from ..core.weights import check_weights
 from ..geometry.cloud import Cloud
 from .batches import Batch
 from .by_length import may_cut
+from .capture import check_modes
 from .chunks import Shard, Work, chunk_examples, counted, read_all, write_all
 from .forward_pass import Block, ForwardPass, blocks_of, joined
 from .loading import Scripted
@@ -415,4 +416,5 @@ def _usable(model: Any) -> nn.Module:
     )
     check_weights(model)
     found: nn.Module = Scripted(model) if isinstance(model, ScriptModule) else model
+    check_modes(found)
     return found

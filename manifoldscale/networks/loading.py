@@ -18,6 +18,7 @@ from torch import nn
 from ..core.errors import ManifoldScaleError, few, first_line, nearest
 from ..core.extras import optional
 from ..data import from_python, python_function
+from .capture import check_modes
 from .checkpoints import fill
 from .cnn import CNN
 from .mlp import MLP
@@ -130,6 +131,7 @@ def load_model(spec: str, checkpoint: str | Path | None = None) -> nn.Module:
             f"MODEL {spec!r} is neither a file nor of the form py:module:factory, "
             "timm:NAME, hf:FOLDER or script:FILE."
         )
+    check_modes(model)
     return (model if checkpoint is None else fill(model, checkpoint)).eval()
 
 

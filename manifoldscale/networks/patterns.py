@@ -9,7 +9,7 @@ from torch import nn
 from ..core.errors import ManifoldScaleError, nearest, require
 from .dry_run import DryRun
 from .sites import module_name, normal_name
-from .wrappers import modules_by_name, root_name
+from .wrappers import first_names, modules_by_name, root_name
 
 Patterns = str | Sequence[str]
 
@@ -154,6 +154,8 @@ def _nothing(pattern: str, run: DryRun) -> str:
             "its rows are in another order than the examples, as in a network that sorts "
             "them by length; read a site after they are put back"
         )
+    elif run.aliases.get(pattern, pattern) in run.fixed:
+        cause = "no token changes it: it holds positions and padding alone"
     elif pattern in ROLES:
         cause = "this network has nothing in that role"
     elif inside:
@@ -161,6 +163,13 @@ def _nothing(pattern: str, run: DryRun) -> str:
     elif run.calls.get(module):
         calls = run.calls[module]
         cause = f"{module!r} is called {calls} times per pass and has no such output"
+    elif module in (again := first_names(run.network)):
+        first = again[module]
+        own = [n for n in listed if n == first or n.startswith(f"{first}#")]
+        cause = (
+            f"{module!r} is the module {first!r} under another name, whose calls are "
+            f"{', '.join(map(repr, own)) or 'none'}"
+        )
     elif module in run.modules:
         cause = _not_called(module, run.modules[module])
     else:

@@ -2,19 +2,19 @@
 
 import dataclasses as dc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from ..core.errors import require
+from ..core.errors import few, require
 from .batches import Batch, filled
 from .dry_run import EXAMPLES, DryRun, dry_run
 from .forward_pass import ForwardPass
 from .patterns import Patterns, matches, select
 from .points import Named, Points, Position, Several, Token, automatic, plain
 from .policies import points_from
-from .sites import Site
+from .sites import Site, normal_name
 from .wrappers import unwrapped
 
 LOG = logging.getLogger(__name__)
@@ -56,9 +56,18 @@ def plan_passes(
         mixing=mixing,
         origins={name: run.aliases[name] for name in names if name in run.aliases},
     )
-    found = [_policies(run, names, points, seed) for points in choices]
+    words = [patterns] if isinstance(patterns, str) else patterns
+    written = {normal_name(word) for word in words}
+    found = [_policies(run, names, points, seed, written) for points in choices]
     _tell_unknown(first, [policy for one in found for policy in one.values()])
-    return tuple(dc.replace(bare, policies=one) for one in found)
+    return tuple(_of(bare, one) for one in found)
+
+
+def _of(bare: ForwardPass, policies: dict[str, Points]) -> ForwardPass:
+    """The pass that reads the sites which have a policy."""
+    sites = tuple(site for site in bare.sites if site.name in policies)
+    mixing = tuple(name for name in bare.mixing if name in policies)
+    return dc.replace(bare, sites=sites, policies=policies, mixing=mixing)
 
 
 def _tell_unknown(first: Batch, policies: Sequence[Points]) -> None:
@@ -99,9 +108,16 @@ def _tell_chance(run: DryRun, mixing: Sequence[str]) -> None:
 
 
 def _policies(
-    run: DryRun, names: Sequence[str], points: PointsChoice, seed: int
+    run: DryRun,
+    names: Sequence[str],
+    points: PointsChoice,
+    seed: int,
+    written: Collection[str],
 ) -> dict[str, Points]:
-    """One policy for all sites, or by pattern, the last that matches; "auto" otherwise."""
+    """One policy for all sites, or by pattern, the last that matches; "auto" otherwise. One
+    for all leaves out the sites where it has no points, unless they are `written` out, such
+    as the pooler behind the tokens of a transformer.
+    """
     choices = points if isinstance(points, Mapping) else {"*": points}
     found = {name: automatic(run.site(name)) for name in names}
     for pattern, choice in choices.items():
@@ -115,8 +131,25 @@ def _policies(
         for name in meant:
             site = run.site(name)
             found[name] = policy or automatic(site)
-            require(found[name].fits(site.axes), _misfit(site, policy))
-    return found
+            fits = found[name].fits(site.axes)
+            known = (
+                pattern == "*" and "?" not in site.axes and not isinstance(policy, Named)
+            )
+            may_go = known and name not in written
+            require(fits or may_go, _misfit(site, policy))
+    return _with_points(run, found)
+
+
+def _with_points(run: DryRun, found: dict[str, Points]) -> dict[str, Points]:
+    """The sites where the policy has points; the others are told."""
+    without = [name for name in found if not found[name].fits(run.site(name).axes)]
+    if not without:
+        return found
+    policy = found[without[0]]
+    require(len(without) < len(found), _misfit(run.site(without[0]), policy))
+    text = "Left out, as points='%s' needs %s there: %s."
+    LOG.warning(text, policy, _needed(policy), few(without))
+    return {name: policy for name, policy in found.items() if name not in without}
 
 
 def _misfit(site: Site, policy: Points | None) -> str:
@@ -126,9 +159,6 @@ def _misfit(site: Site, policy: Points | None) -> str:
             f"Site {site.name!r} has axes {site.axes}, the examples (N) among them: "
             f"points={str(policy)!r} names {len(policy.axes)}."
         )
-    tokens = policy is not None and policy.fits("NTC") and not policy.fits("NCHW")
-    patches = policy is not None and policy.fits("NCHW") and not policy.fits("NTC")
-    needed = "tokens (T)" if tokens else "places" if patches else "tokens (T) or places"
     if "?" in site.axes:
         return (
             f"Site {site.name!r} has shape {site.shape}, and which axis holds the features "
@@ -136,7 +166,14 @@ def _misfit(site: Site, policy: Points | None) -> str:
             "for channels first, 'HWC' for channels last, 'TC' for tokens."
         )
     return (
-        f"Site {site.name!r} has axes {site.axes}: points={str(policy)!r} needs {needed}. "
-        f"Give it to other sites only, as in points={{'blocks.*': {str(policy)!r}}}, or "
-        "name fewer sites."
+        f"Site {site.name!r} has axes {site.axes}: points={str(policy)!r} needs "
+        f"{_needed(policy)}. Give it to other sites only, as in "
+        f"points={{'blocks.*': {str(policy)!r}}}, or name fewer sites."
     )
+
+
+def _needed(policy: Points | None) -> str:
+    """The axes that a site must have for a policy, in words."""
+    tokens = policy is not None and policy.fits("NTC") and not policy.fits("NCHW")
+    patches = policy is not None and policy.fits("NCHW") and not policy.fits("NTC")
+    return "tokens (T)" if tokens else "places" if patches else "tokens (T) or places"

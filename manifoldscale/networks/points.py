@@ -384,10 +384,12 @@ def _vectors(
     return vectors, valid
 
 
-def _not_padding(vectors: Tensor, rows: PointRows) -> Tensor:
+def _not_padding(vectors: Tensor, rows: PointRows) -> Tensor | None:
     # Keys of attention to the encoder are in the decoder, but have the encoder's tokens.
     masks = [one for one in (rows.mask, rows.other) if one is not None]
     mask = next((one for one in masks if one.shape[1] == vectors.shape[1]), None)
+    if mask is None and vectors.shape[1] == 1:
+        return None  # a vector of the whole example, as the last state of a recurrent layer
     if mask is None:
         _check_length(masks[0], vectors, "mask")
     assert mask is not None

@@ -70,6 +70,13 @@ class Source:
             if lengths is not None:
                 raw = (cut(raw[0], int(lengths[rows[start]])), raw[1])
             batch = prepared(raw, ids[start:])
+            asked = len(rows[start : start + (self.batch_size or size)])
+            require(
+                len(batch) == asked,
+                f"`data` gave {len(batch)} examples where {asked} were asked for, so which "
+                "they are is not known: does its `collate_fn` leave some out? Leave them "
+                "out of the data set instead.",
+            )
             start += len(batch)
             yield batch
 
@@ -110,6 +117,11 @@ def source_of(data: Any) -> Source | None:
         )
         return _sliced((data, None))
     if isinstance(data, Dataset):
+        require(
+            hasattr(data, "__len__"),
+            f"`data`: {type(data).__name__} has no length. Give it `__len__`, or pass "
+            "torch.utils.data.Subset(data, range(n)).",
+        )
         return _of_dataset(data, np.arange(len(data)))  # type: ignore[arg-type]
     if is_array(data):
         return _sliced((data, None))
@@ -181,7 +193,7 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     """Inputs and labels by their place; arrays on disk stay there until they are read."""
     named = pair[0] if isinstance(pair[0], Mapping) else {"data": pair[0]}
     check_same_rows([*named.items(), ("labels", pair[1])])
-    inputs = _arrays(pair[0])
+    inputs = _arrays(pair[0], "data")
     labels = None if pair[1] is None else as_numpy(pair[1], "labels")
     n = int(first_of(inputs).shape[0])  # an array on a disk may have no length
     if isinstance(inputs, Mapping):
@@ -207,26 +219,29 @@ def _sliced(pair: tuple[Any, Any], ids: Ints | None = None) -> Source:
     return Source(numbers, fetch, is_array=True, lengths=lengths_of(inputs))
 
 
-def _arrays(inputs: Any) -> Any:
+def _arrays(inputs: Any, name: str) -> Any:
     if isinstance(inputs, Mapping):
-        return {str(key): _arrays(value) for key, value in inputs.items()}
+        return {
+            str(key): _arrays(value, f"{name}[{key!r}]") for key, value in inputs.items()
+        }
     if isinstance(inputs, Tensor):
-        check_tensor(inputs, "data")
+        check_tensor(inputs, name)
     on_disk = hasattr(inputs, "dtype") and not hasattr(inputs, "isna")
-    array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs)
+    array = inputs if on_disk and hasattr(inputs, "__getitem__") else _numbers(inputs, name)
     if is_on_disk(array):
-        check_on_disk(array, "data")
+        check_on_disk(array, name)
     if isinstance(array, np.ma.MaskedArray):
-        array = as_numpy(array, "data")
+        array = as_numpy(array, name)
     require(
         array.ndim >= 1,
-        f"`data` must have examples as its first axis; its shape is {tuple(array.shape)}.",
+        f"`{name}` must have examples as its first axis; its shape is "
+        f"{tuple(array.shape)}.",
     )
     return array
 
 
-def _numbers(inputs: Any) -> Array:
-    return as_numpy(inputs.to_numpy() if hasattr(inputs, "to_dicts") else inputs, "data")
+def _numbers(inputs: Any, name: str) -> Array:
+    return as_numpy(inputs.to_numpy() if hasattr(inputs, "to_dicts") else inputs, name)
 
 
 def _are_in_turn(rows: Ints) -> bool:

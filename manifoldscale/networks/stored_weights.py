@@ -18,6 +18,7 @@ DEEPEST = 3  # levels of nested mappings to search for weights
 EXTRA = "_extra_state"  # made by a module itself, not always a tensor
 INDEX = ".index.json"  # says which of several files holds a weight
 ENDINGS = (INDEX, ".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+POINTER = b"version https://git-lfs"
 SHARD = re.compile(r"-\d+-of-\d+\.")
 
 
@@ -109,6 +110,11 @@ def _stored(path: Path) -> Any:
     if path.is_dir():
         raise ManifoldScaleError(f"Checkpoint {str(path)!r} is a folder: {_files(path)}")
     require(path.is_file(), f"Checkpoint {str(path)!r}: there is no such file.")
+    with path.open("rb") as stored:
+        is_pointer = stored.read(len(POINTER)) == POINTER
+    require(
+        not is_pointer, f"{path} is a pointer of Git LFS: fetch the file, `git lfs pull`."
+    )
     if path.suffix == ".json":
         return _of_index(path)
     if path.suffix == ".safetensors":

@@ -71,6 +71,14 @@ def modules_by_name(model: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
+def first_names(model: nn.Module) -> dict[str, str]:
+    """The further names of modules that stand at several places, and their first ones."""
+    first = {module: name for name, module in modules_by_name(model).items()}
+    every = model.named_modules(remove_duplicate=False)
+    found = {name: first[module] for name, module in every if module in first and name}
+    return {name: known for name, known in found.items() if name != known}
+
+
 def _plain_name(name: str, parallel: set[str]) -> str:
     parts = name.split(".")
     kept = [

@@ -46,9 +46,10 @@ def means_of(
     if loss[lowest] < 0:
         smallest, where_at = number(float(loss[lowest]), 6), place(int(where[lowest]))
         raise ManifoldScaleError(
-            f"Losses must be positive; the smallest is {smallest}, at {where_at}. A "
-            "negative log-likelihood of densities has no zero of its own: subtract the "
-            "entropy of the data (the loss of the best possible model), or fit exp(loss)."
+            f"Losses must be positive; the smallest is {smallest}, at {where_at}. Leave "
+            "empty what stands for a missing loss, as -1. A negative log-likelihood of "
+            "densities has no zero of its own: subtract the entropy of the data (the loss "
+            "of the best possible model), or fit exp(loss)."
         )
     if not (means > 0).all():
         group = int(np.argmin(means))

@@ -176,6 +176,8 @@ def _common(clouds: Sequence[tuple[str, Cloud]], what: str) -> Array | None:
     known = [(name, values) for name, values in every if _is_said(values, what)]
     if not known:
         return None
+    if what == "ids" and _counts(np.sort(known[0][1])):  # the same ones in another order
+        known = every
     (first, values), *rest = known
     for name, others in rest:
         if not np.array_equal(values, others):
@@ -191,7 +193,12 @@ def _is_said(values: Array | None, what: str) -> bool:
     """Whether they say anything; ids that count the rows are those of any cloud."""
     if values is None:
         return False
-    return what != "ids" or not np.array_equal(values, np.arange(len(values)))
+    return what != "ids" or not _counts(values)
+
+
+def _counts(ids: Array) -> bool:
+    """Whether they are the numbers of the rows."""
+    return np.array_equal(ids, np.arange(len(ids)))
 
 
 def _first_unlike(values: Array, others: Array) -> str:

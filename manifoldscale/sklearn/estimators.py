@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ..core.arrays import refuse_row_numbers
+from ..core.arrays import refuse_no_features
 from ..core.errors import require
 from ..core.method import Method
 from ..dimension import Auto, Dimension, LocalDimension
@@ -49,7 +49,7 @@ class DimensionEstimator(BaseEstimator):  # type: ignore[misc]  # sklearn has no
     def fit(self, X: Any, y: Any = None) -> Self:
         """Estimate the dimension of X, (n_samples, n_features); y is ignored."""
         if hasattr(X, "iloc"):
-            refuse_row_numbers(X, "X")
+            refuse_no_features(X, "X")
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=4)
         method: Any = Auto() if self.method is None else self.method
         result = estimate(X, method, rng=self.random_state)

@@ -28,6 +28,7 @@ PARTS = 10  # of the jackknife
 FIRST, LAST = 11, 500  # ranks of Stringer et al.
 FEWEST = 40  # points
 FEWEST_GROUPS = 10
+LARGEST = 1e150  # whose square is a number still
 FEWEST_RANKS = 5
 BENT = 3.0  # standard errors between the slopes of the halves of the range
 LARGE = 0.1  # a correction by a larger share of alpha gives a caveat
@@ -104,6 +105,12 @@ class Covariance(Method[CovarianceSpectrum]):
         views = self._views(points, near)
         n = len(views[0])
         require(n >= FEWEST, f"Covariance needs at least {FEWEST} points; there are {n}.")
+        size = unit(raw_points(self, near))
+        require(
+            1 / LARGEST < size < LARGEST,
+            f"The variances of points at about {size:.2g} from their mean are no numbers: "
+            f"scale them, as `points / {size:.0e}`; an exponent does not change.",
+        )
         values = eigenvalues(views)
         ranks = self._ranks(values, n)
         groups = self._groups(near, n)
@@ -118,7 +125,7 @@ class Covariance(Method[CovarianceSpectrum]):
         noisy = of_trials(near) if self.repeats else noise_in_variance(near)
         rank = math.exp(found[3])
         return CovarianceSpectrum(
-            eigenvalues=values * unit(raw_points(self, near)) ** 2,
+            eigenvalues=values * size**2,
             alpha=alpha,
             ranks=ranks or (0, 0),
             participation=self._quantity(

@@ -24,6 +24,8 @@ FOUND = {"found": True}  # of fields that are no settings: they follow from the 
 MEMORY = "memory:"  # begins the source of arrays that are in no file
 FEWEST = 20  # examples
 HARDLY = 0.01  # a share of copies that changes no loss by much
+LARGEST = 1e30
+FAR = 1e4  # spreads from zero, where steps of float32 reach the distances of neighbours
 PER_CLASS = 2  # at least so many examples, on average
 ADVICE = (
     "An .npz file needs `y` beside `X`, a table a column `y` (or say which: "
@@ -291,8 +293,28 @@ def checked(examples: Examples, said: str, targets: str) -> Arrays:
         f"DATA {said} has the same input in all of its examples.",
     )
     if targets == "real" or (targets == "auto" and labels.dtype.kind == "f"):
-        return Arrays(inputs, None, _standardised(labels, said))
-    return _of_classes(inputs, labels, said)
+        found = Arrays(inputs, None, _standardised(labels, said))
+    else:
+        found = _of_classes(inputs, labels, said)
+    _check_float32(found, said)
+    return found
+
+
+def _check_float32(found: Arrays, said: str) -> None:
+    """Refuse inputs that float32, in which networks compute, cannot tell apart."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        offset, scale = found.preparation
+    require(
+        1 / LARGEST < scale < LARGEST,
+        f"DATA {said} has inputs that spread by {scale:.1e}: networks compute in float32, "
+        "which does not reach so far. Scale them.",
+    )
+    far = float(np.abs(offset).max()) / scale
+    require(
+        far < FAR,
+        f"DATA {said} has inputs whose mean is {far:.1e} times their spread: networks "
+        "compute in float32, which has too few digits for that. Subtract the mean.",
+    )
 
 
 def _standardised(targets: Array, said: str) -> Floats:

@@ -189,3 +189,49 @@ def test_row_numbers_of_a_table_are_no_feature(call: Any, tmp_path: Path) -> Non
             call(table)
     named = frame.rename(columns={"a": "index"})  # values, whatever they are called
     assert call(named) is not None
+
+
+@pytest.mark.parametrize("column, what", [("label", "classes"), ("y", "classes"),
+                                          ("sample_id", "numbers the rows")])  # fmt: skip
+@pytest.mark.parametrize("call", [ms.Cloud, ms.sklearn.DimensionEstimator().fit])
+def test_classes_and_ids_of_a_table_are_no_feature(
+    call: Any, column: str, what: str
+) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    values = np.arange(60) if column == "sample_id" else rng.integers(0, 4, 60)
+    with pytest.raises(ManifoldScaleError, match=f"'{column}' .*{what}"):
+        call(frame.assign(**{column: values}))
+    assert call(frame.assign(**{column: frame.a * frame.b})) is not None
+    places = frame.rename(columns={"a": "x"}).assign(y=rng.integers(0, 9, 60))
+    assert call(places) is not None
+
+
+STANDS_IN = [-9999.0, 999.0, -999.25, 1e20, 9.969209968386869e36]
+
+
+@pytest.mark.parametrize("value", [*STANDS_IN, np.iinfo(np.int32).min])
+def test_numbers_that_stand_for_missing_ones_are_refused(value: float) -> None:
+    """They would be the largest of all distances."""
+    points = np.random.default_rng(0).normal(size=(60, 3))
+    points[[3, 7], 1] = value
+    for given in (points, points.astype("f4"), pd.DataFrame(points)):
+        with pytest.raises(
+            ManifoldScaleError, match=r"2 places, the first at index \(3, 1"
+        ):
+            ms.Cloud(given)
+    with pytest.raises(ManifoldScaleError, match="2 places"):
+        ms.population(points, order="stimuli neurons")
+    points[7, 1] = 0.5 * value  # others come near it
+    assert len(ms.Cloud(points)) == 60
+    points[7, 1] = 0.0  # one far point
+    assert len(ms.Cloud(points)) == 60
+
+
+def test_distances_are_no_points() -> None:
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    for call in (ms.Cloud, lambda x: ms.compare_representations(x, points)):
+        with pytest.raises(ManifoldScaleError, match=r"Neighbors.from_distances\("):
+            call(distances)
+    assert len(ms.Cloud(np.eye(30))) == len(ms.Cloud(distances[:, ::-1])) == 30

@@ -72,7 +72,7 @@ def trainer_state(path: Path) -> Path:
         log.append({"epoch": step / 100, "eval_loss": step**-0.5, "eval_runtime": 1.0,
                     "step": step})  # fmt: skip
     log.append({"epoch": 16.0, "step": 1600, "total_flos": 1e15, "train_loss": 0.3,
-                "train_runtime": 60.0})  # fmt: skip
+                "train_runtime": 60.0, "train_samples_per_second": 33.0})  # fmt: skip
     state = {
         "best_metric": None,
         "global_step": 1600,
@@ -92,6 +92,7 @@ def test_the_state_of_a_trainer(tmp_path: Path) -> None:
     assert [run.train_loss for run in curve.runs] == [0.5 * s**-0.5 for s in STEPS[1:]]
     law = ms.fit_power_law(curve, axis="steps", floor="zero")
     assert law.alpha == pytest.approx(0.5) and "alpha_t" in str(law)
+    assert "mixed runs" not in str(law)  # by the record of the whole run
 
 
 def test_the_columns_of_compute_optimal_models() -> None:
@@ -122,6 +123,10 @@ def test_lines_of_json(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
     rows = [{"tokens_B": b, "test_loss": b**-0.3, "machine": "x"} for b in (1, 2, 4, 8)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [run.dataset_size for run in read(path).runs] == [1e9, 2e9, 4e9, 8e9]
+    noted = [{**row, "machine": "a\u2028b\x85"} for row in rows]  # no ends of lines
+    texts = [json.dumps(row, ensure_ascii=False) for row in noted]
+    path.write_text("\r\n".join(texts), "utf-8", newline="")
     assert [run.dataset_size for run in read(path).runs] == [1e9, 2e9, 4e9, 8e9]
 
 

@@ -122,6 +122,7 @@ NO_SIZE = [
     "seq_len",
     "hyperparameters",
     "n_layers",
+    "D/N",
 ]
 NO_LOSS = [
     "loss_fn",
@@ -132,6 +133,10 @@ NO_LOSS = [
     "perplexity",
     "val_accuracy",
     "loss_weight",
+    "log(loss)",
+    "loss_improvement",
+    "teacher_loss",
+    "baseline_loss",
 ]
 
 

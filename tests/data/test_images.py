@@ -137,6 +137,29 @@ def test_a_saved_data_set_says_what_it_read(tmp_path: Path) -> None:
     assert found.labels is not None and found.labels.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("mode", ["P", "RGBA", "L", "1"])
+def test_a_saved_data_set_and_a_folder_give_the_same_images(
+    tmp_path: Path, mode: str
+) -> None:
+    """The numbers of a palette are no shades of grey."""
+    pytest.importorskip("datasets.features")
+    import datasets
+
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 6, 8, 3), dtype=np.uint8)
+    images = [Image.fromarray(one).convert(mode) for one in pixels]
+    (tmp_path / "folder").mkdir()
+    for number, image in enumerate(images):
+        image.save(tmp_path / "folder" / f"{number}.png")
+    features = datasets.Features(image=datasets.Image())
+    rows = datasets.Dataset.from_dict({"image": images}, features=features)
+    rows.save_to_disk(tmp_path / "saved")
+    found = load_examples(str(tmp_path / "saved")).inputs
+    expected = [np.asarray(one.convert("L" if mode in "L1" else "RGB")) for one in images]
+    by_hand = np.stack([np.moveaxis(np.atleast_3d(one), -1, 0) for one in expected]) / 255
+    np.testing.assert_allclose(found, by_hand, atol=1e-6)
+    np.testing.assert_array_equal(found, load_examples(str(tmp_path / "folder")).inputs)
+
+
 def test_arrays_of_a_file_that_are_not_read_are_said(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, X=np.ones((3, 2)), y=np.arange(3), weights=np.ones(3))

@@ -53,6 +53,14 @@ def test_tokens_stand_on_the_left(tmp_path: Path, settings: dict[str, str]) -> N
     assert found.read == "2 lines, 1 empty ones left out"
 
 
+def test_separators_of_unicode_end_no_line(tmp_path: Path) -> None:
+    """Texts of the web hold them inside of sentences."""
+    text = "w0 w1\u2028w2\nw3\x85w4 w5\x0cw6 w7\r\nw8"
+    found = read(tmp_path, text.encode())
+    assert found.read == "3 lines"
+    assert found.inputs["attention_mask"].sum(1).tolist() == [3, 5, 1]
+
+
 def test_lines_that_are_cut_are_said(tmp_path: Path) -> None:
     found = read(tmp_path, LINES, model_max_length=4)
     assert found.inputs["input_ids"].shape == (2, 4)

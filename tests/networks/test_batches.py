@@ -563,3 +563,53 @@ def test_labels_beside_a_batch_are_one_for_each_example() -> None:
     for labels in (0, torch.ones(3), {"boxes": torch.ones(10)}):
         with pytest.raises(ms.ManifoldScaleError, match="10 examples, and beside them"):
             ms.extract(nn.Linear(4, 2), ((y, labels) for y in x.split(10)), "@input")
+
+
+@pytest.mark.parametrize("data", [X.numpy().astype(">f4"), list(X.numpy().astype(">f4"))])
+def test_arrays_of_another_byte_order_are_read(data: Any) -> None:
+    np.testing.assert_allclose(read(data)["0"].points, right(), atol=1e-6)
+
+
+def test_a_data_set_without_a_length_says_so() -> None:
+    class Endless(Dataset[Any]):
+        def __getitem__(self, row: int) -> Any:
+            return X[0]
+
+    with pytest.raises(ManifoldScaleError, match="Endless has no length"):
+        read(Endless())
+
+
+def test_a_target_is_a_label_unless_the_network_takes_it() -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = NET[0]
+
+        def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return self.first(x).sum(1) - target
+
+    target = np.arange(40)
+    rows = [{"input": x, "target": int(y)} for x, y in zip(X, target, strict=True)]
+    for data in (rows, {"input": X, "target": target}):
+        assert read(data)["0"].labels.tolist() == list(target)
+    assert read({"x": X, "target": target}, WithLoss(), "first")["first"].labels is None
+    with pytest.raises(ManifoldScaleError, match=r"`data\['scale'\]` must have examples"):
+        read({"input": X, "scale": 5})
+
+
+def test_a_loader_that_leaves_examples_out_is_refused() -> None:
+    """Their ids would be those of other examples."""
+
+    def without_broken(items: list[torch.Tensor]) -> torch.Tensor:
+        return torch.stack([item for item in items if item[0] < 0.5])
+
+    loader = DataLoader(Items(list(X)), 7, collate_fn=without_broken)
+    with pytest.raises(
+        ManifoldScaleError, match=r"gave \d examples where 7 were asked for"
+    ):
+        read(loader)
+    nested = Items([{"inputs": {"input": x}} for x in X])
+    with pytest.raises(
+        ManifoldScaleError, match="a mapping inside a mapping, under inputs"
+    ):
+        read(DataLoader(nested, 7))

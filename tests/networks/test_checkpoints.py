@@ -428,3 +428,11 @@ def test_a_damaged_folder_is_one_clear_error(bert: Any, file: str, tmp_path: Pat
         (tmp_path / "b" / file).write_bytes(contents)
         with pytest.raises(ManifoldScaleError, match="cannot be loaded"):
             load_model(f"hf:{tmp_path / 'b'}")
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.bin", "w.index.json"])
+def test_a_pointer_of_git_lfs_is_no_checkpoint(name: str, tmp_path: Path) -> None:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123\n"
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ManifoldScaleError, match="git lfs pull"):
+        fill(network(), tmp_path / name)

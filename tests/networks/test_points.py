@@ -162,3 +162,80 @@ def test_rows_belong_to_their_labels_under_every_sampler(kind: str) -> None:
     np.testing.assert_array_equal(cloud.labels, cloud.ids % 7)
     sizes = {"shuffled": 50, "drop_last": 50, "weighted": 80, "batches": 5}
     assert len(cloud) == sizes[kind]
+
+
+class Pooled(Words):
+    """A head on one token, as the pooler of BERT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.Linear(6, 3)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> torch.Tensor:
+        return self.pool(self.mix(self.embed(input_ids))[:, 0])
+
+
+def test_a_site_without_tokens_does_not_cost_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = padded("right")[0]
+    found = ms.extract(Pooled(), data, points=["mean", "auto"])
+    assert set(found["auto"]) - set(found["mean"]) == {"pool:in", "pool"}
+    assert "'pool:in', 'pool'" in caplog.text
+    for sites in ("pool", ["mix", "pool"], "pool*"):
+        with pytest.raises(ms.ManifoldScaleError, match=r"needs tokens \(T\) or places"):
+            ms.extract(Pooled(), data, sites, points="mean")
+
+
+class Turned(Words):
+    """Rotary embeddings: of positions, which padding on the left shifts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = nn.Identity()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        position_ids: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        assert position_ids is not None
+        return self.mix(self.embed(input_ids)) * self.turn(position_ids[..., None].cos())
+
+
+def test_positions_are_no_representation_of_a_text() -> None:
+    data = padded("left")[0]
+    assert set(ms.extract(Turned(), data)) == {"embed", "mix", "Turned"}
+    with pytest.raises(ms.ManifoldScaleError, match="no token changes it"):
+        ms.extract(Turned(), data, "turn:in")
+
+
+class Packed(nn.Module):
+    """A recurrent layer over packed sequences, whose last state has no axis of tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.GRU(5, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x, lengths, batch_first=True, enforce_sorted=False
+        )
+        return self.head(self.rnn(packed)[1][-1])
+
+
+def test_the_last_state_of_packed_sequences_is_a_point() -> None:
+    net, lengths = Packed(), np.array([9, 4, 2, 7, 5, 9, 1, 3])
+    x = np.random.default_rng(0).standard_normal((8, 9, 5)).astype("f4")
+    found = ms.extract(net, {"x": x, "lengths": lengths})
+    for row, length in enumerate(lengths):
+        alone = torch.from_numpy(x[row : row + 1, :length])
+        with torch.no_grad():
+            state = net.rnn(alone)[1][0, 0]
+        np.testing.assert_allclose(found["rnn/1"].points[row], state, atol=1e-6)
+        np.testing.assert_allclose(
+            found["@input"].points[row], x[row, :length].mean(0), atol=1e-6
+        )

@@ -287,6 +287,10 @@ def test_representations_of_a_network() -> None:
             ),
             "ids .* first in row 1",
         ),
+        (
+            lambda x, y: (x, ms.Cloud(y, ids=np.arange(200)[::-1])),
+            "ids .* first in row 0 .*199",
+        ),
         (lambda x, y: (x[:20], y[:20]), "30 neighbours need at least 31"),
         (lambda x, y: (x[:4], y[:4]), "at least 5 independent"),
     ],

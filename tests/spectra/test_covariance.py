@@ -174,6 +174,8 @@ def test_bad_data_are_refused() -> None:
     points = power_law(1.0, 100, 20)
     for data, method, message in (
         (points[:30], Covariance(), "at least 40 points"),
+        (points * 1e200, Covariance(), "scale them, as `points / .*200`"),
+        (points * 1e-200, Covariance(), "scale them"),
         (points, Covariance(ranks=(1, 30)), "`ranks` reach to 30"),
         (points, Covariance(repeats=True), "needs a stimulus for each row"),
         (
