@@ -323,3 +323,18 @@ def test_a_form_that_goes_wrong_shows_inside_the_table() -> None:
     wrong = ms.fit_sum(LearningCurve(tuple(runs)), floor=2.0)
     right = ms.fit_sum(power_laws(0, 0.28, 0.34, 0.85, 7, 0.002))
     assert right.form.growth < 0.005 < wrong.form.growth and wrong.form.cuts >= 2
+
+
+@pytest.mark.slow
+def test_the_floor_may_lie_above_the_smallest_loss() -> None:
+    """Little is left to fall, so errors take losses below the floor."""
+    sides = np.meshgrid(np.geomspace(1e6, 1e9, 6), np.geomspace(1e8, 1e11, 6))
+    parameters, data = (side.ravel() for side in sides)
+    losses = 1.7 + 0.3 * (parameters / 1e6) ** -0.6 + 0.3 * (data / 1e8) ** -0.6
+    held = []
+    for seed in range(24):
+        noise = 1 + 0.03 * np.random.default_rng(seed).standard_normal(36)
+        rows = zip(losses * noise, data, parameters, strict=True)
+        runs = tuple(Run(float(y), int(d), parameters=int(p)) for y, d, p in rows)
+        held.append(1.7 in ms.fit_sum(LearningCurve(runs)).floor_interval)
+    assert np.mean(held) >= 0.8
