@@ -68,8 +68,9 @@ class Caveat(enum.Enum):
     EVEN_SPACING = (
         "neighbour distances vary less than in a random sample: the points lie on a grid, "
         "along a path, or in pairs of near-copies, and ratios of distances measure that "
-        "instead of the dimension; keep one point of each pair or path; on a grid use "
-        "`LocalPCA()`, or thin the points with `AcrossScales(TwoNN(), at_scale=n // 16)`"
+        "instead of the dimension; keep one point of each pair or path, or give each a "
+        "number, `ms.Cloud(X, groups=...)`; on a grid use `LocalPCA()`, or thin the points "
+        "with `AcrossScales(TwoNN(), at_scale=n // 16)`"
     )
     FEW_POINTS = "the interval is wide and the bias is not known; use more points"
     FINITE_SAMPLE_BIAS = (
