@@ -376,7 +376,8 @@ class Caveat(enum.Enum):
     TRAJECTORIES = (
         "the losses are steps of a few training runs, and neighbouring steps are "
         "correlated: a trajectory is one run, and an interval that takes its steps as "
-        "independent is too narrow"
+        "independent is too narrow; where the learning rate still falls, later steps lie "
+        "below any forecast from earlier ones"
     )
     ONE_NETWORK_A_SIZE = (
         "the scatter between networks of one size is not known, and no interval includes "
