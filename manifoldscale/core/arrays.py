@@ -361,6 +361,16 @@ def _are_distances(array: Array) -> bool:
     return bool(apart and np.allclose(array, array.T, rtol=1e-5, atol=0))
 
 
+def places_in_groups(codes: Ints, order: Ints) -> Ints:
+    """(n,) how many of its group come before each, in an order that keeps groups together;
+    codes from 0 without gaps.
+    """
+    sizes = np.bincount(codes)
+    place = np.empty(len(codes), dtype=np.int64)
+    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place
+
+
 def frozen(array: Array) -> Array:
     """A read-only view; the caller's own array stays writable."""
     view = array.view()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.arrays import Array, Ints
+from ..core.arrays import Array, Ints, places_in_groups
 from ..core.random import keyed
 
 EXCESS = 0.15  # share of pairs of one group, beyond chance, that misleads
@@ -35,12 +35,10 @@ def thinned(groups: Array, first: Array) -> list[Ints]:
     quarter, ... and one: each a subset of the one before, drawn at random, those marked
     `first` (a boolean for each point) before others.
     """
-    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    codes = np.unique(groups, return_inverse=True)[1]
     drawn = keyed(0, "siblings").permutation(len(groups))
-    order = np.lexsort((drawn, ~first, codes))
-    place = np.empty(len(groups), dtype=np.int64)
-    place[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    most, found = int(sizes.max()), []
+    place = places_in_groups(codes, np.lexsort((drawn, ~first, codes)))
+    most, found = int(place.max()) + 1, []
     while most > 1:
         most //= 2
         found.append(np.flatnonzero(place < most))

@@ -251,6 +251,7 @@ def check_modes(network: nn.Module) -> None:
     try:
         with eval_mode(network):
             pass
+    # Exported programs raise NotImplementedError in `eval`, frozen ones have no `training`.
     except (AttributeError, NotImplementedError) as error:
         raise ManifoldScaleError(
             f"`model` cannot be put into eval mode ({first_line(error)}), as what "

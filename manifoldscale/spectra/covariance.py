@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..core.arrays import Array, Floats, Ints
+from ..core.arrays import Array, Floats, Ints, places_in_groups
 from ..core.caveat import Caveat, Remark
 from ..core.covariance_moments import (
     Participation,
@@ -407,9 +407,7 @@ def _halves(points: Floats, groups: Array) -> Views:
         f"{int((counts < 2).sum())} of {len(counts)} stimuli have only one row: "
         "repeats=True needs two of each. Leave these stimuli out.",
     )
-    order = np.argsort(codes, kind="stable")
-    place = np.empty(len(codes), dtype=int)
-    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = places_in_groups(codes, np.argsort(codes, kind="stable"))
     means = []
     for half in (0, 1):
         rows = place % 2 == half
